@@ -1,0 +1,1 @@
+"""actlab: compare activation functions by experiment."""

@@ -1,0 +1,160 @@
+"""The command line. Each command says what it takes and calls the layer below; what is heavy is imported inside."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from actlab.errors import ActlabError
+
+app = typer.Typer(
+    name="actlab", no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Compare activation functions: train every condition of a study from one YAML file, and say what came out.",
+)  # fmt: skip
+
+Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="config files", show_default=False)]
+Paths = Annotated[
+    list[Path], typer.Argument(metavar="PATH...", help="run or experiment directories", show_default=False)
+]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="change a key of the config; may be repeated")
+]
+Json = Annotated[bool, typer.Option("--json", help="machine-readable output on stdout, all else on stderr")]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="folder with NAME.npz files; or $ACTLAB_DATA_DIR")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or gpu")]
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="show the traceback of an error")] = False,
+    version: Annotated[bool, typer.Option("--version", help="print the version and exit")] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as version_of
+
+        typer.echo(f"actlab {version_of('actlab')}")
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    files: Files,
+    out: Annotated[Path, typer.Option("--out", "-o", help="folder for the results")] = Path("results"),
+    set_: Set = None,
+    force: Annotated[bool, typer.Option("--force", help="train finished runs anew")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="train failed and diverged runs again")] = False,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="stop at the first run that fails")] = False,
+    workers: Annotated[str, typer.Option("--workers", "-w", help="processes at a time; auto or a number")] = "auto",
+    per_gpu: Annotated[int, typer.Option("--per-gpu", min=1, help="workers that share a GPU")] = 1,
+    retries: Annotated[int, typer.Option("--retries", min=0, help="further attempts at a run that fails")] = 1,
+    run_timeout: Annotated[float | None, typer.Option("--run-timeout", min=1, help="seconds one run may take")] = None,
+    checkpoint_seconds: Annotated[float, typer.Option("--checkpoint-seconds", min=0.0, help="work at risk")] = 30.0,
+    device: Device = "auto",
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Train every run of the config files, sweeps included. What is done already is skipped."""
+    from actlab.commands import run as command
+
+    raise typer.Exit(command.run(**{k: v for k, v in locals().items() if k != "command"}))
+
+
+@app.command()
+def check(files: Files, set_: Set = None, json: Json = False) -> None:
+    """Validate config files and print their plan: each run, its label and hash, and what varies."""
+    from actlab.commands import check as command
+
+    command.check(files, tuple(set_ or ()), json)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a config file."""
+    import json
+
+    from actlab.config import schema
+
+    typer.echo(json.dumps(schema(), indent=2))
+
+
+@app.command()
+def compare(
+    paths: Paths,
+    metric: Annotated[list[str] | None, typer.Option("--metric", "-m", help="such as val_accuracy; repeatable")] = None,
+    by: Annotated[list[str] | None, typer.Option("--by", help="config keys to group by; repeatable")] = None,
+    sort: Annotated[str | None, typer.Option("--sort", help="column to sort by")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="folder for comparison.csv and the plots")] = None,
+    json: Json = False,
+) -> None:
+    """Compare finished runs: a row for each condition, over its seeds; overlay plots and comparison.csv."""
+    from actlab.commands import compare as command
+
+    command.compare(paths, metric or [], by or [], sort, out, json)
+
+
+@app.command(name="list")
+def list_(
+    paths: Annotated[list[Path] | None, typer.Argument(metavar="[PATH...]", help="default: results")] = None,
+    json: Json = False,
+) -> None:
+    """List the runs of a results folder with their numbers."""
+    from actlab.commands import look
+
+    look.list_runs(paths or [Path("results")], json)
+
+
+@app.command()
+def show(run: Annotated[Path, typer.Argument(metavar="RUN", help="a run directory")], json: Json = False) -> None:
+    """Show one run: config, environment, outcome, files."""
+    from actlab.commands import look
+
+    look.show(run, json)
+
+
+@app.command()
+def activations(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="an activation; all if absent")] = None,
+    at: Annotated[str | None, typer.Option("--at", metavar="X,...", help="points, as in --at=-2,-1,0,1,2")] = None,
+    formula: Annotated[str | None, typer.Option("--formula", help='your own, as in "where(x > 0, x, 0.1*x)"')] = None,
+    set_: Set = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help="draw function and slope into a file")] = None,
+    check: Annotated[bool, typer.Option("--check", help="hold the stated properties against measurements")] = False,
+    json: Json = False,
+) -> None:
+    """List the activations; or print, draw and check one of them."""
+    from actlab.commands import activations as command
+
+    raise typer.Exit(command.activations(name, at, formula, tuple(set_ or ()), plot, check, json))
+
+
+@app.command()
+def data(
+    action: Annotated[str, typer.Argument(help="list, fetch or verify")] = "list",
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="datasets; all if absent")] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """List the datasets and where they lie; fetch or verify them."""
+    from actlab.commands import data as command
+
+    raise typer.Exit(command.data(action, names or [], data_dir, json))
+
+
+def main() -> None:
+    """The command `actlab`: an error that a person can mend is one message, and exit code 2."""
+    try:
+        app()
+    except ActlabError as error:
+        if "--debug" in sys.argv:
+            raise
+        sys.stderr.write(f"{printable(str(error))}\n")
+        sys.exit(2)
+
+
+def printable(text: str) -> str:
+    """Text without control characters: a name from a file must not drive the terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)

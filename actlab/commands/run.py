@@ -1,0 +1,128 @@
+"""`actlab run`: train what the config files ask for."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from actlab import environment, experiment
+from actlab.commands.check import read_all
+from actlab.commands.output import console
+from actlab.compare import compare
+from actlab.display import Display, count, duration, in_words, runs_table
+from actlab.errors import ConfigError, Problem, RunDirError
+from actlab.executors import local
+from actlab.executors.worker import Outcome
+from actlab.experiment import Options, Study
+from actlab.rundir import Run
+
+
+def run(*, files: list[Path], set_: list[str] | None, json: bool, **options: Any) -> int:
+    """Train all runs of the files; returns the exit code."""
+    plans = read_all(files, tuple(set_ or ()))
+    talk = console(stderr=json)
+    limits = {name: options.pop(name) for name in ("retries", "run_timeout", "fail_fast")}
+    chosen = Options(
+        **{**options, "device": environment.choose_device(_device(options["device"])),
+           "workers": _workers(options["workers"])}
+    )  # fmt: skip
+    answers, code = [], 0
+    with local.Signals() as signals:
+        for plan in plans:
+            study = experiment.prepare(plan, chosen, lambda sentence: talk.print(Text(sentence), soft_wrap=True))
+            outcomes = _train(study, limits, signals, talk)
+            answers.append(_answer(study, outcomes))
+            code = max(code, _finish(study, outcomes, talk, json))
+            if signals.received:
+                code = 128 + signals.received
+                break
+    if json:
+        typer.echo(jsonlib.dumps(answers, indent=2))
+    return code
+
+
+def _device(name: str) -> str:
+    if name not in ("auto", "cpu", "gpu"):
+        raise ConfigError([Problem("--device", 1, 1, f"expected auto, cpu or gpu, read {name!r}")])
+    return name
+
+
+def _workers(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isdecimal() or not 1 <= int(text) <= 1024:
+        raise ConfigError([Problem("--workers", 1, 1, f"expected auto or a number from 1, read {text!r}")])
+    return int(text)
+
+
+def _train(study: Study, limits: dict[str, Any], signals: local.Signals, talk: Console) -> dict[Path, Outcome]:
+    """Train what is left of a study, in view of a person."""
+    for warning in study.warnings:
+        talk.print(Text(f"NOTE  {warning}", style="bold yellow"), soft_wrap=True)
+    if not study.jobs:
+        return {}
+    experiment.begin(study)
+    workers = min(study.workers, len(study.jobs))
+    talk.print(Text(_opening(study, workers), style="bold"), soft_wrap=True)
+    allowed = local.Limits(workers, limits["retries"], limits["run_timeout"], limits["fail_fast"])
+    with Display(talk, len(study.jobs), workers) as display:
+        outcomes = local.run(study.jobs, allowed, signals, display.update)
+        display.update([], outcomes)
+    return outcomes
+
+
+def _opening(study: Study, workers: int) -> str:
+    job = study.jobs[0]
+    there = f", {len(study.ended)} there already" if study.ended else ""
+    return (
+        f"{study.plan.experiment.name}: {len(study.jobs)} run{'s' if len(study.jobs) > 1 else ''} to train{there}; "
+        f"{workers} worker{'s' if workers > 1 else ''} of {job.threads} thread{'s' if job.threads > 1 else ''} "
+        f"on {job.device}"
+    )
+
+
+def _finish(study: Study, outcomes: dict[Path, Outcome], talk: Console, json: bool) -> int:
+    """Draw the overlays, print the table and the last line; returns the exit code of this study."""
+    runs = _runs(study)
+    if outcomes and any(run.status == "done" for run in runs):
+        experiment.overlay(study.folder, compare(runs), study.plan.experiment.name)
+    if not json:
+        talk.print(runs_table(runs))
+        talk.print(Text(f"files: {study.folder}"), soft_wrap=True)
+    counts = {**count(outcomes), "skipped": len(study.ended)}
+    seconds = sum(run.record.get("wall_seconds", 0) for run in runs if run.path in outcomes)
+    talk.print(Text(in_words(counts) + (f"; {duration(seconds)} of training" if seconds else ""), style="bold"))
+    if "interrupted" in counts:
+        talk.print(Text("stopped; the same command goes on from the last checkpoint"), soft_wrap=True)
+    ends = {outcome.status for outcome in outcomes.values()} | {run.status for run in study.ended}
+    return 1 if ends & {"failed", "diverged"} else 0
+
+
+def _runs(study: Study) -> list[Run]:
+    found = []
+    for path in experiment.paths(study):
+        try:
+            found.append(Run(path))
+        except RunDirError:  # never begun, or failed before its record was written
+            continue
+    order = {config.hash: i for i, (_, config) in enumerate(study.plan.runs)}
+    return sorted(found, key=lambda run: order.get(run.hash, len(order)))
+
+
+def _answer(study: Study, outcomes: dict[Path, Outcome]) -> dict[str, Any]:
+    return {
+        "experiment": study.plan.experiment.name,
+        "folder": str(study.folder),
+        "warnings": study.warnings,
+        "counts": {**count(outcomes), "skipped": len(study.ended)},
+        "runs": [
+            {"label": run.label, "hash": run.hash, "path": str(run.path), "status": run.status,
+             "reason": run.record.get("reason"), "dataset": run.record.get("dataset"), "results": run.results}
+            for run in _runs(study)
+        ],
+    }  # fmt: skip

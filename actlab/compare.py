@@ -1,0 +1,282 @@
+"""Finished runs side by side: grouped by what differs besides the seed, with curves and a table.
+
+Everything is read from run directories; TensorFlow is not needed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from actlab.config import PARTS
+from actlab.errors import ActlabError, RunDirError, UnknownName
+from actlab.registry import find, nearest
+from actlab.rundir import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+METRICS = ("val_accuracy", "val_loss", "accuracy", "loss", "test_accuracy", "test_loss")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs grouped into conditions.
+
+    Args:
+        table: a row a condition: what differs, n (finished seeds), the ends that were none (failed, diverged,
+            interrupted, where there were any), mean and standard deviation over seeds of each metric at the last and
+            at the best-validation epoch, parameters, seconds an epoch.
+        conditions: condition to its runs, in the order of the table.
+        differs: the columns of the table that say what differs.
+        notes: what a reader must know: stand-ins, missing runs, folders that were passed over.
+    """
+
+    table: pd.DataFrame
+    conditions: dict[str, list[Run]]
+    differs: list[str]
+    notes: list[str]
+
+
+def compare(
+    runs: Sequence[Run], metrics: Sequence[str] = ("val_accuracy", "test_accuracy"), by: Sequence[str] = (),
+    sort: str | None = None,
+) -> Comparison:  # fmt: skip
+    """Group runs by what differs in their configs besides the seed.
+
+    Args:
+        runs: finished or not; those that are not done are counted, never averaged.
+        metrics: of METRICS; each gives its value at the last epoch and at the epoch of best validation accuracy.
+        by: config keys to group by instead ("activation", "optimizer.learning_rate").
+        sort: a column of the table; metrics descend (losses ascend), others ascend. None keeps the order of the runs.
+
+    Raises:
+        ActlabError: no runs; an unknown metric, key or column, with the nearest one.
+    """
+    import pandas as pd
+
+    if not runs:
+        raise ActlabError("no runs to compare: name run directories or experiment directories, such as results/*")
+    for metric in metrics:
+        _known(metric, METRICS, "metric")
+    described = describe(runs, by)
+    groups: dict[tuple[str, ...], list[Run]] = defaultdict(list)
+    for run, words in zip(runs, described, strict=True):
+        groups[tuple(words.values())].append(run)
+    differs = list(described[0])
+    rows = [{**dict(zip(differs, key, strict=True)), **_row(group, metrics)} for key, group in groups.items()]
+    table = pd.DataFrame(rows)
+    order = _order(table, sort)
+    names = [" ".join(key) or "all runs" for key in groups]
+    members = list(groups.values())
+    return Comparison(
+        table.iloc[order].reset_index(drop=True), {names[i]: members[i] for i in order}, differs, _notes(runs, table)
+    )
+
+
+def _known(name: str, known: Sequence[str], what: str) -> None:
+    if name not in known:
+        raise UnknownName(what, name, nearest(name, list(known)), list(known))
+
+
+# --- what differs ----------------------------------------------------------------------------------------------
+
+
+def describe(runs: Sequence[Run], by: Sequence[str] = ()) -> list[dict[str, str]]:
+    """For each run, column to value of what differs between the runs, as a person would say it.
+
+    A part whose name differs is one column ("activation": "leaky_relu 0.01"); a part that differs in parameters
+    only gives a column for each of them ("optimizer.learning_rate": "0.1").
+    """
+    configs = [run.config for run in runs]
+    columns: dict[str, list[str]] = {}
+    for key in by or _differing(configs):
+        columns[key] = _column(key, configs)
+    return [{key: values[i] for key, values in columns.items()} for i in range(len(runs))]
+
+
+def _differing(configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    keys = list(dict.fromkeys(key for config in configs for key in config if key != "seed"))
+    found = []
+    for key in keys:
+        values = [config.get(key) for config in configs]
+        if not _differ(values):
+            continue
+        names = {value["name"] if isinstance(value, dict) else None for value in values}
+        if key not in PARTS or len(names) > 1:
+            found.append(key)
+        else:
+            found += [f"{key}.{p}" for p in _parameters(values) if _differ([(v or {}).get(p) for v in values])]
+    return found
+
+
+def _parameters(parts: Sequence[Any]) -> list[str]:
+    return list(dict.fromkeys(name for part in parts for name in part or {} if name != "name"))
+
+
+def _differ(values: Sequence[Any]) -> bool:
+    return len({json.dumps(value, sort_keys=True) for value in values}) > 1
+
+
+def _column(key: str, configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    head, _, rest = key.partition(".")
+    if not any(head in config for config in configs):
+        _known(head, list(dict.fromkeys(k for config in configs for k in config)), "config key")
+    values = [config.get(head) for config in configs]
+    if rest:
+        return [_plain(_inner(value, rest)) for value in values]
+    if head in PARTS:
+        return _part_labels(head, [value if isinstance(value, dict) else {"name": str(value)} for value in values])
+    return [_plain(value) for value in values]
+
+
+def _inner(value: Any, dotted: str) -> Any:
+    for step in dotted.split("."):
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
+def _part_labels(kind: str, parts: Sequence[dict[str, Any]]) -> list[str]:
+    """The name of each part, with the parameters that are not at their default or differ under the same name."""
+    varying: dict[str, set[str]] = defaultdict(set)
+    for name in {part["name"] for part in parts}:
+        same = [part for part in parts if part["name"] == name]
+        defaults = _defaults(kind, name)
+        for parameter in _parameters(same):
+            values = [part.get(parameter) for part in same]
+            if _differ(values) or (parameter in defaults and _differ([*values, defaults[parameter]])):
+                varying[name].add(parameter)
+    return [_part_label(part, [p for p in part if p in varying[part["name"]]]) for part in parts]
+
+
+def _defaults(kind: str, name: str) -> dict[str, Any]:
+    try:
+        entry = find(kind).get(name)
+    except UnknownName:  # a record of another version
+        return {}
+    simple = (bool, int, float, str, list, type(None))
+    return {p.name: p.default for p in entry.parameters if isinstance(p.default, simple) and p.name != "schedule"}
+
+
+def _part_label(part: dict[str, Any], parameters: Sequence[str]) -> str:
+    if part["name"] == "formula":
+        return str(part["formula"])
+    if len(parameters) == 1:
+        return f"{part['name']} {_plain(part[parameters[0]])}"
+    return " ".join([part["name"], *(f"{name}={_plain(part[name])}" for name in parameters)])
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, float):
+        return format(value, "g")
+    if isinstance(value, dict) and "name" in value:
+        return " ".join([str(value["name"]), *(f"{k}={_plain(v)}" for k, v in value.items() if k != "name")])
+    if isinstance(value, list):
+        return "-".join(map(_plain, value))
+    return str(value)
+
+
+# --- the table -------------------------------------------------------------------------------------------------
+
+
+def _row(group: Sequence[Run], metrics: Sequence[str]) -> dict[str, Any]:
+    done = [run for run in group if run.status == "done"]
+    row: dict[str, Any] = {"n": len(done)}
+    for status in ("failed", "diverged", "interrupted", "running"):
+        row[status] = sum(run.status == status for run in group)
+    for metric in metrics:
+        for when in ("best", "last"):
+            values = [_at(run, metric, when) for run in done]
+            row[f"{metric} {when} mean"], row[f"{metric} {when} std"] = mean_and_std(values)
+    row["parameters"] = _common([run.record.get("parameters") for run in done])
+    row["seconds an epoch"] = mean_and_std([seconds_an_epoch(run) for run in done])[0]
+    return row
+
+
+def _at(run: Run, metric: str, when: str) -> float:
+    numbers = run.results.get("best" if when == "best" else "final", {})
+    value = numbers.get(metric)
+    return float(value) if isinstance(value, int | float) else math.nan
+
+
+def mean_and_std(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and sample standard deviation over seeds; the second is NaN for fewer than two."""
+    import numpy as np
+
+    array = np.asarray(values, dtype=float)
+    mean = float(array.mean()) if len(array) else math.nan
+    return mean, float(array.std(ddof=1)) if len(array) > 1 else math.nan
+
+
+def _common(values: Sequence[Any]) -> Any:
+    return values[0] if len(set(values)) == 1 else None
+
+
+def seconds_an_epoch(run: Run) -> float:
+    """Median wall time of an epoch, evaluation included; NaN if the run has no timing."""
+    import numpy as np
+
+    try:
+        seconds = run.timing["wall_seconds"].to_numpy(dtype=float)
+        epochs = run.history["epoch"].to_numpy(dtype=float)
+    except (RunDirError, KeyError, ValueError):
+        return math.nan
+    if not len(seconds) or len(seconds) != len(epochs):
+        return math.nan
+    if len(seconds) == 1:
+        return float(seconds[0] / epochs[0])
+    return float(np.median(np.diff(seconds) / np.diff(epochs)))  # the first row holds the compilation too
+
+
+def _order(table: pd.DataFrame, sort: str | None) -> list[int]:
+    if sort is None:
+        return list(range(len(table)))
+    columns = [str(column) for column in table.columns]
+    column = next((c for c in (sort, f"{sort} best mean", f"{sort} mean") if c in columns), None)
+    if column is None:
+        raise UnknownName("column", sort, nearest(sort, columns), columns)
+    descending = any(word in column for word in ("accuracy",))
+    positions = table[column].sort_values(ascending=not descending, kind="stable", na_position="last").index
+    return [int(i) for i in positions]
+
+
+def _notes(runs: Sequence[Run], table: pd.DataFrame) -> list[str]:
+    notes = []
+    for real, stand_in in sorted({_stand_in(run) for run in runs} - {("", "")}):
+        notes.append(f"trained on {stand_in}, a rendered stand-in: these numbers say nothing about {real}")
+    if any(run.config.get("dataset", {}).get("validation") == "test" for run in runs):
+        notes.append("validation: test - the best epoch was chosen on test data, as the published set-up does")
+    if (table["n"] == 1).any():
+        notes.append("n = 1: one seed has no spread; a difference between single seeds may be luck")
+    return notes
+
+
+def _stand_in(run: Run) -> tuple[str, str]:
+    dataset = run.record.get("dataset") or {}
+    real = dataset.get("stand_in_for")
+    return (str(real), str(dataset.get("name"))) if real else ("", "")
+
+
+# --- curves ----------------------------------------------------------------------------------------------------
+
+
+def curves(comparison: Comparison) -> pd.DataFrame:
+    """The histories of all runs, one below the other, with the columns `condition` and `seed`.
+
+    Unfinished runs stay in, as far as they came.
+    """
+    import pandas as pd
+
+    frames = []
+    for condition, runs in comparison.conditions.items():
+        for run in runs:
+            try:
+                history = run.history
+            except RunDirError:
+                continue
+            frames.append(history.assign(condition=condition, seed=run.config.get("seed", 0)))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()

@@ -1,0 +1,202 @@
+"""What a config file may say, and what one training is.
+
+`Experiment` is a file as it was written, `RunConfig` one training, frozen and fully resolved; its hash is its
+identity.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+
+from actlab.errors import Problem
+from actlab.parts import STRICT, Part, Path, Wrong, explain, parameter_model, resolve_part
+from actlab.registry import Entry, find, nearest
+
+PARTS = ("dataset", "model", "activation", "initializer", "optimizer")
+DEFAULT_PARTS = {"initializer": "glorot_uniform", "optimizer": "adam"}
+Count = Annotated[int, Field(ge=1, le=10**9)]
+
+
+class RunConfig(BaseModel):
+    """One training, fully resolved. Equal configs train to equal bytes on equal machines."""
+
+    model_config = STRICT
+
+    dataset: Part
+    model: Part
+    activation: Part
+    initializer: Part
+    optimizer: Part
+    batch_size: Annotated[int, Field(ge=1, le=60_000, description="images a step")] = 32
+    epochs: Annotated[Count | None, Field(description="passes over the training images")] = None
+    steps: Annotated[Count | None, Field(description="the budget in steps, instead of epochs")] = None
+    evaluate_every: Annotated[Count | None, Field(description="steps between evaluations; an epoch if absent")] = None
+    seed: Annotated[int, Field(ge=0, lt=2**32, description="of the weights, the data order and the dropout")] = 0
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+
+    @field_validator(*PARTS, mode="before")
+    @classmethod
+    def _as_part(cls, value: Any) -> Any:
+        return Part(**value) if isinstance(value, Mapping) else value
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> RunConfig:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("either `epochs` or `steps` is required, and not both")
+        return self
+
+    def canonical(self) -> dict[str, Any]:
+        """The config as plain data, without what is absent: what is hashed, and what run.json holds.
+
+        The name of a stand-in is left out: a run on the real set is the same run with and without one, and a
+        run on the stand-in has the stand-in itself as its dataset.
+        """
+        data = self.model_dump(mode="json", exclude_none=True)
+        data["dataset"].pop("offline", None)
+        return data
+
+    @property
+    def hash(self) -> str:
+        """sha256 of the canonical config, as hexadecimal digits: the identity of the run."""
+        text = json.dumps(self.canonical(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def on_stand_in(self, name: str) -> RunConfig:
+        """The same training on a stand-in dataset: another run, with another hash."""
+        kept = {k: v for k, v in self.dataset.parameters.items() if k in ("train_samples", "validation")}
+        resolved, problems = resolve_part("dataset", {"name": name, **kept}, ("dataset",))
+        assert resolved is not None, problems
+        return self.model_copy(update={"dataset": Part(**resolved)})
+
+
+class Experiment(BaseModel):
+    """A config file, as it was written: the base of its runs, and what is swept.
+
+    Its keys are those of `RunConfig` and these.
+    """
+
+    model_config = STRICT
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
+    description: str = ""
+    sweep: dict[str, Any] | list[dict[str, Any]] = {}
+    base: dict[str, Any] = {}
+
+
+KEYS = [*RunConfig.model_fields, *(k for k in Experiment.model_fields if k != "base")]
+
+
+def resolve(data: Mapping[str, Any]) -> tuple[RunConfig | None, list[Wrong]]:
+    """The data of one cell to its `RunConfig`, or to all that is wrong with it."""
+    resolved: dict[str, Any] = {}
+    problems: list[Wrong] = []
+    for kind in PARTS:
+        written = data.get(kind, DEFAULT_PARTS.get(kind))
+        if written is None:
+            problems.append(((kind,), f"`{kind}` is required; known: {', '.join(find(kind).names())}"))
+            continue
+        resolved[kind], wrong = resolve_part(kind, written, (kind,))
+        problems += wrong
+        # a part that is wrong is spoken of already; a placeholder lets the other keys be checked
+        resolved[kind] = resolved[kind] or {"name": "?"}
+    problems += _stand_in(resolved.get("dataset", {}))
+    rest = {key: value for key, value in data.items() if key not in PARTS}
+    try:
+        config = RunConfig(**resolved, **rest)
+    except ValidationError as error:
+        return None, problems + explain(error, (), KEYS)
+    return (None if problems else config), problems
+
+
+def _stand_in(dataset: Mapping[str, Any]) -> list[Wrong]:
+    """What is wrong with the name of the stand-in dataset, if one is named."""
+    offline = dataset.get("offline")
+    if offline is None:
+        return []
+    wanted = find("dataset").get(dataset["name"]).facts
+    fitting = [
+        entry.name for entry in find("dataset")
+        if entry.facts.synthetic and (entry.facts.shape, entry.facts.classes) == (wanted.shape, wanted.classes)
+    ]  # fmt: skip
+    if offline in fitting:
+        return []
+    close = nearest(offline, fitting)
+    hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(fitting) or 'none'}"
+    return [(("dataset", "offline"), f"{offline!r} cannot stand in for {dataset['name']!r}; {hint}")]
+
+
+def experiment(data: Any, default_name: str) -> tuple[Experiment | None, list[Wrong]]:
+    """A file's data to its `Experiment`, or to what is wrong with its own keys."""
+    if not isinstance(data, Mapping):
+        return None, [((), "expected a mapping of keys such as `model`, `activation` and `epochs`")]
+    own = {k: v for k, v in data.items() if k in Experiment.model_fields and k != "base"}
+    base = {k: v for k, v in data.items() if k not in own}
+    try:
+        return Experiment(**{"name": default_name, **own}, base=base), []
+    except ValidationError as error:
+        return None, explain(error, (), KEYS)
+
+
+def problem(file: str, place: tuple[int, int], path: Path, message: str) -> Problem:
+    """A sentence about a path of the config, as a problem at a place of the file."""
+    dotted = ".".join(map(str, path))
+    return Problem(file, *place, f"{dotted}: {message}" if dotted else message)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a config file, every registered name and its parameters in it."""
+    root = RunConfig.model_json_schema()
+    definitions: dict[str, Any] = {}
+    properties = dict(root["properties"])
+    for kind in (*PARTS, "schedule"):
+        definitions[kind] = {"anyOf": [_names(kind), *(_part_schema(entry, definitions) for entry in find(kind))]}
+    properties.update({kind: {"$ref": f"#/$defs/{kind}"} for kind in PARTS})
+    own = Experiment.model_json_schema()["properties"]
+    properties.update({key: own[key] for key in own if key != "base"})
+    properties["sweep"] = {"anyOf": [_GRID, {"type": "array", "items": _GRID}], "description": "what varies"}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "actlab experiment", "type": "object",
+        "properties": properties, "additionalProperties": False, "$defs": definitions,
+    }  # fmt: skip
+
+
+_AXIS = {
+    "anyOf": [
+        {"type": "array", "minItems": 1},
+        *(
+            {"type": "object", "properties": {key: {}}, "required": [key], "additionalProperties": False}
+            for key in ("range", "linspace", "logspace", "geomspace")
+        ),
+    ]
+}
+_GRID = {
+    "type": "object",
+    "properties": {
+        "zip": {"type": ["object", "array"]},
+        "exclude": {"type": ["object", "array"]},
+    },
+    "additionalProperties": _AXIS,
+}
+
+
+def _names(kind: str) -> dict[str, Any]:
+    registry = find(kind)
+    return {"enum": [*registry.names(), *sorted(registry.aliases())]}
+
+
+def _part_schema(entry: Entry[Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    made = parameter_model(entry).model_json_schema()
+    definitions.update(made.pop("$defs", {}))
+    properties = {"name": {"const": entry.name}, **made.get("properties", {})}
+    if "schedule" in properties:
+        properties["schedule"] = {"$ref": "#/$defs/schedule"}
+    required = ["name", *made.get("required", [])] if entry.name != "formula" else ["formula"]
+    return {
+        "type": "object", "title": entry.name, "description": entry.summary, "properties": properties,
+        "required": required, "additionalProperties": False,
+    }  # fmt: skip

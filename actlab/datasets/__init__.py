@@ -1,0 +1,17 @@
+"""Datasets by name: found, fetched or rendered, verified, and shared by all workers of a machine.
+
+prepared = prepare("mnist", {"offline": "synth_mnist"})     in the parent, without TensorFlow
+images = load(prepared)                                     in a worker, memory-mapped
+parts = split(images, None, 0.1, seed=0)                    what is trained on, what is held out
+"""
+
+from actlab.datasets import published, synthetic  # noqa: F401  (they register their members)
+from actlab.datasets.catalogue import DATASETS, PARTS, DatasetFacts, Prepared, Published, RemoteFile, Rendered
+from actlab.datasets.inventory import Status, status, verify
+from actlab.datasets.preparation import check_offline, prepare
+from actlab.datasets.split import Images, Split, load, split
+
+__all__ = [
+    "DATASETS", "PARTS", "DatasetFacts", "Images", "Prepared", "Published", "RemoteFile", "Rendered", "Split", "Status",
+    "check_offline", "load", "prepare", "split", "status", "verify",
+]  # fmt: skip

@@ -1,0 +1,1 @@
+"""How a training is carried out: the model built from a config, and the compiled loop over its steps."""

@@ -1,0 +1,154 @@
+"""Where a training happens: versions, machine, device, threads and code. All of it can change the bytes.
+
+On one machine kind the same program with the same number of threads gives the same bytes; another number of threads,
+oneDNN switched off or op determinism give others, so all three are part of the record.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from actlab.errors import DeviceError
+from actlab.lazy import tf
+
+PACKAGES = ("actlab", "tensorflow", "keras", "numpy", "pillow")
+
+
+def worker_variables(threads: int, device: str) -> dict[str, str]:
+    """Environment variables that must stand before TensorFlow is imported."""
+    variables = {
+        "KERAS_BACKEND": "tensorflow",
+        "TF_CPP_MIN_LOG_LEVEL": "1",
+        "TF_NUM_INTRAOP_THREADS": str(threads),
+        "TF_NUM_INTEROP_THREADS": str(threads),
+        "OMP_NUM_THREADS": str(threads),
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "MPLBACKEND": "agg",
+    }
+    return {**variables, "CUDA_VISIBLE_DEVICES": "-1"} if device == "cpu" else variables
+
+
+def choose_device(wanted: str) -> str:
+    """ "cpu" or "gpu" for what the command line said, without importing TensorFlow here.
+
+    Args:
+        wanted: "auto", "cpu" or "gpu"; auto takes a GPU that TensorFlow sees.
+
+    Raises:
+        DeviceError: a GPU is wanted and there is none.
+    """
+    if wanted == "cpu":
+        return "cpu"
+    if not gpus():
+        if wanted == "gpu":
+            raise DeviceError("--device gpu: this machine shows no NVIDIA GPU; use --device cpu")
+        return "cpu"
+    probe = "import tensorflow as tf; print(len(tf.config.list_physical_devices('GPU')))"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False)
+    if done.stdout.strip() not in ("", "0"):
+        return "gpu"
+    if wanted == "gpu":
+        raise DeviceError("--device gpu: TensorFlow sees no GPU; install tensorflow[and-cuda], or use --device cpu")
+    return "cpu"
+
+
+def gpus() -> list[int]:
+    """The numbers of the NVIDIA GPUs of this machine that a process may see."""
+    there = sorted(int(path.name[6:]) for path in Path("/dev").glob("nvidia[0-9]*"))
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return there
+    return [number for number in there if str(number) in visible.split(",")]
+
+
+def use_device(device: str) -> str:
+    """The TensorFlow name of a device.
+
+    Args:
+        device: "cpu" or "gpu".
+
+    Raises:
+        DeviceError: there is no such device here.
+    """
+    if device == "cpu":
+        return "/CPU:0"
+    if not tf.config.list_physical_devices("GPU"):
+        raise DeviceError("--device gpu: TensorFlow sees no GPU here; use --device cpu, or install its CUDA packages")
+    return "/GPU:0"
+
+
+def describe(device: str, threads: int) -> dict[str, Any]:
+    """The environment of a training, as run.json holds it."""
+    return {
+        "versions": {"python": platform.python_version(), **_versions()},
+        "git": git_state(),
+        "machine": _machine(),
+        "device": _device_name(device),
+        "threads": threads,
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0",
+        "op_determinism": os.environ.get("TF_DETERMINISTIC_OPS", "0") in ("1", "true"),
+    }
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return versions
+
+
+@functools.cache
+def git_state() -> dict[str, Any] | None:
+    """Commit of actlab's own checkout and whether it has uncommitted changes; None for an installed actlab."""
+    folder = Path(__file__).parent
+    commit = _git("rev-parse", "HEAD", folder=folder)
+    tracked = _git("ls-files", "--error-unmatch", "environment.py", folder=folder)
+    if not commit or not tracked:  # a virtual environment may lie inside somebody else's checkout
+        return None
+    return {"commit": commit, "dirty": bool(_git("status", "--porcelain", "--", str(folder), folder=folder))}
+
+
+def _git(*arguments: str, folder: Path) -> str:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+@functools.cache
+def _machine() -> dict[str, Any]:
+    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
+    return {
+        "system": platform.system(),
+        "architecture": platform.machine(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(memory_bytes / 2**30, 1),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
+def _device_name(device: str) -> str:
+    if device == "cpu":
+        return "cpu"
+    details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])
+    return f"gpu: {details.get('device_name', 'unknown')}"

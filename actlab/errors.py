@@ -1,0 +1,99 @@
+"""What can go wrong, said to a person.
+
+ActlabError                 anything a user can cause or must know; the command line prints it without a traceback
+├── ConfigError             a config file or a command line is wrong: a list of problems, each with its place
+├── UnknownName             a name that no registry has; knows the nearest ones
+├── FormulaError            an activation formula that is not allowed or not well formed; knows its column
+├── DatasetError            a dataset that cannot be had, or is damaged
+├── DeviceError             a device that this machine does not have
+├── RunDirError             a run directory that cannot be read or written
+│   └── RunLocked           another process is writing it
+└── Diverged                loss or weights became NaN or infinite
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class ActlabError(Exception):
+    """Base of every error that is shown to the user as one message."""
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing that is wrong in a config: the place, and a sentence that says what and what to do."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+
+
+class ConfigError(ActlabError):
+    """All that is wrong in a config, sorted by place."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = sorted(set(problems))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class UnknownName(ActlabError):
+    """A name that is not registered.
+
+    Args:
+        kind: what was looked for, in the singular ("activation").
+        name: what was read.
+        nearest: registered names that resemble it, best first.
+        known: every registered name.
+    """
+
+    def __init__(self, kind: str, name: str, nearest: list[str], known: list[str]) -> None:
+        self.kind, self.name, self.nearest, self.known = kind, name, nearest, known
+        listing = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(known)}"
+        super().__init__(f"unknown {kind} {name!r}; {listing}")
+
+
+class FormulaError(ActlabError):
+    """A formula that is refused.
+
+    Args:
+        message: why, and what is allowed instead.
+        column: 1-based place in the formula's text.
+    """
+
+    def __init__(self, message: str, column: int = 1) -> None:
+        self.column = column
+        super().__init__(f"{message} (at character {column})")
+
+
+class DatasetError(ActlabError):
+    """A dataset that cannot be had here, or whose bytes are not what they should be."""
+
+
+class DeviceError(ActlabError):
+    """A device that was asked for and is not there."""
+
+
+class RunDirError(ActlabError):
+    """A run directory that cannot be read or written."""
+
+
+class RunLocked(RunDirError):
+    """A run directory that another living process is writing."""
+
+
+class Diverged(ActlabError):
+    """Training that cannot go on: loss or weights are NaN or infinite.
+
+    Args:
+        step: the first step after which this was seen.
+        what: which number it was.
+    """
+
+    def __init__(self, step: int, what: str) -> None:
+        self.step = step
+        super().__init__(f"{what} is not finite at step {step}")

@@ -1,0 +1,1 @@
+"""Many trainings on many workers. Every executor calls the same `training.train`."""

@@ -1,0 +1,73 @@
+"""What happens in a worker process: a process that lives through many trainings."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+from actlab import rundir
+from actlab.environment import worker_variables
+from actlab.errors import ActlabError
+from actlab.training import Job, Stopped, train
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one attempt at a training ended: done, diverged, failed or interrupted, and why."""
+
+    status: str
+    reason: str = ""
+
+
+_terminated = threading.Event()  # set by SIGTERM: a scheduler stops workers that way too
+
+
+def start(threads: int, device: str, parent: int) -> None:
+    """Prepare the process, before TensorFlow is imported."""
+    os.environ.update(worker_variables(threads, device))
+    signal.signal(signal.SIGTERM, lambda *_: _terminated.set())
+    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+
+
+def _die_with(parent: int) -> None:
+    """End the process soon after its parent: a killed parent must leave no orphan."""
+    while os.getppid() == parent:
+        time.sleep(0.3)
+    os._exit(1)
+
+
+def work(job: Job, stop_file: Path) -> Outcome:
+    """Train one run; what libraries print goes into the run's log. Never raises for what a training can do."""
+    _redirect_output(job.path / rundir.LOG)
+    try:
+        return Outcome(train(job, lambda: _terminated.is_set() or stop_file.exists()))
+    except Stopped:
+        return Outcome("interrupted")
+    except ActlabError as error:
+        traceback.print_exc()
+        return Outcome("failed", str(error))
+    except Exception as error:
+        traceback.print_exc()
+        return Outcome("failed", f"{type(error).__name__}: {_first_line(error)}")
+    finally:
+        sys.stderr.flush()
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), "")[:300]
+
+
+def _redirect_output(log: Path) -> None:
+    """Send file descriptors 1 and 2 to the log: TensorFlow's C++ ignores Python's streams and its own settings."""
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    os.close(handle)

@@ -1,0 +1,170 @@
+"""From a plan to trained runs: datasets, stand-ins, folders, what is left to do, and the figures at the end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from actlab import datasets, rundir
+from actlab.compare import Comparison, curves
+from actlab.config import RunConfig
+from actlab.datasets import Prepared
+from actlab.errors import RunDirError
+from actlab.executors.local import workers_for
+from actlab.rundir import Run
+from actlab.sweep import Plan
+from actlab.training import Job
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the command line wants the runs to be trained; none of it is part of their identity.
+
+    Args:
+        out: the folder that holds the experiments.
+        device: "cpu" or "gpu".
+        data_dir: where NAME.npz files are looked for first.
+        workers: processes at a time; None chooses from cores, memory and the number of runs.
+        per_gpu: workers that share a GPU.
+        force: train finished runs anew.
+        retry_failed: train runs again that failed or diverged.
+        checkpoint_seconds: at most about this much work is lost by a crash.
+    """
+
+    out: Path
+    device: str
+    data_dir: Path | None = None
+    workers: int | None = None
+    per_gpu: int = 1
+    force: bool = False
+    retry_failed: bool = False
+    checkpoint_seconds: float = 30.0
+
+
+@dataclass
+class Study:
+    """A plan on this machine: what is to be trained, and what is there already.
+
+    Args:
+        plan: the config file.
+        folder: of the experiment, in the output folder.
+        workers: processes at a time.
+        jobs: what is to be trained, anew or from a checkpoint.
+        ended: runs that have ended before, and stay as they are.
+        warnings: what the user must see before the training starts.
+    """
+
+    plan: Plan
+    folder: Path
+    workers: int
+    jobs: list[Job] = field(default_factory=list)
+    ended: list[Run] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Study:
+    """Get the data, decide on stand-ins, and find out what is left to train. Writes nothing into the output folder.
+
+    Args:
+        plan: what the config file asks for.
+        options: what the command line says.
+        say: is told, in a sentence, of what takes long.
+
+    Raises:
+        DatasetError: a dataset cannot be had and no stand-in is named.
+        RunDirError: the output folder cannot be used.
+    """
+    auto, threads = workers_for(len(plan.runs), options.device, options.per_gpu)
+    workers = options.workers or auto
+    threads = max(1, auto * threads // workers)
+    study = Study(plan, rundir.inside(options.out, plan.experiment.name), workers)
+    sets: dict[str, Prepared] = {}
+    for label, config in plan.runs:
+        dataset = _dataset(config, sets, options.data_dir, say)
+        if dataset.stand_in_for:
+            config = config.on_stand_in(dataset.name)
+            _warn(study, dataset)
+        path = rundir.find(study.folder, config.hash) or study.folder / f"{label}-{config.hash[:8]}"
+        run = None if options.force else _ended(path, options.retry_failed)
+        if run:
+            study.ended.append(run)
+        else:
+            study.jobs.append(
+                Job(config, label, path, dataset, options.device, threads, options.checkpoint_seconds, options.force)
+            )
+    study.jobs.sort(key=lambda job: -_work(job))  # the longest first, so that no worker ends alone
+    return study
+
+
+def _dataset(
+    config: RunConfig, sets: dict[str, Prepared], data_dir: Path | None, say: Callable[[str], None]
+) -> Prepared:
+    """The prepared dataset of a config, each only once."""
+    mine = {k: v for k, v in config.dataset.parameters.items() if k not in ("train_samples", "validation")}
+    key = json.dumps([config.dataset.name, mine], sort_keys=True)
+    if key not in sets:
+        sets[key] = datasets.prepare(config.dataset.name, mine, data_dir, say=say)
+    return sets[key]
+
+
+def _warn(study: Study, dataset: Prepared) -> None:
+    warning = (
+        f"{dataset.stand_in_for} cannot be had here: {dataset.stand_in_reason}. "
+        f"Training on {dataset.name}, a rendered stand-in: its numbers say nothing about {dataset.stand_in_for}."
+    )
+    if warning not in study.warnings:
+        study.warnings.append(warning)
+
+
+def _ended(path: Path, retry_failed: bool) -> Run | None:
+    """The run at a path if it has ended and is to stay so."""
+    try:
+        run = Run(path)
+    except RunDirError:
+        return None
+    stays = ("done",) if retry_failed else rundir.ENDED
+    return run if run.status in stays else None
+
+
+def _work(job: Job) -> float:
+    """A measure of how long a training takes, for the order only: images to train on."""
+    images = job.config.dataset.parameters["train_samples"] or job.dataset.train_images
+    if job.config.steps:
+        return float(job.config.steps * job.config.batch_size)
+    return float((job.config.epochs or 0) * images)
+
+
+def begin(study: Study) -> None:
+    """Make the folders of what is to be trained, and keep the config file as it was.
+
+    Raises:
+        RunDirError: the output folder cannot be written, or a folder would lie outside it.
+    """
+    rundir.make_folder(study.folder)
+    changes = "".join(f"# --set {override}\n" for override in study.plan.overrides)
+    rundir.write_bytes(study.folder / rundir.EXPERIMENT, (changes + study.plan.text).encode())
+    for job in study.jobs:
+        rundir.make_folder(rundir.inside(study.folder, job.path.name))
+
+
+def paths(study: Study) -> list[Path]:
+    """The directories of all runs of the plan."""
+    return [run.path for run in study.ended] + [job.path for job in study.jobs]
+
+
+def overlay(folder: Path, comparison: Comparison, title: str) -> list[Path]:
+    """Draw the curves of all conditions over each other; returns the files."""
+    from actlab import plots
+
+    frame = curves(comparison)
+    if frame.empty:
+        return []
+    note = "; ".join(note for note in comparison.notes if "stand-in" in note)
+    files = []
+    for metric in ("val_accuracy", "val_loss"):
+        path = folder / f"{metric}.png"
+        rundir.write_bytes(path, plots.png(plots.overlay_figure(frame, metric, title, note)))
+        files.append(path)
+    return files

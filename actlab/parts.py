@@ -1,0 +1,151 @@
+"""Parts of a config (activation, model, optimizer, ...): what is written, resolved against the registries.
+
+A part is written as a bare name or as a mapping with `name` and parameters. Resolved, it has its real name and
+every parameter, defaults written out, so that a record means the same after a library changes its defaults.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from actlab.errors import UnknownName
+from actlab.registry import Entry, Kind, Parameter, find, nearest
+
+Path = tuple[str | int, ...]
+Wrong = tuple[Path, str]  # where in the config, and what is wrong there
+
+STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+
+class Part(BaseModel):
+    """A resolved part: `name`, and its parameters as further attributes."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    name: str
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+def resolve_part(kind: str, written: Any, path: Path) -> tuple[dict[str, Any] | None, list[Wrong]]:
+    """What was written of a part to its name with all parameters, or to what is wrong with it."""
+    bare = isinstance(written, str)
+    if bare:
+        written = {"name": written}
+    if not isinstance(written, Mapping):
+        return None, [(path, f"expected the name of {article(kind)} or a mapping with `name`, read {show(written)}")]
+    name = written.get("name", "formula" if kind == "activation" and "formula" in written else None)
+    if not isinstance(name, str):
+        return None, [(path, f"{article(kind)} needs a `name`; known: {', '.join(find(kind).names())}")]
+    try:
+        entry = find(kind).get(name)
+    except UnknownName as error:
+        return None, [(path if bare else (*path, "name"), str(error))]
+    return _resolve_parameters(entry, {k: v for k, v in written.items() if k != "name"}, path)
+
+
+def _resolve_parameters(
+    entry: Entry[Any], given: dict[str, Any], path: Path
+) -> tuple[dict[str, Any] | None, list[Wrong]]:
+    nested = {p.name: kind for p in entry.parameters if (kind := _kind(p))}
+    problems: list[Wrong] = []
+    for parameter, kind in nested.items():
+        default = next(p.default for p in entry.parameters if p.name == parameter)
+        given[parameter], wrong = resolve_part(kind, given.get(parameter, default), (*path, parameter))
+        problems += wrong
+    try:
+        parameters = parameter_model(entry)(**given).model_dump(mode="json")
+    except ValidationError as error:
+        # an alternative of a union that was not meant says nothing to a reader: one message a place
+        return None, problems + explain(error, path, [p.name for p in entry.parameters])
+    if not problems and entry.check and (message := entry.check(parameters)):
+        problems.append((path, f"{entry.name}: {message}"))
+    return (None if problems else {"name": entry.name, **parameters}), problems
+
+
+@functools.cache
+def parameter_model(entry: Entry[Any]) -> type[BaseModel]:
+    """The pydantic model of a registered function's parameters, made from its signature."""
+    fields: dict[str, Any] = {
+        p.name: (dict[str, Any] | None if _kind(p) else p.annotation, ... if p.required else p.default)
+        for p in entry.parameters
+    }
+    model: type[BaseModel] = create_model(entry.name, __config__=STRICT, **fields)
+    return model
+
+
+def _kind(parameter: Parameter) -> str | None:
+    return next((m.kind for m in getattr(parameter.annotation, "__metadata__", ()) if isinstance(m, Kind)), None)
+
+
+def explain(error: ValidationError, path: Path, known: list[str]) -> list[Wrong]:
+    """pydantic's errors as (path, sentence) with what was read; one for each place in the config."""
+    found: dict[Path, list[str]] = {}
+    for item in error.errors():
+        where = tuple(part for part in item["loc"] if _in_data(part))
+        found.setdefault((*path, *where), []).append(_sentence(item, known))
+    return [(where, " or ".join(dict.fromkeys(sentences))) for where, sentences in found.items()]
+
+
+def _in_data(part: str | int) -> bool:
+    """Whether a part of pydantic's location is a key of the data, not the name of a union's alternative."""
+    if isinstance(part, int):
+        return True
+    return part not in ("float", "int", "str", "bool") and not part.startswith(
+        ("list[", "literal[", "constrained-", "function-", "nullable")
+    )
+
+
+def _sentence(item: Any, known: list[str]) -> str:
+    key, read = item["loc"][-1] if item["loc"] else "", show(item["input"])
+    match item["type"]:
+        case "missing":
+            return f"`{key}` is required"
+        case "extra_forbidden":
+            close = nearest(str(key), known)
+            hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known) or 'none'}"
+            return f"unknown key '{key}'; {hint}"
+        case "float_type" | "float_parsing":
+            return f"expected a number, read {read}"
+        case "int_type" | "int_parsing" | "int_from_float":
+            return f"expected a whole number, read {read}"
+        case "bool_type" | "bool_parsing":
+            return f"expected true or false, read {read}"
+        case "string_type":
+            return f"expected text, read {read}"
+        case "list_type":
+            return f"expected a list, read {read}"
+        case "literal_error":
+            return _choices(item, read)
+        case "greater_than":
+            return f"expected a number above {item['ctx']['gt']:g}, read {read}"
+        case "greater_than_equal":
+            return f"expected a number from {item['ctx']['ge']:g}, read {read}"
+        case "less_than":
+            return f"expected a number below {item['ctx']['lt']:g}, read {read}"
+        case "less_than_equal":
+            return f"expected a number up to {item['ctx']['le']:g}, read {read}"
+        case "value_error":
+            return str(item["ctx"]["error"])
+    return f"{item['msg'][0].lower()}{item['msg'][1:]}, read {read}"
+
+
+def _choices(item: Any, read: str) -> str:
+    expected = item["ctx"]["expected"]
+    close = nearest(str(item["input"]), [choice.strip("' ") for choice in expected.replace(" or ", ",").split(",")])
+    return f"expected {expected}, read {read}" + (f"; did you mean '{close[0]}'?" if close else "")
+
+
+def show(value: Any) -> str:
+    """A value as a message quotes it: short, on one line."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def article(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"

@@ -1,0 +1,215 @@
+"""The curves of several conditions over their seeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from actlab.plots.axes import (
+    LineEnd,
+    finite,
+    label_line_ends,
+    label_of,
+    name_value_axis,
+    needs_log,
+    no_data,
+    set_time_axis,
+    set_value_axis,
+    time_column,
+)  # fmt: skip
+from actlab.plots.style import (
+    FAINT,
+    INK,
+    PALETTE,
+    TEXT_POINTS,
+    Look,
+    figure_with_axes,
+    fitted,
+    looks,
+    styled,
+    text_width,
+    wrapped,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LABEL_INCHES = 2.2
+PANEL_INCHES = 2.0
+PANEL_POINTS = 9.5
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A condition over its seeds.
+
+    Args:
+        name: of the condition.
+        seeds: how many were started (n).
+        points: indexed by epoch or step: `mean`, `low` and `high` over the seeds that have a finite value there, and
+            `count` of them.
+    """
+
+    name: str
+    seeds: int
+    points: pd.DataFrame
+
+    @property
+    def whole(self) -> pd.DataFrame:
+        """The points at which every seed has a value."""
+        return self.points[self.points["count"] == self.seeds]
+
+    @property
+    def partial(self) -> pd.DataFrame:
+        """The points from the last whole one on, if seeds are missing there."""
+        last = self.whole.index.max() if len(self.whole) else self.points.index.min()
+        rest: pd.DataFrame = self.points.loc[self.points.index >= last]
+        return rest if (rest["count"] < self.seeds).any() else rest.iloc[:0]
+
+
+@styled
+def overlay_figure(curves: pd.DataFrame, metric: str, title: str, note: str = "") -> Figure:
+    """Mean of a metric over the seeds of each condition, with a band from the smallest to the largest seed.
+
+    Up to eight conditions share one pair of axes and are named at the ends of their lines; more get a panel each,
+    with all the others in grey behind. Where a seed has ended early or is not finite, the mean goes on without it,
+    dotted.
+
+    Args:
+        curves: columns `condition`, `seed`, `epoch` (or `step`) and `metric`; a row an evaluation. A seed counts
+            towards n if it has a row, finite or not.
+        metric: the column to draw.
+        title: drawn as it is, as are the names of the conditions.
+        note: what nobody may overlook; drawn under the title.
+
+    Returns:
+        The figure; pass it to `png` or `svg`.
+    """
+    time = time_column(curves)
+    data = summarized(curves, metric, time)
+    subtitle = _subtitle(data)
+    if len(data) > len(PALETTE):
+        return _panels(data, metric, time, title, subtitle, note)
+    return _together(data, metric, time, title, subtitle, note)
+
+
+def summarized(curves: pd.DataFrame, metric: str, time: str) -> list[Curve]:
+    """One curve a condition, in order of first appearance."""
+    frame = curves.assign(**{time: finite(curves[time]), metric: finite(curves[metric])})
+    return [_curve(str(name), part, metric, time) for name, part in frame.groupby("condition", sort=False)]
+
+
+def _curve(name: str, part: pd.DataFrame, metric: str, time: str) -> Curve:
+    values = part.dropna(subset=[time, metric]).groupby(time)[metric]
+    points = pd.DataFrame({"mean": values.mean(), "low": values.min(), "high": values.max(), "count": values.count()})
+    return Curve(name, int(part["seed"].nunique()), points)
+
+
+def _subtitle(data: list[Curve]) -> str:
+    counts = {curve.seeds for curve in data}
+    if not counts:
+        return "n = 0: nothing to draw"
+    if counts == {1}:
+        return "n = 1 seed each, so no band"
+    low, high = min(counts), max(counts)
+    n = f"n = {low} seeds each" if low == high else f"n = {low} to {high} seeds"
+    dotted = "; dotted: not all seeds" if any(len(curve.partial) for curve in data) else ""
+    return f"line: mean over seeds; band: smallest to largest seed; {n}{dotted}"
+
+
+def _tails(data: list[Curve], time: str) -> list[str]:
+    """What is said behind a name because it is not the same for all: n, and where a condition ended early."""
+    same = len({curve.seeds for curve in data}) == 1
+    last = max((curve.points.index.max() for curve in data if len(curve.points)), default=0)
+    return [("" if same else f"  n = {curve.seeds}") + _ending(curve.points, time, last) for curve in data]
+
+
+def _ending(points: pd.DataFrame, time: str, last: float) -> str:
+    if points.empty:
+        return ", no finite value"
+    return f", to {time} {points.index[-1]:g}" if points.index[-1] < last else ""
+
+
+def _together(data: list[Curve], metric: str, time: str, title: str, subtitle: str, note: str) -> Figure:
+    tails = _tails(data, time)
+    labels = [fitted(curve.name, LABEL_INCHES, TEXT_POINTS) + tail for curve, tail in zip(data, tails, strict=True)]
+    right = 0.42 + max((text_width(label, TEXT_POINTS) for label in labels), default=0.0)
+    figure, (axes,) = figure_with_axes(
+        title, subtitle=subtitle, note=note, width=5.6 + right, height=4.3, right=right
+    )  # fmt: skip
+    chosen = looks(curve.name for curve in data)
+    for curve in data:
+        draw_curve(axes, curve, chosen[curve.name])
+    _finish(axes, data, metric, time)
+    ends = [
+        LineEnd(float(curve.points.index[-1]), float(curve.points["mean"].iloc[-1]), label, chosen[curve.name].color)
+        for curve, label in zip(data, labels, strict=True)
+        if len(curve.points)
+    ]
+    label_line_ends(axes, ends)
+    return figure
+
+
+def _panels(data: list[Curve], metric: str, time: str, title: str, subtitle: str, note: str) -> Figure:
+    columns = 4 if len(data) <= 24 else 5
+    rows = ceil(len(data) / columns)
+    figure, grid = figure_with_axes(
+        title, subtitle=f"{label_of(metric)}; {subtitle}; grey: all others", note=note, rows=rows,
+        columns=columns, width=1.1 + columns * (PANEL_INCHES + 0.14), height=1.6 + rows * 1.65, gap=(0.14, 0.52),
+        over=0.42,
+    )  # fmt: skip
+    for axes, curve, tail in zip(grid, data, _tails(data, time), strict=False):
+        _draw_others(axes, data)
+        draw_curve(axes, curve, Look(PALETTE[0], "-"))
+        lines = wrapped(curve.name + tail, PANEL_INCHES, PANEL_POINTS)
+        axes.set_title("\n".join(lines), loc="left", fontsize=PANEL_POINTS, color=INK, pad=3, linespacing=1.1)
+    for axes in grid[len(data) :]:
+        axes.remove()
+    _share(grid[: len(data)], columns, data, metric, time)
+    return figure
+
+
+def _draw_others(axes: Axes, data: list[Curve]) -> None:
+    from matplotlib.collections import LineCollection
+
+    lines = [curve.points["mean"].reset_index().to_numpy() for curve in data if len(curve.points)]
+    axes.add_collection(LineCollection(lines, colors=FAINT, linewidths=0.7, zorder=1))
+
+
+def _share(grid: list[Axes], columns: int, data: list[Curve], metric: str, time: str) -> None:
+    """The same limits everywhere; labels only at the outer panels."""
+    low, high = min(axes.get_ylim()[0] for axes in grid), max(axes.get_ylim()[1] for axes in grid)
+    for index, axes in enumerate(grid):
+        bottom = index + columns >= len(grid)
+        axes.set_ylim(low, high)
+        _finish(axes, data, metric, time)
+        axes.set_ylabel("")
+        axes.set_xlabel(label_of(time) if bottom else "")
+        axes.tick_params(labelleft=index % columns == 0, labelbottom=bottom)
+
+
+@styled
+def draw_curve(axes: Axes, curve: Curve, look: Look) -> None:
+    """Mean and band of one condition; dotted where not every seed has a value; a marker for a single point."""
+    whole, partial = curve.whole, curve.partial
+    if curve.seeds > 1:
+        axes.fill_between(whole.index, whole["low"], whole["high"], color=look.color, alpha=0.16, linewidth=0)
+    marker = "o" if len(curve.points) == 1 else ""
+    axes.plot(whole.index, whole["mean"], color=look.color, linestyle=look.linestyle, marker=marker, label=curve.name)
+    if len(partial):
+        axes.plot(partial.index, partial["mean"], color=look.color, linestyle=":", linewidth=1.6, marker=marker)
+
+
+def _finish(axes: Axes, data: list[Curve], metric: str, time: str) -> None:
+    points = pd.concat([curve.points for curve in data]) if data else pd.DataFrame()
+    if points.empty:
+        no_data(axes)
+        return
+    log = needs_log(metric, points[["low", "high"]].to_numpy())
+    name_value_axis(axes, label_of(metric) + (", log scale" if log else ""))
+    set_time_axis(axes, time, points.index.min(), points.index.max())
+    set_value_axis(axes, metric, log)

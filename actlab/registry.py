@@ -1,0 +1,167 @@
+"""Names and what they stand for.
+
+A part of an experiment (an activation, a model, ...) is one function in one file, registered under its name.
+Its keyword-only parameters, with their annotations and defaults, *are* its entry in the config: validation,
+JSON Schema, listing and reference are all made from the signature.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import typing
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Generic, TypeVar
+
+from actlab.errors import UnknownName
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+Check = Callable[[dict[str, Any]], "str | None"]  # resolved parameters in, what is wrong with them together out
+
+# Where the members of each kind are written: imported at the first look-up, so that naming a kind costs nothing.
+HOMES = {
+    "activation": ("actlab.activations", "ACTIVATIONS"),
+    "dataset": ("actlab.datasets", "DATASETS"),
+    "initializer": ("actlab.initializers", "INITIALIZERS"),
+    "model": ("actlab.models", "MODELS"),
+    "optimizer": ("actlab.optimizers", "OPTIMIZERS"),
+    "schedule": ("actlab.optimizers", "SCHEDULES"),
+    "probe": ("actlab.probes", "PROBES"),
+}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Marks an annotated parameter as a part of its own: `Annotated[str, Kind("schedule")]`."""
+
+    kind: str
+
+
+@dataclass(frozen=True, eq=False)
+class Parameter:
+    """One keyword of a registered function: its name, its annotated type and its default."""
+
+    name: str
+    annotation: Any
+    default: Any  # inspect.Parameter.empty where a value is required
+
+    @property
+    def required(self) -> bool:
+        return self.default is inspect.Parameter.empty
+
+
+@dataclass(frozen=True, eq=False)
+class Entry(Generic[T]):
+    """A registered function with what is stated of it."""
+
+    name: str
+    function: Callable[..., Any]
+    facts: T
+    parameters: tuple[Parameter, ...]
+    aliases: tuple[str, ...] = ()
+    check: Check | None = None  # what the types of single parameters cannot say
+
+    @property
+    def summary(self) -> str:
+        """The first paragraph of the docstring on one line."""
+        return " ".join((inspect.getdoc(self.function) or "").split("\n\n")[0].split())
+
+
+class Registry(Generic[T]):
+    """The members of one kind by name.
+
+    Args:
+        kind: what the members are, in the singular, as messages say it.
+        shared: a function whose keyword-only parameters every member takes besides its own.
+        check: holds the parameters of any member against each other.
+    """
+
+    def __init__(self, kind: str, shared: Callable[..., Any] | None = None, check: Check | None = None) -> None:
+        self.kind = kind
+        self._check = check
+        self._shared = keyword_parameters(shared) if shared else ()
+        self._entries: dict[str, Entry[T]] = {}
+        self._aliases: dict[str, str] = {}
+
+    def register(
+        self, facts: T, *, name: str | None = None, aliases: tuple[str, ...] = (), check: Check | None = None
+    ) -> Callable[[F], F]:
+        """Decorator: enter a function under its own name (or `name`) with what is stated of it.
+
+        Args:
+            facts: what is stated of the member, of the registry's type.
+            name: the registered name, where a Python keyword or builtin forbids the function to bear it.
+            aliases: other names under which it is found; the resolved config has the real one.
+            check: takes the resolved parameters, returns what is wrong with them together, or None.
+
+        Raises:
+            ValueError: the name is taken.
+        """
+
+        def enter(function: F) -> F:
+            own = name or function.__name__
+            for taken in (own, *aliases):
+                if taken in self._entries or taken in self._aliases:
+                    raise ValueError(f"{self.kind} {taken!r} is registered twice")
+            mine = keyword_parameters(function)
+            names = {parameter.name for parameter in mine}
+            parameters = mine + tuple(p for p in self._shared if p.name not in names)
+            self._entries[own] = Entry(own, function, facts, parameters, aliases, check or self._check)
+            self._aliases.update(dict.fromkeys(aliases, own))
+            return function
+
+        return enter
+
+    def get(self, name: str) -> Entry[T]:
+        """The entry of a name or alias.
+
+        Raises:
+            UnknownName: with the nearest registered names.
+        """
+        entry = self._entries.get(self._aliases.get(name, name))
+        if entry is None:
+            raise UnknownName(self.kind, name, nearest(name, [*self._entries, *self._aliases]), self.names())
+        return entry
+
+    def names(self) -> list[str]:
+        """Registered names, sorted, without aliases."""
+        return sorted(self._entries)
+
+    def aliases(self) -> dict[str, str]:
+        """Alias to name."""
+        return dict(self._aliases)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries or name in self._aliases
+
+    def __iter__(self) -> Iterator[Entry[T]]:
+        return iter(self._entries[name] for name in self.names())
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def find(kind: str) -> Registry[Any]:
+    """The registry of a kind, its members loaded."""
+    module, attribute = HOMES[kind]
+    registry: Registry[Any] = getattr(import_module(module), attribute)
+    return registry
+
+
+def nearest(name: str, known: list[str]) -> list[str]:
+    """Up to three known names that resemble `name`, best first."""
+    close = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.6)
+    return close or [k for k in sorted(known) if len(name) > 2 and (name.lower() in k or k in name.lower())][:3]
+
+
+def keyword_parameters(function: Callable[..., Any]) -> tuple[Parameter, ...]:
+    """The keyword-only parameters of a function, in order, with resolved annotations."""
+    hints = typing.get_type_hints(function, include_extras=True)
+    return tuple(
+        Parameter(name, hints.get(name, Any), p.default)
+        for name, p in inspect.signature(function).parameters.items()
+        if p.kind is inspect.Parameter.KEYWORD_ONLY
+    )

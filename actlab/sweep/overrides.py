@@ -1,0 +1,63 @@
+"""`--set path=value`: what the command line changes in a config."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actlab import yamlio
+from actlab.errors import ConfigError, Problem
+from actlab.parts import Path, show
+
+
+def override(data: Any, overrides: tuple[str, ...]) -> dict[Path, str]:
+    """Apply `path=value` each to the data; returns what was said of each path."""
+    said: dict[Path, str] = {}
+    problems = []
+    for text in overrides:
+        dotted, equals, value = text.partition("=")
+        dotted = dotted.strip()
+        if not equals or not dotted:
+            problems.append(Problem(f"--set {text}", 1, 1, "expected path=value, such as optimizer.learning_rate=0.1"))
+            continue
+        try:
+            path = _set(data, dotted, yamlio.parse_value(value, f"--set {text}"))
+        except ConfigError as error:
+            problems += error.problems
+        except ValueError as error:
+            problems.append(Problem(f"--set {text}", 1, 1, str(error)))
+        else:
+            said[path] = text
+    if problems:
+        raise ConfigError(problems)
+    return said
+
+
+def _set(data: dict[str, Any], dotted: str, value: Any) -> Path:
+    if dotted.startswith("sweep."):
+        sweep = data.setdefault("sweep", {})
+        if not isinstance(sweep, dict):
+            raise ValueError("the sweep is a list of grids; change it in the file, or set the whole `sweep`")
+        axis = dotted.removeprefix("sweep.")
+        sweep[axis] = value
+        return ("sweep", axis)
+    sweep = data.get("sweep")
+    for grid in sweep if isinstance(sweep, list) else [sweep]:
+        if isinstance(grid, dict) and dotted in grid:
+            raise ValueError(f"{dotted} is swept in the file; write --set sweep.{dotted}='[{show(value)}]'")
+    put(data, dotted, value)
+    return tuple(dotted.split("."))
+
+
+def put(data: dict[str, Any], dotted: str, value: Any) -> None:
+    """Set a dotted path of a config's data; a bare part name on the way becomes a mapping."""
+    *way, last = dotted.split(".")
+    for step in way:
+        inner = data.get(step)
+        if isinstance(inner, str):
+            inner = data[step] = {"name": inner}
+        elif inner is None:
+            inner = data[step] = {}
+        if not isinstance(inner, dict):
+            raise ValueError(f"{dotted}: {step} is {show(inner)}, which has no parameters")
+        data = inner
+    data[last] = value

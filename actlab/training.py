@@ -1,0 +1,306 @@
+"""One training: from a resolved config to a finished run directory.
+
+The order of epoch e is `default_rng([seed, e]).permutation(n)`; everything else that the future depends on is in the
+checkpoint. A training that was cut and resumed therefore ends with the same bytes as one that never stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actlab import environment, rundir
+from actlab.config import RunConfig
+from actlab.datasets import Prepared, load, split
+from actlab.engines.build import build_model, build_optimizer, initial_weights_sha256
+from actlab.engines.compiled import Engine, Indices, chunks
+from actlab.errors import Diverged
+from actlab.lazy import keras
+
+COLUMNS = ("epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
+TIMING_COLUMNS = ("wall_seconds", "images_per_second")
+CHUNK_SECONDS = 0.5  # of work between two looks at signals and two moves of a progress bar
+EVALUATION_BATCH = 250
+
+
+class Stopped(Exception):
+    """The training was asked to stop, and has written its checkpoint."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker is told of one training.
+
+    Args:
+        config: what to train; its dataset is the one that was prepared.
+        label: how people call it.
+        path: the run directory, which exists.
+        dataset: where the images lie.
+        device: "cpu" or "gpu".
+        threads: how many the worker uses; part of the record, since float sums depend on it.
+        checkpoint_seconds: at most about this much work is lost by a crash.
+        anew: begin again, whatever is there.
+    """
+
+    config: RunConfig
+    label: str
+    path: Path
+    dataset: Prepared
+    device: str
+    threads: int
+    checkpoint_seconds: float = 30.0
+    anew: bool = False
+
+
+def train(job: Job, stop: Callable[[], bool] = lambda: False) -> str:
+    """Train a run to its end, from its checkpoint if there is one.
+
+    Args:
+        job: what to train, and where.
+        stop: asked about twice a second; True writes a checkpoint and raises `Stopped`.
+
+    Returns:
+        "done" or "diverged", as run.json then says.
+
+    Raises:
+        Stopped: as above.
+        RunLocked: another process trains this run.
+        RunDirError: the disk does not take the record.
+    """
+    with rundir.lock(job.path):
+        rundir.write_progress(job.path, {"phase": "building", "label": job.label})
+        training = _Training(job, stop)
+        try:
+            training.run()
+        except Diverged as error:
+            training.end("diverged", {"reason": str(error), "diverged_at_step": error.step})
+            return "diverged"
+        training.end("done", {"results": training.results()})
+        return "done"
+
+
+@dataclass
+class _Position:
+    """Where a training stands, apart from the numbers on the device. Plain data, kept in the checkpoint."""
+
+    step: int = 0
+    rows: int = 0
+    wall_seconds: float = 0.0  # of training and evaluation, over all resumptions
+    row_seconds: float = 0.0  # of training since the last row
+    last: dict[str, Any] = field(default_factory=dict)  # the last row of the history
+    best: dict[str, Any] = field(default_factory=dict)  # the row of the highest validation accuracy
+
+
+class _Training:
+    """The state of one call of `train`."""
+
+    def __init__(self, job: Job, stop: Callable[[], bool]) -> None:
+        self.job, self.config, self.stop = job, job.config, stop
+        self.started = time.time()
+        self._read_data()
+        self._build()
+        self.position, self.best_weights = _Position(), list[NDArray[Any]]()
+        if job.anew or not self._resume():
+            self._begin()
+        self.last_checkpoint = time.monotonic()
+        self.steps_per_second = 0.0
+
+    def _read_data(self) -> None:
+        self.images = load(self.job.dataset)
+        parameters = self.config.dataset.parameters
+        self.split = split(self.images, parameters["train_samples"], parameters["validation"], self.config.seed)
+        self.steps_per_epoch = math.ceil(len(self.split.train) / self.config.batch_size)
+        self.total_steps = self.config.steps or (self.config.epochs or 0) * self.steps_per_epoch
+
+    def _build(self) -> None:
+        device = environment.use_device(self.job.device)
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(self.config.seed)
+        x, y = self.images.x_train, self.images.y_train
+        self.model = build_model(self.config, self.job.dataset.shape, self.job.dataset.classes)
+        optimizer = build_optimizer(self.config, self.model, self.total_steps, self.steps_per_epoch)
+        splits = {"train": (x, y), "test": (self.images.x_test, self.images.y_test)}
+        self.engine = Engine(self.model, optimizer, splits, device)
+        self.record = self._record()
+
+    def _record(self) -> dict[str, Any]:
+        dataset = self.job.dataset
+        return {
+            "label": self.job.label,
+            "status": "running",
+            "hash": self.config.hash,
+            "config": self.config.canonical(),
+            "dataset": {
+                "name": dataset.name, "sha256": dataset.sha256, "stand_in_for": dataset.stand_in_for,
+                "training_images": len(self.split.train), "validation_images": len(self.split.validation),
+                "test_images": len(self.images.x_test),
+            },
+            "environment": environment.describe(self.job.device, self.job.threads),
+            "parameters": int(self.model.count_params()),
+            "initial_weights_sha256": initial_weights_sha256(self.model),
+        }  # fmt: skip
+
+    # --- the loop ---------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Train and evaluate to the end of the budget."""
+        every = self.config.evaluate_every or self.steps_per_epoch
+        while self.position.step < self.total_steps:
+            target = min(self.total_steps, (self.position.step // every + 1) * every)
+            while self.position.step < target:
+                self._train_chunk(target)
+                self._pause()
+            self._evaluate()
+            self._pause()
+
+    def _train_chunk(self, target: int) -> None:
+        began = time.monotonic()
+        batches = self._next_batches(target)
+        self.engine.train(batches)
+        if (bad := self.engine.bad_step) is not None:
+            raise Diverged(bad, "the loss")
+        seconds = time.monotonic() - began
+        self.position.step += len(batches)
+        self.position.wall_seconds += seconds
+        self.position.row_seconds += seconds
+        # the first call also traces the function, and says nothing of the speed
+        self.steps_per_second = len(batches) / seconds if self.steps_per_second else 1e-9
+
+    def _next_batches(self, target: int) -> Indices:
+        """The next chunk of batches, (steps, batch): within its epoch, and not beyond the step `target`."""
+        epoch, offset = divmod(self.position.step, self.steps_per_epoch)
+        order = np.random.default_rng([self.config.seed, epoch]).permutation(len(self.split.train))
+        size = self.config.batch_size
+        left = order[offset * size : (offset + target - self.position.step) * size]
+        steps = min(max(8, int(self.steps_per_second * CHUNK_SECONDS)), 10_000)
+        return next(chunks(self.split.train[left], size, steps))
+
+    def _evaluate(self) -> None:
+        """Add a row to the history; keep the weights if they are the best so far."""
+        began, position = time.monotonic(), self.position
+        loss, accuracy, images = self.engine.means()
+        source = "test" if self.split.on_test else "train"
+        val_loss, val_accuracy = self.engine.evaluate(source, self.split.validation, EVALUATION_BATCH)
+        if not math.isfinite(val_loss):
+            raise Diverged(position.step, "the validation loss")
+        epoch = position.step / self.steps_per_epoch
+        row = (int(epoch) if epoch.is_integer() else epoch, position.step, loss, accuracy, val_loss, val_accuracy,
+               self.engine.learning_rate)  # fmt: skip
+        position.last = dict(zip(COLUMNS, row, strict=True))
+        if not position.best or val_accuracy > position.best["val_accuracy"]:
+            position.best, self.best_weights = position.last, self.engine.weights()
+        position.wall_seconds += time.monotonic() - began
+        self._add_row(row, images)
+        self.engine.reset_means()
+
+    def _add_row(self, row: tuple[Any, ...], images: int) -> None:
+        position = self.position
+        rundir.append_row(self.job.path / rundir.HISTORY, row)
+        timing = (round(position.wall_seconds, 3), round(images / max(position.row_seconds, 1e-9), 1))
+        rundir.append_row(self.job.path / rundir.TIMING, timing)
+        position.rows, position.row_seconds = position.rows + 1, 0.0
+
+    def results(self) -> dict[str, Any]:
+        """The final and the best-validation row, each with loss and accuracy on the test set."""
+        final = {**self.position.last, **self._test()}
+        if self.position.best == self.position.last:
+            return {"final": final, "best": final}
+        last_weights = self.engine.weights()
+        self.engine.set_weights(self.best_weights)
+        best = {**self.position.best, **self._test()}
+        self.engine.set_weights(last_weights)
+        return {"final": final, "best": best}
+
+    def _test(self) -> dict[str, float]:
+        indices = np.arange(len(self.images.x_test), dtype=np.int32)
+        loss, accuracy = self.engine.evaluate("test", indices, EVALUATION_BATCH)
+        return {"test_loss": loss, "test_accuracy": accuracy}
+
+    # --- between chunks ---------------------------------------------------------------------------------------
+
+    def _pause(self) -> None:
+        """Tell where the training stands; write a checkpoint when one is due or the training must stop."""
+        self._tell()
+        stopping = self.stop()
+        if stopping or time.monotonic() - self.last_checkpoint >= self.job.checkpoint_seconds:
+            self._checkpoint()
+        if stopping:
+            raise Stopped
+
+    def _tell(self) -> None:
+        position = self.position
+        loss, accuracy, images = self.engine.means()
+        now = {"loss": loss, "accuracy": accuracy} if images else {}
+        rundir.write_progress(self.job.path, {
+            "phase": "training", "label": self.job.label, "step": position.step, "total_steps": self.total_steps,
+            "steps_per_epoch": self.steps_per_epoch, "wall_seconds": position.wall_seconds,
+            "images_per_second": self.steps_per_second * self.config.batch_size, **position.last, **now,
+        })  # fmt: skip
+
+    def _checkpoint(self) -> None:
+        arrays = self.engine.state()
+        arrays.update({f"best/{i:04d}": weights for i, weights in enumerate(self.best_weights)})
+        arrays["position"] = np.frombuffer(json.dumps(asdict(self.position)).encode(), dtype=np.uint8)
+        rundir.write_checkpoint(self.job.path, arrays)
+        self.last_checkpoint = time.monotonic()
+
+    def _resume(self) -> bool:
+        """Go back to the checkpoint, if there is one that fits the history."""
+        arrays = rundir.read_checkpoint(self.job.path)
+        if arrays is None:
+            return False
+        position = _Position(**json.loads(arrays.pop("position").tobytes()))
+        if not rundir.cut_tables(self.job.path, position.rows):
+            return False
+        self.best_weights = [arrays[name] for name in sorted(arrays) if name.startswith("best/")]
+        self.engine.restore(arrays)
+        self.position = position
+        return True
+
+    def _begin(self) -> None:
+        rundir.start_table(self.job.path / rundir.HISTORY, COLUMNS)
+        rundir.start_table(self.job.path / rundir.TIMING, TIMING_COLUMNS)
+        rundir.write_json(self.job.path / rundir.RECORD, self.record)
+
+    # --- the end ----------------------------------------------------------------------------------------------
+
+    def end(self, status: str, outcome: dict[str, Any]) -> None:
+        """Write weights and plots, and last the record that says how the training ended."""
+        path = self.job.path
+        weights = {f"{i:04d}": array for i, array in enumerate(self.engine.weights())}
+        rundir.write_bytes(path / rundir.WEIGHTS, rundir.npz(weights))
+        self._plot()
+        self.record |= outcome
+        self.record |= {
+            "status": status,
+            "wall_seconds": round(self.position.wall_seconds, 3),
+            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
+            "ended": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "files": rundir.sha256_of_files(path),
+        }
+        rundir.write_json(path / rundir.RECORD, self.record)
+        rundir.clear_working_files(path)
+
+    def _plot(self) -> None:
+        if not self.position.rows:
+            return
+        from actlab import plots  # Matplotlib takes half a second, which training need not wait for
+
+        history = rundir.read_table(self.job.path / rundir.HISTORY)
+        for metric in ("accuracy", "loss"):
+            figure = plots.history_figure(history, metric, self.job.label, _dataset_note(self.job.dataset))
+            rundir.write_bytes(self.job.path / f"{metric}.png", plots.png(figure))
+
+
+def _dataset_note(dataset: Prepared) -> str:
+    if dataset.stand_in_for:
+        return f"{dataset.name}: a rendered stand-in, NOT {dataset.stand_in_for}"
+    return dataset.name
