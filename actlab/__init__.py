@@ -1,1 +1,19 @@
 """actlab: compare activation functions by experiment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from actlab.loading import LoadedRun
+
+__all__ = ["load"]
+
+
+def load(path: str | Path) -> LoadedRun:
+    """The run in a directory: `.config`, `.history`, `.environment`, `.status`, `.results`, `.model()`."""
+    from actlab import loading
+
+    return loading.load(path)

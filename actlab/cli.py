@@ -55,6 +55,7 @@ def run(
     checkpoint_seconds: Annotated[float, typer.Option("--checkpoint-seconds", min=0.0, help="work at risk")] = 30.0,
     device: Device = "auto",
     data_dir: DataDir = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be trained, and train nothing")] = False,
     json: Json = False,
 ) -> None:
     """Train every run of the config files, sweeps included. What is done already is skipped."""
@@ -116,6 +117,29 @@ def show(run: Annotated[Path, typer.Argument(metavar="RUN", help="a run director
 
 
 @app.command()
+def status(
+    paths: Annotated[list[Path] | None, typer.Argument(metavar="[PATH...]", help="default: results")] = None,
+    json: Json = False,
+) -> None:
+    """Say how far experiments are: what trains now, what is done, failed or still to come, and the time left."""
+    from actlab.commands import look
+
+    look.status(paths or [Path("results")], json)
+
+
+@app.command()
+def reproduce(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="the directory of a finished run")],
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Train a finished run again from its record, and say whether every byte came out the same."""
+    from actlab.commands import reproduce as command
+
+    raise typer.Exit(command.command(run, data_dir, json))
+
+
+@app.command()
 def activations(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="an activation; all if absent")] = None,
     at: Annotated[str | None, typer.Option("--at", metavar="X,...", help="points, as in --at=-2,-1,0,1,2")] = None,
@@ -151,10 +175,7 @@ def main() -> None:
     except ActlabError as error:
         if "--debug" in sys.argv:
             raise
+        from actlab.commands.output import printable
+
         sys.stderr.write(f"{printable(str(error))}\n")
         sys.exit(2)
-
-
-def printable(text: str) -> str:
-    """Text without control characters: a name from a file must not drive the terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from actlab.config import PARTS
 from actlab.errors import ActlabError, RunDirError, UnknownName
 from actlab.registry import find, nearest
-from actlab.rundir import Run
+from actlab.rundir import HISTORY, TIMING, Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,7 @@ class Comparison:
             at the best-validation epoch, parameters, seconds an epoch.
         conditions: condition to its runs, in the order of the table.
         differs: the columns of the table that say what differs.
-        notes: what a reader must know: stand-ins, missing runs, folders that were passed over.
+        notes: what a reader must know: stand-ins, runs that came twice, files that are missing or damaged.
     """
 
     table: pd.DataFrame
@@ -49,7 +49,8 @@ def compare(
     """Group runs by what differs in their configs besides the seed.
 
     Args:
-        runs: finished or not; those that are not done are counted, never averaged.
+        runs: finished or not; those that are not done are counted, never averaged. Two of the same config are
+            the same run, and count once.
         metrics: of METRICS; each gives its value at the last epoch and at the epoch of best validation accuracy.
         by: config keys to group by instead ("activation", "optimizer.learning_rate").
         sort: a column of the table; metrics descend (losses ascend), others ascend. None keeps the order of the runs.
@@ -63,6 +64,7 @@ def compare(
         raise ActlabError("no runs to compare: name run directories or experiment directories, such as results/*")
     for metric in metrics:
         _known(metric, METRICS, "metric")
+    runs, twice = _once(runs)
     described = describe(runs, by)
     groups: dict[tuple[str, ...], list[Run]] = defaultdict(list)
     for run, words in zip(runs, described, strict=True):
@@ -74,8 +76,21 @@ def compare(
     names = [" ".join(key) or "all runs" for key in groups]
     members = list(groups.values())
     return Comparison(
-        table.iloc[order].reset_index(drop=True), {names[i]: members[i] for i in order}, differs, _notes(runs, table)
-    )
+        table.iloc[order].reset_index(drop=True), {names[i]: members[i] for i in order}, differs,
+        [*_notes(runs, table), *twice, *_damage(runs)],
+    )  # fmt: skip
+
+
+def _once(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
+    """Each config once, the finished run of several; and a note for each that is left out."""
+    kept: dict[str, Run] = {}
+    for run in sorted(runs, key=lambda run: run.status != "done"):
+        kept.setdefault(run.hash, run)
+    chosen = {id(run) for run in kept.values()}
+    notes = [
+        f"{run.path} is the same run as {kept[run.hash].path}; it counts once" for run in runs if id(run) not in chosen
+    ]
+    return [run for run in runs if id(run) in chosen], notes
 
 
 def _known(name: str, known: Sequence[str], what: str) -> None:
@@ -93,29 +108,32 @@ def describe(runs: Sequence[Run], by: Sequence[str] = ()) -> list[dict[str, str]
     only gives a column for each of them ("optimizer.learning_rate": "0.1").
     """
     configs = [run.config for run in runs]
-    columns: dict[str, list[str]] = {}
-    for key in by or _differing(configs):
-        columns[key] = _column(key, configs)
+    columns = {key: _column(key, configs) for key in by or _differing(configs)}
     return [{key: values[i] for key, values in columns.items()} for i in range(len(runs))]
 
 
 def _differing(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     keys = list(dict.fromkeys(key for config in configs for key in config if key != "seed"))
-    found = []
+    found: list[str] = []
     for key in keys:
         values = [config.get(key) for config in configs]
         if not _differ(values):
             continue
-        names = {value["name"] if isinstance(value, dict) else None for value in values}
+        names = {_name(value) for value in values}
         if key not in PARTS or len(names) > 1:
             found.append(key)
         else:
-            found += [f"{key}.{p}" for p in _parameters(values) if _differ([(v or {}).get(p) for v in values])]
+            found += [f"{key}.{p}" for p in _parameters(values) if _differ([_inner(v, p) for v in values])]
     return found
 
 
+def _name(part: Any) -> str:
+    """The name of a part; a record may come from anywhere, and lack it."""
+    return str(part.get("name", "") if isinstance(part, dict) else part)
+
+
 def _parameters(parts: Sequence[Any]) -> list[str]:
-    return list(dict.fromkeys(name for part in parts for name in part or {} if name != "name"))
+    return list(dict.fromkeys(name for part in parts if isinstance(part, dict) for name in part if name != "name"))
 
 
 def _differ(values: Sequence[Any]) -> bool:
@@ -128,10 +146,29 @@ def _column(key: str, configs: Sequence[Mapping[str, Any]]) -> list[str]:
         _known(head, list(dict.fromkeys(k for config in configs for k in config)), "config key")
     values = [config.get(head) for config in configs]
     if rest:
-        return [_plain(_inner(value, rest)) for value in values]
+        _known_parameter(head, rest.split(".")[0], values)
+        return _words([_inner(value, rest) for value in values])
     if head in PARTS:
-        return _part_labels(head, [value if isinstance(value, dict) else {"name": str(value)} for value in values])
-    return [_plain(value) for value in values]
+        return _part_labels(head, [{**(v if isinstance(v, dict) else {}), "name": _name(v)} for v in values])
+    return _words(values)
+
+
+def _known_parameter(head: str, name: str, values: Sequence[Any]) -> None:
+    """Absent from every record, a parameter may still be one whose default is to be absent."""
+    parts = {_name(value) for value in values}
+    known = [*_parameters(values), *(p for part in parts for p in _registered(head, part))]
+    _known(name, list(dict.fromkeys(["name", *known])), f"parameter of {head}")
+
+
+def _words(values: Sequence[Any]) -> list[str]:
+    """Values as a person would say them; in full where that would make two of them one."""
+    return _distinct(values, [_plain(value) for value in values], [_plain(value, ".17g") for value in values])
+
+
+def _distinct(values: Sequence[Any], *attempts: list[str]) -> list[str]:
+    """The first attempt at words for values that has different words for different values; else JSON."""
+    exact = [json.dumps(value, sort_keys=True) for value in values]
+    return next((words for words in attempts if len(set(words)) == len(set(exact))), exact)
 
 
 def _inner(value: Any, dotted: str) -> Any:
@@ -150,33 +187,40 @@ def _part_labels(kind: str, parts: Sequence[dict[str, Any]]) -> list[str]:
             values = [part.get(parameter) for part in same]
             if _differ(values) or (parameter in defaults and _differ([*values, defaults[parameter]])):
                 varying[name].add(parameter)
-    return [_part_label(part, [p for p in part if p in varying[part["name"]]]) for part in parts]
+    shown = [[p for p in part if p in varying[part["name"]]] for part in parts]
+    attempts = ([_part_label(p, names, f) for p, names in zip(parts, shown, strict=True)] for f in ("g", ".17g"))
+    return _distinct(parts, *attempts)
+
+
+def _registered(kind: str, name: str) -> dict[str, Any]:
+    """The parameters of a part with their defaults; none where its name is of another version."""
+    try:
+        return {p.name: p.default for p in find(kind).get(name).parameters} if kind in PARTS else {}
+    except UnknownName:
+        return {}
 
 
 def _defaults(kind: str, name: str) -> dict[str, Any]:
-    try:
-        entry = find(kind).get(name)
-    except UnknownName:  # a record of another version
-        return {}
     simple = (bool, int, float, str, list, type(None))
-    return {p.name: p.default for p in entry.parameters if isinstance(p.default, simple) and p.name != "schedule"}
+    return {p: value for p, value in _registered(kind, name).items() if isinstance(value, simple) and p != "schedule"}
 
 
-def _part_label(part: dict[str, Any], parameters: Sequence[str]) -> str:
+def _part_label(part: dict[str, Any], parameters: Sequence[str], floats: str = "g") -> str:
     if part["name"] == "formula":
-        return str(part["formula"])
+        return str(part.get("formula"))
     if len(parameters) == 1:
-        return f"{part['name']} {_plain(part[parameters[0]])}"
-    return " ".join([part["name"], *(f"{name}={_plain(part[name])}" for name in parameters)])
+        return f"{part['name']} {_plain(part[parameters[0]], floats)}"
+    return " ".join([part["name"], *(f"{name}={_plain(part[name], floats)}" for name in parameters)])
 
 
-def _plain(value: Any) -> str:
+def _plain(value: Any, floats: str = "g") -> str:
     if isinstance(value, float):
-        return format(value, "g")
-    if isinstance(value, dict) and "name" in value:
-        return " ".join([str(value["name"]), *(f"{k}={_plain(v)}" for k, v in value.items() if k != "name")])
+        return format(value, floats)
+    if isinstance(value, dict):
+        words = (f"{k}={_plain(v, floats)}" if k != "name" else str(v) for k, v in value.items())
+        return " ".join(words)
     if isinstance(value, list):
-        return "-".join(map(_plain, value))
+        return "-".join(_plain(item, floats) for item in value)
     return str(value)
 
 
@@ -223,13 +267,13 @@ def seconds_an_epoch(run: Run) -> float:
     try:
         seconds = run.timing["wall_seconds"].to_numpy(dtype=float)
         epochs = run.history["epoch"].to_numpy(dtype=float)
-    except (RunDirError, KeyError, ValueError):
+    except RunDirError:
         return math.nan
     if not len(seconds) or len(seconds) != len(epochs):
         return math.nan
-    if len(seconds) == 1:
-        return float(seconds[0] / epochs[0])
-    return float(np.median(np.diff(seconds) / np.diff(epochs)))  # the first row holds the compilation too
+    if len(seconds) > 1:
+        seconds, epochs = np.diff(seconds), np.diff(epochs)  # the first row holds the compilation too
+    return float(np.median(seconds / epochs)) if (epochs > 0).all() else math.nan
 
 
 def _order(table: pd.DataFrame, sort: str | None) -> list[int]:
@@ -239,9 +283,18 @@ def _order(table: pd.DataFrame, sort: str | None) -> list[int]:
     column = next((c for c in (sort, f"{sort} best mean", f"{sort} mean") if c in columns), None)
     if column is None:
         raise UnknownName("column", sort, nearest(sort, columns), columns)
-    descending = any(word in column for word in ("accuracy",))
-    positions = table[column].sort_values(ascending=not descending, kind="stable", na_position="last").index
-    return [int(i) for i in positions]
+    positions = _sortable(table[column]).sort_values(
+        ascending="accuracy" not in column, kind="stable", na_position="last"
+    )
+    return [int(i) for i in positions.index]
+
+
+def _sortable(values: pd.Series) -> pd.Series:
+    """Numbers that are written as words, such as learning rates, in the order of numbers."""
+    import pandas as pd
+
+    numbers = pd.to_numeric(values, errors="coerce")
+    return values.astype(str) if numbers.isna().all() else numbers
 
 
 def _notes(runs: Sequence[Run], table: pd.DataFrame) -> list[str]:
@@ -252,6 +305,21 @@ def _notes(runs: Sequence[Run], table: pd.DataFrame) -> list[str]:
         notes.append("validation: test - the best epoch was chosen on test data, as the published set-up does")
     if (table["n"] == 1).any():
         notes.append("n = 1: one seed has no spread; a difference between single seeds may be luck")
+    return notes
+
+
+def _damage(runs: Sequence[Run]) -> list[str]:
+    """A note for each table of a run that cannot be used, or is not the one that its record states."""
+    notes = []
+    for run in runs:
+        changed = run.damaged((HISTORY, TIMING)) if run.status == "done" else []
+        for name in (HISTORY, TIMING):
+            try:
+                _ = run.history if name == HISTORY else run.timing
+            except RunDirError as error:
+                notes.append(str(error))
+            else:
+                notes += [f"{run.path / name}: is not the file that the record states"] if name in changed else []
     return notes
 
 

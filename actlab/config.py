@@ -20,6 +20,24 @@ from actlab.registry import Entry, find, nearest
 PARTS = ("dataset", "model", "activation", "initializer", "optimizer")
 DEFAULT_PARTS = {"initializer": "glorot_uniform", "optimizer": "adam"}
 Count = Annotated[int, Field(ge=1, le=10**9)]
+ONE_BUDGET = "either `epochs` or `steps` is required, and not both"
+
+
+class EarlyStopping(BaseModel):
+    """Ends a training whose validation no longer improves.
+
+    Args:
+        metric: what must improve; it also decides which epoch is the best.
+        patience: evaluations without improvement after which training ends.
+        min_delta: by how much the metric must change to count as improved.
+        restore_best: whether the final weights are those of the best evaluation.
+    """
+
+    model_config = STRICT
+    metric: Literal["val_accuracy", "val_loss"] = "val_loss"
+    patience: Annotated[int, Field(ge=1)] = 5
+    min_delta: Annotated[float, Field(ge=0)] = 0.0
+    restore_best: bool = False
 
 
 class RunConfig(BaseModel):
@@ -38,6 +56,8 @@ class RunConfig(BaseModel):
     evaluate_every: Annotated[Count | None, Field(description="steps between evaluations; an epoch if absent")] = None
     seed: Annotated[int, Field(ge=0, lt=2**32, description="of the weights, the data order and the dropout")] = 0
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    early_stopping: EarlyStopping | None = None
+    keep_weights: Annotated[Literal["final", "best", "none"], Field(description="which weights.npz holds")] = "final"
 
     @field_validator(*PARTS, mode="before")
     @classmethod
@@ -47,7 +67,7 @@ class RunConfig(BaseModel):
     @model_validator(mode="after")
     def _one_budget(self) -> RunConfig:
         if (self.epochs is None) == (self.steps is None):
-            raise ValueError("either `epochs` or `steps` is required, and not both")
+            raise ValueError(ONE_BUDGET)
         return self
 
     def canonical(self) -> dict[str, Any]:
@@ -88,29 +108,40 @@ class Experiment(BaseModel):
     base: dict[str, Any] = {}
 
 
+NESTED = {"early_stopping": list(EarlyStopping.model_fields)}
 KEYS = [*RunConfig.model_fields, *(k for k in Experiment.model_fields if k != "base")]
 
 
 def resolve(data: Mapping[str, Any]) -> tuple[RunConfig | None, list[Wrong]]:
     """The data of one cell to its `RunConfig`, or to all that is wrong with it."""
     resolved: dict[str, Any] = {}
-    problems: list[Wrong] = []
+    problems = _budget(data)
     for kind in PARTS:
-        written = data.get(kind, DEFAULT_PARTS.get(kind))
-        if written is None:
-            problems.append(((kind,), f"`{kind}` is required; known: {', '.join(find(kind).names())}"))
-            continue
-        resolved[kind], wrong = resolve_part(kind, written, (kind,))
+        part, wrong = _part(kind, data.get(kind, DEFAULT_PARTS.get(kind)))
         problems += wrong
         # a part that is wrong is spoken of already; a placeholder lets the other keys be checked
-        resolved[kind] = resolved[kind] or {"name": "?"}
-    problems += _stand_in(resolved.get("dataset", {}))
+        resolved[kind] = part or {"name": "?"}
+    problems += _stand_in(resolved["dataset"])
     rest = {key: value for key, value in data.items() if key not in PARTS}
     try:
         config = RunConfig(**resolved, **rest)
     except ValidationError as error:
-        return None, problems + explain(error, (), KEYS)
+        return None, problems + [
+            (where, said) for where, said in explain(error, (), KEYS, NESTED) if said != ONE_BUDGET
+        ]
     return (None if problems else config), problems
+
+
+def _budget(data: Mapping[str, Any]) -> list[Wrong]:
+    """Looked at apart from the model, which holds keys against each other only once each is right by itself."""
+    given = [key for key in ("epochs", "steps") if data.get(key) is not None]
+    return [] if len(given) == 1 else [((given[-1],) if given else (), ONE_BUDGET)]
+
+
+def _part(kind: str, written: Any) -> tuple[dict[str, Any] | None, list[Wrong]]:
+    if written is None:
+        return None, [((kind,), f"`{kind}` is required; known: {', '.join(find(kind).names())}")]
+    return resolve_part(kind, written, (kind,))
 
 
 def _stand_in(dataset: Mapping[str, Any]) -> list[Wrong]:
@@ -131,7 +162,7 @@ def _stand_in(dataset: Mapping[str, Any]) -> list[Wrong]:
 
 
 def experiment(data: Any, default_name: str) -> tuple[Experiment | None, list[Wrong]]:
-    """A file's data to its `Experiment`, or to what is wrong with its own keys."""
+    """A file's data to its `Experiment`, and what is wrong with its own keys; those are left out then."""
     if not isinstance(data, Mapping):
         return None, [((), "expected a mapping of keys such as `model`, `activation` and `epochs`")]
     own = {k: v for k, v in data.items() if k in Experiment.model_fields and k != "base"}
@@ -139,7 +170,9 @@ def experiment(data: Any, default_name: str) -> tuple[Experiment | None, list[Wr
     try:
         return Experiment(**{"name": default_name, **own}, base=base), []
     except ValidationError as error:
-        return None, explain(error, (), KEYS)
+        wrong = explain(error, (), KEYS)
+    right = {key: value for key, value in own.items() if key not in {where[0] for where, _ in wrong}}
+    return Experiment(**{"name": default_name, **right}, base=base), wrong
 
 
 def problem(file: str, place: tuple[int, int], path: Path, message: str) -> Problem:
@@ -153,6 +186,7 @@ def schema() -> dict[str, Any]:
     root = RunConfig.model_json_schema()
     definitions: dict[str, Any] = {}
     properties = dict(root["properties"])
+    definitions["EarlyStopping"] = root["$defs"]["EarlyStopping"]
     for kind in (*PARTS, "schedule"):
         definitions[kind] = {"anyOf": [_names(kind), *(_part_schema(entry, definitions) for entry in find(kind))]}
     properties.update({kind: {"$ref": f"#/$defs/{kind}"} for kind in PARTS})

@@ -85,13 +85,12 @@ class Display:
     def _running(self, job: Job) -> float:
         """Show one training; returns which part of it is done."""
         now = rundir.read_progress(job.path)
-        step, total = now.get("step", 0), now.get("total_steps", 0)
-        part = step / total if total else 0.0
+        total, part = now.get("total_steps", 0), part_done(now)
         if self.console.is_terminal:
             self._bar(job, now, part)
         elif total and time.monotonic() - self.lines.setdefault(job.path, time.monotonic()) > LINE_SECONDS:
             self.lines[job.path] = time.monotonic()
-            self.console.print(Text(f"{job.label}: {part:.0%}, {_numbers(now)}"), soft_wrap=True)
+            self.console.print(Text(f"{job.label}: {part:.0%}, {numbers(now)}"), soft_wrap=True)
         return float(part)
 
     def _bar(self, job: Job, now: dict[str, Any], part: float) -> None:
@@ -99,8 +98,8 @@ class Display:
             self.tasks[job.path] = self.progress.add_task(job.label, total=1.0, numbers="starting", left=None)
         seconds = now.get("wall_seconds") or 0.0
         left = seconds / part * (1 - part) if part > 0.02 else None
-        numbers = _numbers(now) if now.get("total_steps") else "starting"
-        self.progress.update(self.tasks[job.path], completed=part, numbers=numbers, left=left)
+        words = numbers(now) if now.get("total_steps") else "starting"
+        self.progress.update(self.tasks[job.path], completed=part, numbers=words, left=left)
 
     def _ended(self, path: Path, outcome: Outcome) -> None:
         if path in self.tasks:
@@ -111,13 +110,19 @@ class Display:
         self.console.print(words + Text(f"{path.name}  {outcome.reason or _result(path)}"), soft_wrap=True)
 
 
+def part_done(now: dict[str, Any]) -> float:
+    """Which part of its steps a training has taken, 0 to 1."""
+    return float(now["step"] / now["total_steps"]) if now.get("total_steps") else 0.0
+
+
 def _column(ratio: int) -> Any:
     from rich.table import Column
 
     return Column(ratio=ratio, no_wrap=True)
 
 
-def _numbers(now: dict[str, Any]) -> str:
+def numbers(now: dict[str, Any]) -> str:
+    """Where a training stands: epoch, loss, accuracy, validation accuracy, speed."""
     words = []
     if "epoch" in now or now.get("steps_per_epoch"):
         words.append(f"epoch {int(now['step'] / now['steps_per_epoch']) + 1 if now.get('steps_per_epoch') else '?'}")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from actlab import datasets, rundir
+from actlab import datasets, environment, rundir
 from actlab.compare import Comparison, curves
 from actlab.config import RunConfig
 from actlab.datasets import Prepared
@@ -16,6 +18,11 @@ from actlab.executors.local import workers_for
 from actlab.rundir import Run
 from actlab.sweep import Plan
 from actlab.training import Job
+
+SLOW_BFLOAT16 = (
+    "mixed_bfloat16 on a processor without bfloat16 instructions (avx512_bf16, amx_bf16) is many times slower than "
+    "float32; it is of use on newer server processors and on GPUs."
+)
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,7 @@ class Study:
         workers: processes at a time.
         jobs: what is to be trained, anew or from a checkpoint.
         ended: runs that have ended before, and stay as they are.
+        elsewhere: finished runs of other experiments that are the same run, and where their copies belong.
         warnings: what the user must see before the training starts.
     """
 
@@ -61,6 +69,7 @@ class Study:
     workers: int
     jobs: list[Job] = field(default_factory=list)
     ended: list[Run] = field(default_factory=list)
+    elsewhere: list[tuple[Run, Path]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -81,19 +90,28 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Study:
     threads = max(1, auto * threads // workers)
     study = Study(plan, rundir.inside(options.out, plan.experiment.name), workers)
     sets: dict[str, Prepared] = {}
+    seen: set[str] = set()
     for label, config in plan.runs:
         dataset = _dataset(config, sets, options.data_dir, say)
         if dataset.stand_in_for:
             config = config.on_stand_in(dataset.name)
             _warn(study, dataset)
+        if config.hash in seen:
+            continue  # two cells that were different until the real set could not be had
+        seen.add(config.hash)
         path = rundir.find(study.folder, config.hash) or study.folder / f"{label}-{config.hash[:8]}"
         run = None if options.force else _ended(path, options.retry_failed)
         if run:
             study.ended.append(run)
+        elif not options.force and (same := _same_run(options.out, config)):
+            study.elsewhere.append((same, path))
         else:
             study.jobs.append(
                 Job(config, label, path, dataset, options.device, threads, options.checkpoint_seconds, options.force)
             )
+    bfloat16 = any(job.config.precision == "mixed_bfloat16" for job in study.jobs)
+    if bfloat16 and options.device == "cpu" and environment.slow_bfloat16():
+        study.warnings.append(SLOW_BFLOAT16)
     study.jobs.sort(key=lambda job: -_work(job))  # the longest first, so that no worker ends alone
     return study
 
@@ -118,6 +136,18 @@ def _warn(study: Study, dataset: Prepared) -> None:
         study.warnings.append(warning)
 
 
+def _same_run(out: Path, config: RunConfig) -> Run | None:
+    """A finished run of another experiment with the same config: the same run, with the same bytes."""
+    for path in sorted(out.glob(f"*/*-{config.hash[:8]}")):
+        try:
+            run = Run(path)
+        except RunDirError:
+            continue
+        if run.status == "done" and run.hash == config.hash and not run.damaged():
+            return run
+    return None
+
+
 def _ended(path: Path, retry_failed: bool) -> Run | None:
     """The run at a path if it has ended and is to stay so."""
     try:
@@ -136,6 +166,41 @@ def _work(job: Job) -> float:
     return float((job.config.epochs or 0) * images)
 
 
+def resumable(job: Job) -> bool:
+    """Whether a training would go on from a checkpoint."""
+    return not job.anew and rundir.read_checkpoint(job.path) is not None
+
+
+def estimate_seconds(study: Study, out: Path) -> float | None:
+    """Wall time that the jobs of a study will take, from finished runs of the same kind; None without any.
+
+    Of one kind are runs of the same dataset, model, batch size and precision; the time is their median for a step.
+    """
+    runs, _ = rundir.discover([out]) if out.is_dir() else ([], [])
+    rates: dict[str, list[float]] = {}
+    for run in runs:
+        steps = run.results.get("final", {}).get("step")
+        if run.status == "done" and steps and run.record.get("wall_seconds"):
+            rates.setdefault(_kind(run.config), []).append(run.record["wall_seconds"] / steps)
+    seconds = [_steps(job) * statistics.median(rates[kind]) for job in study.jobs if (kind := _job_kind(job)) in rates]
+    if len(seconds) < len(study.jobs):
+        return None
+    return sum(seconds) / max(1, min(study.workers, len(study.jobs)))
+
+
+def _job_kind(job: Job) -> str:
+    return _kind(job.config.canonical())
+
+
+def _kind(config: dict[str, Any]) -> str:
+    parts = [config["dataset"]["name"], config["model"], config.get("batch_size"), config.get("precision")]
+    return json.dumps(parts, sort_keys=True)
+
+
+def _steps(job: Job) -> float:
+    return _work(job) / job.config.batch_size
+
+
 def begin(study: Study) -> None:
     """Make the folders of what is to be trained, and keep the config file as it was.
 
@@ -145,6 +210,9 @@ def begin(study: Study) -> None:
     rundir.make_folder(study.folder)
     changes = "".join(f"# --set {override}\n" for override in study.plan.overrides)
     rundir.write_bytes(study.folder / rundir.EXPERIMENT, (changes + study.plan.text).encode())
+    for run, path in study.elsewhere:
+        rundir.copy_run(run, rundir.inside(study.folder, path.name))
+        study.ended.append(Run(path))
     for job in study.jobs:
         rundir.make_folder(rundir.inside(study.folder, job.path.name))
 

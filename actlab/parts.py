@@ -83,13 +83,32 @@ def _kind(parameter: Parameter) -> str | None:
     return next((m.kind for m in getattr(parameter.annotation, "__metadata__", ()) if isinstance(m, Kind)), None)
 
 
-def explain(error: ValidationError, path: Path, known: list[str]) -> list[Wrong]:
-    """pydantic's errors as (path, sentence) with what was read; one for each place in the config."""
+def explain(
+    error: ValidationError, path: Path, known: list[str], nested: Mapping[str, list[str]] | None = None
+) -> list[Wrong]:
+    """pydantic's errors as (path, sentence) with what was read; one for each place in the config.
+
+    Args:
+        error: what pydantic found.
+        path: of the validated data in the config.
+        known: the keys that are valid there.
+        nested: the keys that are valid in the mapping under a key.
+    """
     found: dict[Path, list[str]] = {}
     for item in error.errors():
-        where = tuple(part for part in item["loc"] if _in_data(part))
-        found.setdefault((*path, *where), []).append(_sentence(item, known))
-    return [(where, " or ".join(dict.fromkeys(sentences))) for where, sentences in found.items()]
+        where = tuple(part for part in item["loc"] if _in_data(part) or item["type"] == "extra_forbidden")
+        inside = known if len(where) < 2 else (nested or {}).get(str(where[0]), [])
+        found.setdefault((*path, *where), []).append(_sentence(item, inside))
+    # what is wrong inside a value says which alternative of a union was meant; the others say nothing
+    within = {where[:length] for where in found for length in range(len(where))}
+    return [(where, _alternatives(sentences)) for where, sentences in found.items() if where not in within]
+
+
+def _alternatives(sentences: list[str]) -> str:
+    """Sentences about one value as one: "expected a number or 'test', read 'tst'"."""
+    parts = [sentence.partition(", read ") for sentence in dict.fromkeys(sentences)]
+    others = (expected.removeprefix("expected ") for expected, _, _ in parts[1:])
+    return " or ".join([parts[0][0], *others]) + "".join(parts[-1][1:])
 
 
 def _in_data(part: str | int) -> bool:
@@ -97,7 +116,7 @@ def _in_data(part: str | int) -> bool:
     if isinstance(part, int):
         return True
     return part not in ("float", "int", "str", "bool") and not part.startswith(
-        ("list[", "literal[", "constrained-", "function-", "nullable")
+        ("list[", "dict[", "literal[", "constrained-", "function-", "nullable")
     )
 
 
@@ -108,8 +127,8 @@ def _sentence(item: Any, known: list[str]) -> str:
             return f"`{key}` is required"
         case "extra_forbidden":
             close = nearest(str(key), known)
-            hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known) or 'none'}"
-            return f"unknown key '{key}'; {hint}"
+            hint = f"; did you mean '{close[0]}'?" if close else f"; known: {', '.join(known)}" if known else ""
+            return f"unknown key '{key}'{hint}"
         case "float_type" | "float_parsing":
             return f"expected a number, read {read}"
         case "int_type" | "int_parsing" | "int_from_float":
@@ -118,18 +137,24 @@ def _sentence(item: Any, known: list[str]) -> str:
             return f"expected true or false, read {read}"
         case "string_type":
             return f"expected text, read {read}"
+        case "finite_number":
+            return f"expected a finite number, read {read}"
         case "list_type":
             return f"expected a list, read {read}"
+        case "dict_type" | "model_type":
+            return f"expected a mapping, read {read}"
+        case "string_pattern_mismatch":
+            return f"expected letters, digits, dots, hyphens and underscores, at most 80, read {read}"
         case "literal_error":
             return _choices(item, read)
         case "greater_than":
-            return f"expected a number above {item['ctx']['gt']:g}, read {read}"
+            return f"expected a number above {item['ctx']['gt']:.12g}, read {read}"
         case "greater_than_equal":
-            return f"expected a number from {item['ctx']['ge']:g}, read {read}"
+            return f"expected a number from {item['ctx']['ge']:.12g}, read {read}"
         case "less_than":
-            return f"expected a number below {item['ctx']['lt']:g}, read {read}"
+            return f"expected a number below {item['ctx']['lt']:.12g}, read {read}"
         case "less_than_equal":
-            return f"expected a number up to {item['ctx']['le']:g}, read {read}"
+            return f"expected a number up to {item['ctx']['le']:.12g}, read {read}"
         case "value_error":
             return str(item["ctx"]["error"])
     return f"{item['msg'][0].lower()}{item['msg'][1:]}, read {read}"

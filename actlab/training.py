@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actlab import environment, rundir
-from actlab.config import RunConfig
+from actlab.config import EarlyStopping, RunConfig
 from actlab.datasets import Prepared, load, split
 from actlab.engines.build import build_model, build_optimizer, initial_weights_sha256
 from actlab.engines.compiled import Engine, Indices, chunks
@@ -29,6 +29,7 @@ COLUMNS = ("epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "lea
 TIMING_COLUMNS = ("wall_seconds", "images_per_second")
 CHUNK_SECONDS = 0.5  # of work between two looks at signals and two moves of a progress bar
 EVALUATION_BATCH = 250
+NO_EARLY_STOPPING = EarlyStopping(metric="val_accuracy")  # says which epoch is the best, and ends nothing
 
 
 class Stopped(Exception):
@@ -83,7 +84,7 @@ def train(job: Job, stop: Callable[[], bool] = lambda: False) -> str:
         except Diverged as error:
             training.end("diverged", {"reason": str(error), "diverged_at_step": error.step})
             return "diverged"
-        training.end("done", {"results": training.results()})
+        training.end("done", {"results": training.results(), "stopped_early": training.stopped_early})
         return "done"
 
 
@@ -96,7 +97,8 @@ class _Position:
     wall_seconds: float = 0.0  # of training and evaluation, over all resumptions
     row_seconds: float = 0.0  # of training since the last row
     last: dict[str, Any] = field(default_factory=dict)  # the last row of the history
-    best: dict[str, Any] = field(default_factory=dict)  # the row of the highest validation accuracy
+    best: dict[str, Any] = field(default_factory=dict)  # the row of the best validation
+    without_improvement: int = 0  # evaluations since the best row
 
 
 class _Training:
@@ -111,7 +113,7 @@ class _Training:
         if job.anew or not self._resume():
             self._begin()
         self.last_checkpoint = time.monotonic()
-        self.steps_per_second = 0.0
+        self.steps_per_second = self.images_per_second = 0.0
 
     def _read_data(self) -> None:
         self.images = load(self.job.dataset)
@@ -151,10 +153,10 @@ class _Training:
     # --- the loop ---------------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Train and evaluate to the end of the budget."""
+        """Train and evaluate to the end of the budget, or until early stopping ends it."""
         every = self.config.evaluate_every or self.steps_per_epoch
-        while self.position.step < self.total_steps:
-            target = min(self.total_steps, (self.position.step // every + 1) * every)
+        while (evaluated := self.position.last.get("step", 0)) < self.total_steps and not self.stopped_early:
+            target = min(self.total_steps, (evaluated // every + 1) * every)
             while self.position.step < target:
                 self._train_chunk(target)
                 self._pause()
@@ -173,6 +175,7 @@ class _Training:
         self.position.row_seconds += seconds
         # the first call also traces the function, and says nothing of the speed
         self.steps_per_second = len(batches) / seconds if self.steps_per_second else 1e-9
+        self.images_per_second = batches.size / seconds
 
     def _next_batches(self, target: int) -> Indices:
         """The next chunk of batches, (steps, batch): within its epoch, and not beyond the step `target`."""
@@ -195,11 +198,27 @@ class _Training:
         row = (int(epoch) if epoch.is_integer() else epoch, position.step, loss, accuracy, val_loss, val_accuracy,
                self.engine.learning_rate)  # fmt: skip
         position.last = dict(zip(COLUMNS, row, strict=True))
-        if not position.best or val_accuracy > position.best["val_accuracy"]:
-            position.best, self.best_weights = position.last, self.engine.weights()
+        self._note_best()
         position.wall_seconds += time.monotonic() - began
         self._add_row(row, images)
         self.engine.reset_means()
+
+    def _note_best(self) -> None:
+        """Keep the weights if this evaluation is the best so far; count those that are not."""
+        position, rule = self.position, self.config.early_stopping or NO_EARLY_STOPPING
+        sign = 1.0 if rule.metric == "val_accuracy" else -1.0
+        gain = sign * (position.last[rule.metric] - position.best[rule.metric]) if position.best else math.inf
+        if gain > rule.min_delta:
+            position.best, position.without_improvement = position.last, 0
+            self.best_weights = self.engine.weights()
+        else:
+            position.without_improvement += 1
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether validation has not improved for as long as the config allows."""
+        rule = self.config.early_stopping
+        return rule is not None and self.position.without_improvement >= rule.patience
 
     def _add_row(self, row: tuple[Any, ...], images: int) -> None:
         position = self.position
@@ -209,15 +228,18 @@ class _Training:
         position.rows, position.row_seconds = position.rows + 1, 0.0
 
     def results(self) -> dict[str, Any]:
-        """The final and the best-validation row, each with loss and accuracy on the test set."""
-        final = {**self.position.last, **self._test()}
-        if self.position.best == self.position.last:
-            return {"final": final, "best": final}
+        """The final and the best-validation row, each with loss and accuracy on the test set.
+
+        Leaves the final weights in the model: the best ones where early stopping restores them.
+        """
         last_weights = self.engine.weights()
         self.engine.set_weights(self.best_weights)
         best = {**self.position.best, **self._test()}
+        rule = self.config.early_stopping
+        if self.position.best == self.position.last or (rule and rule.restore_best):
+            return {"final": best, "best": best}
         self.engine.set_weights(last_weights)
-        return {"final": final, "best": best}
+        return {"final": {**self.position.last, **self._test()}, "best": best}
 
     def _test(self) -> dict[str, float]:
         indices = np.arange(len(self.images.x_test), dtype=np.int32)
@@ -242,7 +264,7 @@ class _Training:
         rundir.write_progress(self.job.path, {
             "phase": "training", "label": self.job.label, "step": position.step, "total_steps": self.total_steps,
             "steps_per_epoch": self.steps_per_epoch, "wall_seconds": position.wall_seconds,
-            "images_per_second": self.steps_per_second * self.config.batch_size, **position.last, **now,
+            "images_per_second": self.images_per_second, **position.last, **now,
         })  # fmt: skip
 
     def _checkpoint(self) -> None:
@@ -275,19 +297,25 @@ class _Training:
     def end(self, status: str, outcome: dict[str, Any]) -> None:
         """Write weights and plots, and last the record that says how the training ended."""
         path = self.job.path
-        weights = {f"{i:04d}": array for i, array in enumerate(self.engine.weights())}
-        rundir.write_bytes(path / rundir.WEIGHTS, rundir.npz(weights))
+        self._keep_weights()
         self._plot()
         self.record |= outcome
         self.record |= {
             "status": status,
             "wall_seconds": round(self.position.wall_seconds, 3),
+            "peak_memory_gib": environment.peak_memory_gib(),
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
             "ended": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "files": rundir.sha256_of_files(path),
         }
         rundir.write_json(path / rundir.RECORD, self.record)
         rundir.clear_working_files(path)
+
+    def _keep_weights(self) -> None:
+        kept = {"final": self.engine.weights(), "best": self.best_weights, "none": []}[self.config.keep_weights]
+        if kept:
+            arrays = {f"{i:04d}": array for i, array in enumerate(kept)}
+            rundir.write_bytes(self.job.path / rundir.WEIGHTS, rundir.npz(arrays))
 
     def _plot(self) -> None:
         if not self.position.rows:

@@ -15,6 +15,7 @@ from actlab import compare as comparing
 from actlab import experiment, rundir
 from actlab.commands.output import console
 from actlab.compare import Comparison
+from actlab.errors import ActlabError
 
 
 def compare(
@@ -22,6 +23,8 @@ def compare(
 ) -> None:
     """Print the table of conditions, and write comparison.csv and the overlays."""
     runs, passed_over = rundir.discover(paths)
+    if not runs:
+        raise ActlabError("\n".join(["no runs to compare", *passed_over[:10]]))
     comparison = comparing.compare(runs, metrics or ("val_accuracy", "test_accuracy"), by, sort)
     folder = out or _folder(paths)
     rundir.make_folder(folder)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import statistics
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.text import Text
 
 from actlab import rundir, yamlio
 from actlab.commands.output import console
-from actlab.display import in_words, runs_table
+from actlab.display import STYLES, duration, in_words, numbers, part_done, runs_table
 from actlab.errors import RunDirError
 from actlab.rundir import Run
 
@@ -50,8 +52,51 @@ def show(path: Path, as_json: bool) -> None:
         out.print(Text(f"reason: {run.record['reason']}"), soft_wrap=True)
     for section in ("results", "config", "dataset", "environment"):
         out.print(Text(f"\n{section}", style="bold"))
-        out.print(Text(yamlio.dump(run.record.get(section, {})).rstrip()))
+        out.print(Text(_as_yaml(run, section)))
     damaged = run.damaged() if run.status == "done" else []
     out.print(Text(f"\nfiles in {path}", style="bold"))
     for name, digest in run.record.get("files", {}).items():
-        out.print(Text(f"  {name}  sha256 {digest[:16]}{'  DAMAGED' if name in damaged else ''}"))
+        out.print(Text(f"  {name}  sha256 {str(digest)[:16]}{'  DAMAGED' if name in damaged else ''}"))
+
+
+def status(paths: list[Path], as_json: bool) -> None:
+    """Print how far each experiment is."""
+    found = [_experiment_status(folder) for folder in rundir.experiments(paths)]
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    out = console()
+    for experiment in found:
+        out.print(Text(experiment["path"], style="bold"))
+        for line in experiment["training"]:
+            out.print(Text(f"  {line['label']}: {numbers(line)}"), soft_wrap=True)
+        left = experiment["seconds_left"]
+        time_left = f"; about {duration(left)} left" if left else ""
+        out.print(Text(f"  {in_words(experiment['counts'])}{time_left}"))
+    if not found:
+        out.print(Text("no experiments here yet"))
+
+
+def _experiment_status(folder: Path) -> dict[str, Any]:
+    """Counts by status, what trains now, and the time left from the finished runs."""
+    states = {path: rundir.state(path) for path in rundir.run_folders(folder)}
+    training = [
+        {"label": path.name, **rundir.read_progress(path)} for path, state in states.items() if state == "running"
+    ]
+    order = (*STYLES, "pending")
+    counts = {s: n for s in order if (n := list(states.values()).count(s))}
+    seconds = [rundir.read_json(p / rundir.RECORD).get("wall_seconds", 0.0) for p, s in states.items() if s == "done"]
+    left = None
+    if seconds and training:
+        open_runs = (
+            sum(1 - part_done(now) for now in training) + counts.get("pending", 0) + counts.get("interrupted", 0)
+        )
+        left = statistics.mean(seconds) * open_runs / len(training)
+    return {"path": str(folder), "counts": counts, "training": training, "seconds_left": left}
+
+
+def _as_yaml(run: Run, section: str) -> str:
+    try:
+        return yamlio.dump(run.record.get(section, {})).rstrip()
+    except ValueError as error:  # JSON may hold text and numbers that a config cannot
+        raise RunDirError(f"{run.path / rundir.RECORD}: damaged: {section}: {error}") from None

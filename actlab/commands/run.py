@@ -26,6 +26,7 @@ def run(*, files: list[Path], set_: list[str] | None, json: bool, **options: Any
     """Train all runs of the files; returns the exit code."""
     plans = read_all(files, tuple(set_ or ()))
     talk = console(stderr=json)
+    dry_run = options.pop("dry_run")
     limits = {name: options.pop(name) for name in ("retries", "run_timeout", "fail_fast")}
     chosen = Options(
         **{**options, "device": environment.choose_device(_device(options["device"])),
@@ -35,6 +36,9 @@ def run(*, files: list[Path], set_: list[str] | None, json: bool, **options: Any
     with local.Signals() as signals:
         for plan in plans:
             study = experiment.prepare(plan, chosen, lambda sentence: talk.print(Text(sentence), soft_wrap=True))
+            if dry_run:
+                answers.append(_foretell(study, chosen.out, talk))
+                continue
             outcomes = _train(study, limits, signals, talk)
             answers.append(_answer(study, outcomes))
             code = max(code, _finish(study, outcomes, talk, json))
@@ -44,6 +48,21 @@ def run(*, files: list[Path], set_: list[str] | None, json: bool, **options: Any
     if json:
         typer.echo(jsonlib.dumps(answers, indent=2))
     return code
+
+
+def _foretell(study: Study, out: Path, talk: Console) -> dict[str, Any]:
+    """Say what would be trained, resumed and skipped, and how long it might take."""
+    for warning in study.warnings:
+        talk.print(Text(f"NOTE  {warning}", style="bold yellow"), soft_wrap=True)
+    acts = [("skip", run.path) for run in study.ended] + [("copy", path) for _, path in study.elsewhere]
+    acts += [("resume" if experiment.resumable(job) else "train", job.path) for job in study.jobs]
+    for act, path in acts:
+        talk.print(Text(f"{act:7} {path}"), soft_wrap=True)
+    counts = {act: sum(a == act for a, _ in acts) for act in ("train", "resume", "copy", "skip")}
+    seconds = experiment.estimate_seconds(study, out) if study.jobs else 0.0
+    left = "no finished run of this kind tells how long" if seconds is None else f"about {duration(seconds)}"
+    talk.print(Text(f"{in_words({f'to {act}': n for act, n in counts.items()})}; {left}", style="bold"))
+    return {"experiment": study.plan.experiment.name, "counts": counts, "seconds": seconds}
 
 
 def _device(name: str) -> str:
@@ -64,9 +83,10 @@ def _train(study: Study, limits: dict[str, Any], signals: local.Signals, talk: C
     """Train what is left of a study, in view of a person."""
     for warning in study.warnings:
         talk.print(Text(f"NOTE  {warning}", style="bold yellow"), soft_wrap=True)
+    if study.jobs or study.elsewhere:
+        experiment.begin(study)
     if not study.jobs:
         return {}
-    experiment.begin(study)
     workers = min(study.workers, len(study.jobs))
     talk.print(Text(_opening(study, workers), style="bold"), soft_wrap=True)
     allowed = local.Limits(workers, limits["retries"], limits["run_timeout"], limits["fail_fast"])
@@ -89,7 +109,7 @@ def _opening(study: Study, workers: int) -> str:
 def _finish(study: Study, outcomes: dict[Path, Outcome], talk: Console, json: bool) -> int:
     """Draw the overlays, print the table and the last line; returns the exit code of this study."""
     runs = _runs(study)
-    if outcomes and any(run.status == "done" for run in runs):
+    if (outcomes or study.elsewhere) and any(run.status == "done" for run in runs):
         experiment.overlay(study.folder, compare(runs), study.plan.experiment.name)
     if not json:
         talk.print(runs_table(runs))

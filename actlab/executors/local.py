@@ -1,7 +1,7 @@
 """Trainings on the processes of this machine.
 
 Workers live through many trainings, so that TensorFlow's import is paid once a worker. One that dies costs its own
-run only: the pool puts another in its place, and the run is tried again.
+run only: another takes its place, and the run is tried again.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from actlab import rundir
 from actlab.environment import gpus
-from actlab.errors import ActlabError, RunDirError
+from actlab.errors import RunDirError
 from actlab.executors import worker
 from actlab.executors.worker import Outcome
 from actlab.training import Job
@@ -109,64 +110,123 @@ def run(
     Returns:
         run directory to how its training ended. A job that was not begun when a signal came is "interrupted".
     """
-    with tempfile.TemporaryDirectory(prefix="actlab-") as scratch, _pool(jobs[0], limits) as pool:
-        stop_file = Path(scratch) / "stop"
-        sweep = _Sweep(pool, jobs, limits, stop_file)
-        while sweep.waiting:
-            sweep.collect()
-            if (signals.count or sweep.failed_fast) and not stop_file.exists():
-                stop_file.touch()
-                sweep.cancel_pending()
-            told(sweep.running(), sweep.outcomes)
-            time.sleep(POLL_SECONDS)
+    with tempfile.TemporaryDirectory(prefix="actlab-") as scratch, _importable_main():
+        sweep = _Sweep(jobs, limits, Path(scratch) / "stop")
+        try:
+            while sweep.step(stopping=signals.count > 0):
+                told(sweep.running(), sweep.outcomes)
+                time.sleep(POLL_SECONDS)
+        finally:
+            sweep.end()
         return sweep.outcomes
 
 
+class _Slot:
+    """A place for one worker: a pool of one, since a pool of several can be broken by the death of one of them."""
+
+    def __init__(self, job: Job, gpu: str | None) -> None:
+        self.start = (job.threads, job.device, os.getpid(), gpu)
+        self.pool: ProcessPool | None = None
+        self.job: Job | None = None
+        self.future: ProcessFuture | None = None
+
+    def take(self, job: Job, stop_file: Path, timeout: float | None) -> None:
+        """Give the worker a job; a new worker if the last one is gone."""
+        self.job = job
+        if self.pool is None:
+            context = multiprocessing.get_context("spawn")
+            self.pool = ProcessPool(1, context=context, initializer=worker.start, initargs=self.start)
+        try:
+            self.future = self.pool.schedule(worker.work, args=(job, stop_file), timeout=timeout)
+        except RuntimeError:  # the idle worker has died since its last job
+            self.close()
+            self.take(job, stop_file, timeout)
+
+    def ended(self, timeout: float | None) -> Outcome | None:
+        """How the job ended, once it has."""
+        if self.future is None or self.pool is None:
+            return None
+        if self.future.done():
+            outcome = _outcome(self.future, timeout)
+        elif not self.pool.active:  # a worker that dies while it is started takes the pool with it
+            outcome = Outcome("failed", "the worker died before it could begin")
+        else:
+            return None
+        if outcome.status == "failed":
+            self.close()
+        self.job = self.future = None
+        return outcome
+
+    def close(self) -> None:
+        """End the worker, whatever it does."""
+        if self.pool is not None:
+            self.pool.stop()
+            with contextlib.suppress(RuntimeError, TimeoutError):
+                self.pool.join(timeout=10)
+        self.pool = None
+
+
 class _Sweep:
-    """The futures of one call of `run`."""
+    """The jobs of one call of `run`, waiting, in work and ended."""
 
-    def __init__(self, pool: ProcessPool, jobs: list[Job], limits: Limits, stop_file: Path) -> None:
-        self.pool, self.limits, self.stop_file = pool, limits, stop_file
+    def __init__(self, jobs: list[Job], limits: Limits, stop_file: Path) -> None:
+        self.waiting, self.limits, self.stop_file = list(jobs), limits, stop_file
         self.outcomes: dict[Path, Outcome] = {}
-        self.attempts: dict[Path, int] = {}
-        self.failed_fast = False
-        self.waiting: dict[ProcessFuture, Job] = {}
-        for job in jobs:
-            self._schedule(job)
-
-    def _schedule(self, job: Job) -> None:
-        self.attempts[job.path] = self.attempts.get(job.path, 0) + 1
-        future = self.pool.schedule(worker.work, args=(job, self.stop_file), timeout=self.limits.run_timeout_seconds)
-        self.waiting[future] = job
+        self.attempts: Counter[Path] = Counter()
+        self.slots = [_Slot(jobs[0], gpu) for gpu in _places(jobs[0].device, limits)]
 
     def running(self) -> list[Job]:
-        return [job for future, job in self.waiting.items() if future.running()]
+        return [slot.job for slot in self.slots if slot.job]
 
-    def collect(self) -> None:
-        """Take the outcomes of the futures that have ended; try failed runs again."""
-        for future in [future for future in self.waiting if future.done()]:
-            job = self.waiting.pop(future)
-            outcome = _outcome(future, self.limits.run_timeout_seconds)
-            again = self.attempts[job.path] <= self.limits.retries and not self.stop_file.exists()
-            if outcome.status == "failed" and again:
-                self._schedule(job)
-                continue
-            if outcome.status == "failed":
-                outcome = self._mark_failed(job, outcome)
-                self.failed_fast = self.limits.fail_fast
+    def step(self, stopping: bool) -> bool:
+        """Take what has ended and give out what waits; returns whether there is anything left."""
+        for slot in self.slots:
+            job = slot.job
+            if job and (outcome := slot.ended(self.limits.run_timeout_seconds)):
+                stopping |= self._settle(job, outcome, stopping)
+        if stopping:
+            self._stop()
+        for slot in self.slots:
+            if slot.job is None and self.waiting:
+                self._begin(slot, self.waiting.pop(0))
+        return bool(self.running())
+
+    def _begin(self, slot: _Slot, job: Job) -> None:
+        self.attempts[job.path] += 1
+        slot.take(job, self.stop_file, self.limits.run_timeout_seconds)
+
+    def _settle(self, job: Job, outcome: Outcome, stopping: bool) -> bool:
+        """Note how a job ended, or let it wait for another attempt; returns whether the sweep must stop."""
+        if outcome.status != "failed":
             self.outcomes[job.path] = outcome
-
-    def cancel_pending(self) -> None:
-        """Take back the jobs that no worker has begun."""
-        for future in [future for future in self.waiting if not future.running()]:
-            future.cancel()
-
-    def _mark_failed(self, job: Job, outcome: Outcome) -> Outcome:
+            return False
+        if self.attempts[job.path] <= self.limits.retries and not stopping:
+            self.waiting.insert(0, job)
+            return False
         attempts = self.attempts[job.path]
         reason = outcome.reason + (f" ({attempts} attempts)" if attempts > 1 else "")
+        self.outcomes[job.path] = Outcome("failed", reason)
         with contextlib.suppress(RunDirError):  # the disk may be what failed; the outcome is told anyway
             mark_failed(job, reason)
-        return Outcome("failed", reason)
+        return self.limits.fail_fast
+
+    def _stop(self) -> None:
+        """Let the trainings write their checkpoints; begin no other."""
+        self.stop_file.touch()
+        self.outcomes.update({job.path: Outcome("interrupted") for job in self.waiting})
+        self.waiting.clear()
+
+    def end(self) -> None:
+        """End all workers. They hold nothing: what they had is in run directories."""
+        kill_workers()
+        for slot in self.slots:
+            slot.close()
+
+
+def _places(device: str, limits: Limits) -> list[str | None]:
+    """A GPU for each worker, in turns; None where there is none to be chosen."""
+    numbers: list[str | None] = [str(gpu) for gpu in gpus()] if device == "gpu" else [None]
+    return [numbers[i % len(numbers)] for i in range(limits.workers)]
 
 
 def _outcome(future: ProcessFuture, timeout: float | None) -> Outcome:
@@ -201,23 +261,6 @@ def mark_failed(job: Job, reason: str) -> None:
             record = {"label": job.label, "hash": job.config.hash, "config": job.config.canonical()}
         rundir.write_json(job.path / rundir.RECORD, {**record, "status": "failed", "reason": reason})
         rundir.clear_progress(job.path)
-
-
-@contextlib.contextmanager
-def _pool(job: Job, limits: Limits) -> Iterator[ProcessPool]:
-    context = multiprocessing.get_context("spawn")
-    with _importable_main():
-        pool = ProcessPool(
-            max_workers=limits.workers, context=context, initializer=worker.start,
-            initargs=(job.threads, job.device, os.getpid()),
-        )  # fmt: skip
-        try:
-            yield pool
-        finally:
-            pool.stop()
-            kill_workers()  # they hold nothing: every checkpoint is written, and waiting for them takes seconds
-            with contextlib.suppress(ActlabError, RuntimeError):
-                pool.join(timeout=10)
 
 
 @contextlib.contextmanager

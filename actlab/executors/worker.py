@@ -28,9 +28,18 @@ class Outcome:
 _terminated = threading.Event()  # set by SIGTERM: a scheduler stops workers that way too
 
 
-def start(threads: int, device: str, parent: int) -> None:
-    """Prepare the process, before TensorFlow is imported."""
+def start(threads: int, device: str, parent: int, gpu: str | None) -> None:
+    """Prepare the process, before TensorFlow is imported.
+
+    Args:
+        threads: how many it may use.
+        device: "cpu" or "gpu".
+        parent: the process without which it must not live.
+        gpu: the number of the GPU that it alone, or with others, is to use; None for what is there.
+    """
     os.environ.update(worker_variables(threads, device))
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     signal.signal(signal.SIGTERM, lambda *_: _terminated.set())
     threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
 
@@ -65,7 +74,7 @@ def _first_line(error: Exception) -> str:
 
 def _redirect_output(log: Path) -> None:
     """Send file descriptors 1 and 2 to the log: TensorFlow's C++ ignores Python's streams and its own settings."""
-    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), 0o644)
     sys.stdout.flush()
     sys.stderr.flush()
     os.dup2(handle, 1)

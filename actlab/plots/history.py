@@ -142,7 +142,8 @@ def _clearance(paths: list[Path], middle: float, half: float, y: float, height: 
     """Inches from a label's middle line to the nearest curve, or to the edge of the axes."""
     span = np.linspace(middle - half, middle + half, 15)
     curves = [p[np.isfinite(p).all(axis=1)] for p in paths]
-    nearest = [np.abs(np.interp(span, p[:, 0], p[:, 1]) - y).min() for p in curves if len(p)]
+    over = [np.interp(span, p[:, 0], p[:, 1]) - y for p in curves if len(p)]
+    nearest = [0.0 if path.min() < 0 < path.max() else np.abs(path).min() for path in over]
     return float(min([*nearest, y, height + 0.1 - y]))
 
 

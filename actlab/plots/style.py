@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, wraps
+from functools import cache, partial, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
@@ -213,10 +213,14 @@ def wrapped(text: str, width: float, points: float, bold: bool = False, most: in
     words = literal(text).split()
     while words:
         last = len(lines) + 1 == most
-        count = len(words) if last else _longest(lambda n, w=words: " ".join(w[:n]), len(words), width, points, bold)
+        count = len(words) if last else _longest(partial(_joined, words), len(words), width, points, bold)
         lines.append(fitted(" ".join(words[: max(count, 1)]), width, points, bold))
         words = words[max(count, 1) :]
     return lines
+
+
+def _joined(words: list[str], count: int) -> str:
+    return " ".join(words[:count])
 
 
 def _longest(text_of: Callable[[int], str], most: int, width: float, points: float, bold: bool) -> int:

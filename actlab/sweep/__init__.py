@@ -7,16 +7,16 @@ once, each at its place in the file.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
 from actlab import yamlio
-from actlab.config import Experiment, RunConfig, experiment, resolve
+from actlab.config import ONE_BUDGET, Experiment, RunConfig, experiment, resolve
 from actlab.errors import ConfigError, Problem
 from actlab.parts import Path
-from actlab.sweep.grids import Cell, cells_of, fill, varies
+from actlab.sweep.grids import Cell, cells_apart, cells_of, fill, varies
 from actlab.sweep.labels import label as label_of
 from actlab.sweep.labels import slug
 from actlab.sweep.overrides import override
@@ -60,25 +60,23 @@ def read(path: FilePath, overrides: tuple[str, ...] = ()) -> Plan:
     Raises:
         ConfigError: all that is wrong in the file and the overrides.
     """
-    text = _text(path)
-    document = yamlio.parse(text, str(path))
+    raw = _bytes(path)
+    document = yamlio.parse(raw, str(path))
     data = copy.deepcopy(document.data)
     reader = Reader(document, {})
     if isinstance(data, Mapping):
-        reader.overrides = override(data, overrides)
+        reader.overrides, reader.problems = override(data, overrides)
     parsed, wrong = experiment(data, slug(path.stem))
     for where, message in wrong:
         reader.wrong(where, message)
-    reader.raise_if_any()
-    assert parsed is not None
-    return _plan(parsed, reader, str(path), text, overrides)
+    if parsed is None:
+        raise ConfigError(reader.problems)
+    return _plan(parsed, reader, str(path), raw.decode(), overrides)
 
 
-def _text(path: FilePath) -> str:
+def _bytes(path: FilePath) -> bytes:
     try:
-        return path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ConfigError([Problem(str(path), 1, 1, f"not UTF-8 text: {error.reason}")]) from None
+        return path.read_bytes()
     except OSError as error:
         near = sorted(p.name for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
         hint = f"; in {path.parent}: {', '.join(near[:12])}" if near else ""
@@ -89,7 +87,7 @@ def _text(path: FilePath) -> str:
 def _plan(parsed: Experiment, reader: Reader, source: str, text: str, overrides: tuple[str, ...]) -> Plan:
     cells, excluded = cells_of(parsed, reader)
     if reader.problems:
-        _check_base(parsed, reader)
+        _check_apart(parsed, reader)
     runs: dict[str, tuple[str, RunConfig]] = {}
     merged = []
     seen: set[tuple[str, str]] = set()
@@ -107,24 +105,41 @@ def _plan(parsed: Experiment, reader: Reader, source: str, text: str, overrides:
     return Plan(parsed, source, text, overrides, list(runs.values()), varies(cells), merged, excluded)
 
 
-def _check_base(parsed: Experiment, reader: Reader) -> None:
-    """Report what is wrong besides a sweep that cannot be read, so that all errors of a file come at once."""
-    grids = parsed.sweep if isinstance(parsed.sweep, list) else [parsed.sweep]
-    swept = {str(key).split(".")[0] for grid in grids for key in grid}
+def _check_apart(parsed: Experiment, reader: Reader) -> None:
+    """Report what else is wrong with a file whose sweep has no cells, so that all its errors come at once."""
+    apart = cells_apart(parsed, reader)
+    swept = {key for cell in apart for key in cell.values}
     for where, message in resolve(parsed.base)[1]:
-        if where[0] not in swept or "is required" not in message:
+        if not _swept(where, message, swept):
             reader.wrong(where, message)
+    seen: set[tuple[str, str]] = set()
+    for cell in apart:
+        for where, message in resolve(fill(parsed.base, cell, reader))[1]:
+            if _prefix(where, cell.places):
+                _place_wrong(cell, where, message, reader, seen)
     reader.raise_if_any()
+
+
+def _swept(where: Path, message: str, swept: set[str]) -> bool:
+    """Whether a problem of the base is none once the sweep puts its values in."""
+    if message == ONE_BUDGET:
+        return bool(swept & {"epochs", "steps"})
+    heads = {key.split(".")[0] for key in swept}
+    return _prefix(where, swept) is not None or ("is required" in message and where[0] in heads)
+
+
+def _prefix(where: Path, known: Container[str]) -> Path | None:
+    """The longest beginning of a path that is known by its dotted name."""
+    beginnings = (where[:length] for length in range(len(where), 0, -1))
+    return next((path for path in beginnings if ".".join(map(str, path)) in known), None)
 
 
 def _place_wrong(cell: Cell, where: Path, message: str, reader: Reader, seen: set[tuple[str, str]]) -> None:
     """Note what is wrong in a cell where its value stands: in the sweep, or in the base."""
-    path = where
-    for length in range(len(where), 0, -1):
-        dotted = ".".join(map(str, where[:length]))
-        if dotted in cell.places:
-            path = (*cell.places[dotted], *where[length:])
-            break
+    swept = _prefix(where, cell.places)
+    path = (*cell.places[".".join(map(str, swept))], *where[len(swept) :]) if swept else where
+    if swept == where and message.startswith("unknown key") and isinstance(path[-1], int):
+        path = path[:-1]  # the axis is wrong, not its value
     if (str(path), message) not in seen:  # a thousand cells share the mistake of their base
         seen.add((str(path), message))
         reader.wrong(path, message, named=where)

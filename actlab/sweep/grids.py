@@ -43,13 +43,35 @@ def cells_of(parsed: Experiment, reader: Reader) -> tuple[list[Cell], int]:
     return [cell for cells, _ in grids for cell in cells], sum(count for _, count in grids)
 
 
-def _grid(grid: dict[str, Any], path: Path, reader: Reader) -> tuple[list[Cell], int]:
+def cells_apart(parsed: Experiment, reader: Reader) -> list[Cell]:
+    """Each value of each axis as a cell of its own: what can be checked of a sweep that has no cells."""
+    if isinstance(parsed.sweep, list):
+        cells = [cell for i, grid in enumerate(parsed.sweep) for cell in _apart(grid, ("sweep", i), reader)]
+    else:
+        cells = _apart(parsed.sweep, ("sweep",), reader)
+    return [cell for cell in cells if all(map(_known, cell.values))]
+
+
+def _apart(grid: dict[str, Any], path: Path, reader: Reader) -> list[Cell]:
+    groups = [(path, {key: written for key, written in grid.items() if key not in ("zip", "exclude")})]
+    groups += _zip_groups(grid["zip"], (*path, "zip"), reader) if "zip" in grid else []
+    return [
+        c for where, group in groups for key, values in group.items() for c in _axis(key, values, (*where, key), reader)
+    ]
+
+
+def _axes(grid: dict[str, Any], path: Path, reader: Reader) -> list[list[Cell]]:
     axes: list[list[Cell]] = []
     for key, written in grid.items():
         if key == "zip":
             axes += _zips(written, (*path, key), reader)
         elif key != "exclude":
             axes.append(_axis(key, written, (*path, key), reader))
+    return axes
+
+
+def _grid(grid: dict[str, Any], path: Path, reader: Reader) -> tuple[list[Cell], int]:
+    axes = _axes(grid, path, reader)
     taken = Counter(key for axis in axes for key in (axis[0].values if axis else ()))
     for key in (key for key, times in taken.items() if times > 1):
         reader.wrong(path, f"{key} is swept twice")
@@ -58,7 +80,7 @@ def _grid(grid: dict[str, Any], path: Path, reader: Reader) -> tuple[list[Cell],
         reader.wrong(path, f"{size:,} cells are more than the {MAX_CELLS:,} that one file may ask for")
         return [], 0
     cells = [_joined(combination) for combination in itertools.product(*axes)]
-    excluded = _exclusions(grid.get("exclude", []), (*path, "exclude"), reader)
+    excluded = _exclusions(grid.get("exclude", []), (*path, "exclude"), list(taken), reader)
     kept = [cell for cell in cells if not any(_matches(cell, rule) for rule in excluded)]
     if cells and not kept:
         reader.wrong((*path, "exclude"), "every cell is excluded: nothing to train")
@@ -73,10 +95,11 @@ def _joined(cells: tuple[Cell, ...]) -> Cell:
 
 
 def _axis(key: str, written: Any, path: Path, reader: Reader) -> list[Cell]:
-    head = key.split(".")[0]
-    if head not in RunConfig.model_fields:
+    if not _known(key):
+        head = key.split(".")[0]
         close = nearest(head, list(RunConfig.model_fields))
-        reader.wrong(path, f"unknown key '{head}'" + (f"; did you mean '{close[0]}'?" if close else ""))
+        hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(RunConfig.model_fields)}"
+        reader.wrong(path, f"unknown key '{head}'; {hint}")
     values, literal = _values(written, path, reader)
     return [Cell({key: value}, {key: (*path, i) if literal else path}) for i, value in enumerate(values)]
 
@@ -96,8 +119,17 @@ def _values(written: Any, path: Path, reader: Reader) -> tuple[list[Any], bool]:
         if not values:
             reader.wrong((*path, kind), "an empty range: nothing to train")
         return values, False
-    reader.wrong(path, f"expected a list of values or one of {', '.join(RANGES)}, read {show(written)}")
+    reader.wrong(path, f"expected a list of values or one of {', '.join(RANGES)}, read {show(written)}{_near(written)}")
     return [], False
+
+
+def _known(key: str) -> bool:
+    return key.split(".")[0] in RunConfig.model_fields
+
+
+def _near(written: Any) -> str:
+    close = nearest(next(iter(written)), list(RANGES)) if isinstance(written, dict) and len(written) == 1 else []
+    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def _range(kind: str, written: Any) -> list[Any]:
@@ -112,29 +144,25 @@ def _range(kind: str, written: Any) -> list[Any]:
     if kind == "range":
         if not 1 <= len(numbers) <= 3 or not all(isinstance(n, int) for n in numbers) or numbers[2:] == [0]:
             raise ValueError(f"expected a count, or [start, stop] or [start, stop, step], read {show(written)}")
-        if len(range(*numbers)) > MAX_CELLS:
+        values = range(*numbers)
+        if values[MAX_CELLS:]:  # len() refuses the largest ranges
             raise ValueError(f"more than {MAX_CELLS:,} values")
-        return list(range(*numbers))
+        return list(values)
     if len(numbers) != 3 or not isinstance(numbers[2], int) or not 1 <= numbers[2] <= MAX_CELLS:
         raise ValueError(f"expected [start, stop, number of values], read {show(written)}")
     if kind == "geomspace" and not (numbers[0] > 0 and numbers[1] > 0):
         raise ValueError(f"geomspace goes from one positive number to another, read {show(written)}")
     with np.errstate(all="ignore"):
-        values = getattr(np, kind)(float(numbers[0]), float(numbers[1]), numbers[2])
-    if not np.isfinite(values).all():
+        spaced = getattr(np, kind)(float(numbers[0]), float(numbers[1]), numbers[2])
+    if not np.isfinite(spaced).all():
         raise ValueError(f"values that are not finite; logspace takes exponents of 10, read {show(written)}")
-    return [float(f"{value:.12g}") for value in values]  # 0.3, not 0.30000000000000004
+    return [float(f"{value:.12g}") for value in spaced]  # 0.3, not 0.30000000000000004
 
 
 def _zips(written: Any, path: Path, reader: Reader) -> list[list[Cell]]:
     """Each mapping of `zip` to one axis whose values go together."""
-    groups = written if isinstance(written, list) else [written]
     axes = []
-    for i, group in enumerate(groups):
-        where = (*path, i) if isinstance(written, list) else path
-        if not isinstance(group, dict) or not group:
-            reader.wrong(where, f"expected a mapping of axes that go together, read {show(group)}")
-            continue
+    for where, group in _zip_groups(written, path, reader):
         lists = [_axis(key, values, (*where, key), reader) for key, values in group.items()]
         lengths = {key: len(cells) for key, cells in zip(group, lists, strict=True)}
         if len(set(lengths.values())) > 1:
@@ -144,12 +172,32 @@ def _zips(written: Any, path: Path, reader: Reader) -> list[list[Cell]]:
     return axes
 
 
-def _exclusions(written: Any, path: Path, reader: Reader) -> list[dict[str, Any]]:
-    rules = written if isinstance(written, list) else [written]
-    wrong = [i for i, rule in enumerate(rules) if not isinstance(rule, dict) or not rule]
-    for i in wrong:
-        reader.wrong((*path, i), f"expected a mapping of path to value, read {show(rules[i])}")
-    return [rule for i, rule in enumerate(rules) if i not in wrong]
+def _zip_groups(written: Any, path: Path, reader: Reader) -> list[tuple[Path, dict[str, Any]]]:
+    """Each mapping of `zip` with its place."""
+    groups = []
+    for i, group in enumerate(written if isinstance(written, list) else [written]):
+        where = (*path, i) if isinstance(written, list) else path
+        if isinstance(group, dict) and group:
+            groups.append((where, group))
+        else:
+            reader.wrong(where, f"expected a mapping of axes that go together, read {show(group)}")
+    return groups
+
+
+def _exclusions(written: Any, path: Path, axes: list[str], reader: Reader) -> list[dict[str, Any]]:
+    rules = []
+    for i, rule in enumerate(written if isinstance(written, list) else [written]):
+        where = (*path, i) if isinstance(written, list) else path
+        if not isinstance(rule, dict) or not rule:
+            reader.wrong(where, f"expected a mapping of path to value, read {show(rule)}")
+            continue
+        rules.append(rule)
+        for key in rule:
+            if key not in axes:
+                close = nearest(key, axes)
+                hint = f"did you mean '{close[0]}'?" if close else f"swept here: {', '.join(axes) or 'nothing'}"
+                reader.wrong((*where, key), f"unknown key '{key}'; {hint}")
+    return rules
 
 
 def _matches(cell: Cell, rule: dict[str, Any]) -> bool:
@@ -160,6 +208,8 @@ def _meant(value: Any, rule: Any) -> bool:
     """Whether a rule means a value: equal, one of a list, or a part by its bare name."""
     if isinstance(rule, list) and not isinstance(value, list):
         return any(_meant(value, item) for item in rule)
+    if isinstance(rule, dict) and isinstance(value, str):  # a bare name is short for a mapping
+        value = {"name": value}
     return bool(value == rule or (isinstance(value, dict) and value.get("name") == rule))
 
 

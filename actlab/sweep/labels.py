@@ -27,8 +27,8 @@ def _word(key: str, value: Any) -> str:
 
 def _part_words(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
-        yield str(value.get("name", ""))
-        yield from (f"{k}{_plain(v)}" for k, v in value.items() if k != "name")
+        yield from (str(value[k]) for k in ("name", "formula") if k in value)
+        yield from (f"{k}{_plain(v)}" for k, v in value.items() if k not in ("name", "formula"))
     else:
         yield str(value)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from actlab import yamlio
+from actlab.config import DEFAULT_PARTS
 from actlab.errors import ConfigError, Problem
 from actlab.parts import Path, show
 
 
-def override(data: Any, overrides: tuple[str, ...]) -> dict[Path, str]:
-    """Apply `path=value` each to the data; returns what was said of each path."""
+def override(data: Any, overrides: tuple[str, ...]) -> tuple[dict[Path, str], list[Problem]]:
+    """Apply `path=value` each to the data; returns what was said of each path, and what cannot be applied."""
     said: dict[Path, str] = {}
     problems = []
     for text in overrides:
@@ -27,16 +28,14 @@ def override(data: Any, overrides: tuple[str, ...]) -> dict[Path, str]:
             problems.append(Problem(f"--set {text}", 1, 1, str(error)))
         else:
             said[path] = text
-    if problems:
-        raise ConfigError(problems)
-    return said
+    return said, problems
 
 
 def _set(data: dict[str, Any], dotted: str, value: Any) -> Path:
     if dotted.startswith("sweep."):
         sweep = data.setdefault("sweep", {})
         if not isinstance(sweep, dict):
-            raise ValueError("the sweep is a list of grids; change it in the file, or set the whole `sweep`")
+            raise ValueError("the sweep is no single grid; change it in the file, or set the whole `sweep`")
         axis = dotted.removeprefix("sweep.")
         sweep[axis] = value
         return ("sweep", axis)
@@ -55,8 +54,8 @@ def put(data: dict[str, Any], dotted: str, value: Any) -> None:
         inner = data.get(step)
         if isinstance(inner, str):
             inner = data[step] = {"name": inner}
-        elif inner is None:
-            inner = data[step] = {}
+        elif inner is None:  # a parameter of a part that is not written is one of its default
+            inner = data[step] = {"name": DEFAULT_PARTS[step]} if step in DEFAULT_PARTS else {}
         if not isinstance(inner, dict):
             raise ValueError(f"{dotted}: {step} is {show(inner)}, which has no parameters")
         data = inner

@@ -18,13 +18,22 @@ class Reader:
     def wrong(self, path: Path, message: str, named: Path | None = None) -> None:
         """Note a problem at a path of the file; `named` is how the message calls it, if not by that path."""
         named = path if named is None else named
+        unknown_key = message.startswith("unknown key")
+        named = named[:-1] if unknown_key else named
+        if said := self._said(path):
+            self.problems.append(problem(f"--set {said}", (1, 1), named, message))
+            return
+        place = self.document.key_place(path) if unknown_key else self.document.place(path)
+        self.problems.append(problem(self.document.file, place, named, message))
+
+    def _said(self, path: Path) -> str | None:
+        """What the command line said of a path: of what holds it, or, where the file has no such key, within it."""
         for length in range(len(path), 0, -1):
             if path[:length] in self.overrides:
-                self.problems.append(problem(f"--set {self.overrides[path[:length]]}", (1, 1), named, message))
-                return
-        unknown_key = message.startswith("unknown key")
-        place = self.document.key_place(path) if unknown_key else self.document.place(path)
-        self.problems.append(problem(self.document.file, place, named[:-1] if unknown_key else named, message))
+                return self.overrides[path[:length]]
+        if not path or path in self.document.positions:
+            return None
+        return next((said for where, said in self.overrides.items() if where[: len(path)] == path), None)
 
     def raise_if_any(self) -> None:
         if self.problems:

@@ -1,0 +1,108 @@
+"""What all tests share: caches of their own, no network, an output folder, config files and made-up runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actlab.config import RunConfig, resolve
+
+WriteConfig = Callable[..., Path]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One cache folder for the session, so that a set is rendered once; the user's caches are never touched."""
+    folder = tmp_path_factory.mktemp("caches")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ACTLAB_CACHE_DIR", str(folder / "actlab"))
+        patch.setenv("KERAS_HOME", str(folder / "keras"))
+        patch.setenv("MPLCONFIGDIR", str(folder / "matplotlib"))
+        patch.setenv("ACTLAB_NO_DOWNLOAD", "1")
+        yield folder
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """An output folder that does not exist yet."""
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def write_config(tmp_path: Path) -> WriteConfig:
+    """Writes YAML text, as it is, into a config file; returns its path."""
+
+    def write(text: str, name: str = "study.yaml") -> Path:
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def resolved() -> Callable[..., RunConfig]:
+    """Makes the config of a run on MNIST with some keys changed."""
+    return _resolved
+
+
+@pytest.fixture
+def make_run() -> Callable[..., Path]:
+    """Makes a run directory as a training leaves it, with made-up numbers."""
+    return _make_run
+
+
+def _resolved(**changes: Any) -> RunConfig:
+    data = {"dataset": "mnist", "model": "mnist_dense", "activation": "relu", "epochs": 3, **changes}
+    config, problems = resolve(data)
+    assert config is not None, problems
+    return config
+
+
+HISTORY_COLUMNS = "epoch,step,loss,accuracy,val_loss,val_accuracy,learning_rate\n"
+
+
+def _history(accuracies: list[float]) -> str:
+    """A history.csv whose validation accuracy is given, an epoch of 600 steps each."""
+    rows = [f"{e},{600 * e},{1 / e:.9g},{a - 0.01:.9g},{0.9 / e:.9g},{a:.9g},0.01" for e, a in _numbered(accuracies)]
+    return HISTORY_COLUMNS + "".join(f"{row}\n" for row in rows)
+
+
+def _timing(epochs: int, seconds: float = 2.0) -> str:
+    """A timing.csv whose first epoch took five times as long as the others."""
+    rows = [f"{seconds * (e + 4):.3f},{60_000 / seconds:.1f}\n" for e in range(1, epochs + 1)]
+    return "wall_seconds,images_per_second\n" + "".join(rows)
+
+
+def _numbered(values: list[float]) -> list[tuple[int, float]]:
+    return list(enumerate(values, start=1))
+
+
+def _make_run(
+    folder: Path, config: RunConfig, accuracies: list[float], status: str = "done", record: Mapping[str, Any] = {}
+) -> Path:
+    """`folder` is that of the experiment; `accuracies` are those of validation by epoch; `record` changes run.json."""
+    path = folder / f"{config.activation.name}-seed{config.seed}-{config.hash[:8]}"
+    path.mkdir(parents=True)
+    (path / "history.csv").write_text(_history(accuracies))
+    (path / "timing.csv").write_text(_timing(len(accuracies)))
+    best = max(range(len(accuracies)), key=accuracies.__getitem__)
+    made = {
+        "label": path.name[:-9], "status": status, "hash": config.hash, "config": config.canonical(),
+        "dataset": {"name": config.dataset.name, "sha256": "0" * 64, "stand_in_for": None},
+        "environment": {"threads": 1}, "parameters": 203_530, "wall_seconds": 12.5,
+    }  # fmt: skip
+    if status == "done":
+        made["results"] = {"final": _row(accuracies, -1), "best": _row(accuracies, best)}
+    (path / "run.json").write_text(json.dumps({**made, **record}))
+    return path
+
+
+def _row(accuracies: list[float], index: int) -> dict[str, float]:
+    value = accuracies[index]
+    return {"epoch": index % len(accuracies) + 1, "loss": 0.9 - value, "accuracy": value + 0.01, "val_loss": 1 - value,
+            "val_accuracy": value, "test_accuracy": value - 0.02, "test_loss": 1.1 - value}  # fmt: skip

@@ -1,0 +1,439 @@
+"""The command line, as far as it needs no training: help, plans, lists, comparisons, errors."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from actlab import cli, rundir
+from actlab.activations import ACTIVATIONS
+from actlab.config import RunConfig, schema
+from actlab.datasets import DATASETS
+
+BASE = "dataset: mnist\nmodel: mnist_dense\nactivation: relu\nepochs: 2\n"
+COMMANDS = sorted(typer.main.get_command(cli.app).commands)  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command printed, and its exit code."""
+
+    out: str
+    err: str
+    code: int
+
+    @property
+    def json(self) -> Any:
+        """stdout as JSON; nothing else may stand there."""
+        return json.loads(self.out)
+
+
+Ask = Callable[..., Answer]
+
+
+@pytest.fixture
+def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
+    """Runs the command `actlab` in this process, in an empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+    def asked(*arguments: object) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["actlab", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        printed = capsys.readouterr()
+        return Answer(printed.out, printed.err, int(end.value.code or 0))
+
+    return asked
+
+
+@pytest.fixture
+def study(tmp_path: Path, make_run: Callable[..., Path], resolved: Callable[..., RunConfig]) -> Path:
+    """An experiment of two activations and two seeds, one of which diverged."""
+    folder = tmp_path / "results" / "study"
+    for seed in (0, 1):
+        make_run(folder, resolved(seed=seed), [0.9 + seed / 100, 0.95 + seed / 100])
+    make_run(folder, resolved(activation="tanh"), [0.85, 0.8])
+    make_run(folder, resolved(activation="tanh", seed=1), [0.4], status="diverged", record={"reason": "loss is NaN"})
+    (folder / rundir.EXPERIMENT).write_text(BASE)
+    return folder
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+# --- help ------------------------------------------------------------------------------------------------------
+
+
+def test_every_command_of_the_issue_is_there() -> None:
+    assert {"run", "check", "schema", "compare", "list", "show", "activations", "data", "status"} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str) -> None:
+    answer = CliRunner().invoke(cli.app, [command, "--help"])
+    assert answer.exit_code == 0
+    assert "Usage: " in answer.stdout
+    parameters = typer.main.get_command(cli.app).commands[command].params  # type: ignore[attr-defined]
+    assert all(getattr(p, "help", None) for p in parameters), "each option says what it does"
+
+
+def test_help_and_version(ask: Ask) -> None:
+    assert all(command in ask("--help").out for command in COMMANDS)
+    assert ask("--version").out.startswith("actlab ")
+    assert ask("-h").code == 0
+
+
+def test_a_wrong_command_line_ends_with_2(ask: Ask) -> None:
+    for arguments in (["chek"], ["check"], ["check", "--nonsense", "x"], ["compare"], ["run", "x", "--retries", "-1"]):
+        answer = ask(*arguments)
+        assert (answer.code, answer.out) == (2, "")
+        assert "Traceback" not in answer.err
+
+
+# --- check and schema ------------------------------------------------------------------------------------------
+
+
+def test_check_prints_the_plan(ask: Ask, write_config: Callable[..., Path]) -> None:
+    grid = "[{activation: [relu, tanh], seed: {range: 2}, exclude: {activation: tanh, seed: 1}}, {seed: [0]}]"
+    path = write_config(f"{BASE}description: Which one?\nsweep: {grid}\n")
+    answer = ask("check", path)
+    lines = answer.out.splitlines()
+    assert (answer.code, answer.err) == (0, "")
+    assert lines[:2] == [f"{path}: study", "Which one?"]
+    assert "  activation: relu, tanh" in lines
+    for label in ("relu-seed0", "relu-seed1", "tanh-seed0"):
+        assert sum(line.startswith(f"{label} ") for line in lines) == 1
+    assert lines[-1] == "3 runs; 1 cells came twice and were merged (relu-seed0); 1 cells were excluded"
+
+
+def test_check_as_json_is_the_same_plan(ask: Ask, write_config: Callable[..., Path]) -> None:
+    path = write_config(BASE + "sweep: {seed: [0, 1, 1], batch_size: [8]}\n")
+    (plan,) = ask("check", path, "--set", "sweep.activation=[relu, tanh]", "--json").json
+    assert plan["varies"] == {"seed": [0, 1], "batch_size": [8], "activation": ["relu", "tanh"]}
+    assert [run["label"] for run in plan["runs"]][:2] == ["batch_size8-relu-seed0", "batch_size8-tanh-seed0"]
+    assert len({run["hash"] for run in plan["runs"]}) == 4
+    assert len(plan["merged"]) == 2
+    assert plan["runs"][0]["config"]["batch_size"] == 8
+
+
+def test_check_of_several_files_tells_the_errors_of_all(ask: Ask, write_config: Callable[..., Path]) -> None:
+    good, bad = write_config(BASE, "good.yaml"), write_config(BASE + "sed: 1\n", "bad.yaml")
+    answer = ask("check", good, bad, "missing.yaml")
+    assert answer.code == 2
+    assert answer.out == ""
+    first, second = answer.err.splitlines()
+    assert first == f"{bad}:5:1: unknown key 'sed'; did you mean 'seed'?"
+    assert second.startswith("missing.yaml:1:1: cannot be read: no such file or directory; in .: bad.yaml, good.yaml")
+
+
+def test_the_schema_is_json(ask: Ask) -> None:
+    assert ask("schema").json == schema()
+
+
+@pytest.mark.parametrize("command", [["check"], ["run", "--out", "out"], ["run", "--json", "--out", "out"]])
+@pytest.mark.parametrize(
+    "text",
+    [
+        BASE.replace("relu", "reluu"), BASE + "batch_size: x\n", BASE + "epochs: 3\n", BASE + "sweep: {seed: []}\n",
+        BASE.replace("relu", "{formula: \"__import__('os').system('touch hacked')\"}"), "", "[", None,
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_message_exit_code_2_and_nothing_written(
+    command: list[str], text: str | None, ask: Ask, tmp_path: Path
+) -> None:
+    path = tmp_path / "study.yaml"
+    if text is not None:
+        path.write_text(text)
+    before = files(tmp_path)
+    answer = ask(*command, path)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith(f"{path}:")
+    assert len(answer.err.splitlines()) == 1
+    assert "Traceback" not in answer.err
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--device", "tpu"], "expected auto, cpu or gpu, read 'tpu'"),
+        (["--workers", "many"], "expected auto or a number from 1, read 'many'"),
+        (["--workers", "0"], "expected auto or a number from 1, read '0'"),
+        (["--set", "epochs"], "expected path=value"),
+        (["--set", "epochs=zero"], "expected a whole number, read 'zero'"),
+    ],
+)
+def test_a_wrong_option_of_run_trains_nothing(
+    arguments: list[str], said: str, ask: Ask, write_config: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = write_config(BASE)
+    before = files(tmp_path)
+    answer = ask("run", path, *arguments)
+    assert (answer.code, answer.out) == (2, "")
+    assert said in answer.err
+    assert files(tmp_path) == before
+
+
+def test_debug_shows_the_traceback(ask: Ask, write_config: Callable[..., Path]) -> None:
+    from actlab.errors import ConfigError
+
+    path = write_config(BASE + "sed: 1\n")
+    with pytest.raises(ConfigError):
+        ask("--debug", "check", path)
+
+
+# --- list, show, status, compare -------------------------------------------------------------------------------
+
+
+def test_list_shows_every_run(ask: Ask, study: Path) -> None:
+    answer = ask("list")
+    assert answer.code == 0
+    names = sorted(path.name for path in study.iterdir() if path.is_dir())
+    assert all(name in answer.out for name in names)
+    assert answer.out.splitlines()[-1] == "3 done, 1 diverged"
+    rows = ask("list", study, "--json").json
+    assert sorted(Path(row["path"]).name for row in rows) == names
+    assert {row["status"] for row in rows} == {"done", "diverged"}
+
+
+def test_list_of_nothing_is_no_error(ask: Ask) -> None:
+    answer = ask("list")
+    assert (answer.code, answer.out.splitlines()[-1]) == (0, "no runs here yet")
+    assert ask("list", "--json").json == []
+
+
+def test_show_tells_one_run(ask: Ask, study: Path) -> None:
+    diverged = next(path for path in study.glob("tanh-seed1-*"))
+    answer = ask("show", diverged)
+    assert answer.code == 0
+    assert "reason: loss is NaN" in answer.out
+    assert "name: tanh" in answer.out
+    assert ask("show", diverged, "--json").json["status"] == "diverged"
+
+
+@pytest.mark.parametrize("path", ["results", "nowhere", "results/study"])
+def test_show_of_something_else_is_an_error(path: str, ask: Ask, study: Path) -> None:
+    answer = ask("show", path)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == f"{path}: holds no run.json; `actlab list` shows where runs are\n"
+
+
+def test_status_counts(ask: Ask, study: Path) -> None:
+    answer = ask("status", study)
+    assert answer.code == 0
+    assert "3 done, 1 diverged" in answer.out
+    (found,) = ask("status", study, "--json").json
+    assert found["counts"] == {"done": 3, "diverged": 1}
+
+
+def test_status_of_a_run_that_has_said_nothing_yet(ask: Ask, study: Path) -> None:
+    path = study / "elu-seed0-12345678"
+    path.mkdir()
+    with rundir.lock(path):
+        answer = ask("status", study)
+    assert answer.code == 0
+    assert "elu-seed0-12345678" in answer.out
+
+
+def test_compare_prints_a_row_a_condition_and_writes_it(ask: Ask, study: Path) -> None:
+    answer = ask("compare", study)
+    assert (answer.code, answer.err) == (0, "")
+    rows = {line.split()[0]: line for line in answer.out.splitlines()[:3]}
+    assert "0.9550 ± 0.0071" in rows["relu"]
+    assert rows["tanh"].split()[1:3] == ["1", "1"]  # n and diverged
+    with (study / rundir.COMPARISON).open(newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [row["activation"] for row in table] == ["relu", "tanh"]
+    assert float(table[0]["val_accuracy last mean"]) == pytest.approx(0.955)
+    for metric in ("val_accuracy", "val_loss"):
+        assert (study / f"{metric}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_compare_as_json(ask: Ask, study: Path, tmp_path: Path) -> None:
+    found = ask("compare", study, tmp_path / "nothing", "--json", "--metric", "test_loss", "--out", tmp_path / "c").json
+    assert [row["activation"] for row in found["conditions"]] == ["relu", "tanh"]
+    assert found["conditions"][1]["test_loss last std"] is None
+    assert found["conditions"][1]["diverged"] == 1
+    assert found["passed_over"] == [f"{tmp_path / 'nothing'}: does not exist"]
+    assert all(Path(file).is_file() for file in found["files"])
+    assert not (study / rundir.COMPARISON).exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--metric", "val_acuracy"], "did you mean 'val_accuracy'?"),
+        (["--by", "activaton"], "did you mean 'activation'?"),
+        (["--sort", "activaton"], "did you mean 'activation'?"),
+    ],
+)
+def test_a_wrong_name_in_compare_is_an_error(arguments: list[str], said: str, ask: Ask, study: Path) -> None:
+    before = files(study)
+    answer = ask("compare", study, *arguments)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.endswith(f"{said}\n")
+    assert files(study) == before
+
+
+def test_compare_of_nothing_names_what_it_looked_at(ask: Ask, tmp_path: Path) -> None:
+    answer = ask("compare", "nowhere")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == "no runs to compare\nnowhere: does not exist\n"
+
+
+# --- activations and data --------------------------------------------------------------------------------------
+
+
+def test_activations_are_listed_with_their_facts(ask: Ask) -> None:
+    rows = ask("activations", "--json").json
+    assert [row["name"] for row in rows] == ACTIVATIONS.names()
+    assert all(row["formula"] and row["source"] for row in rows)
+    text = ask("activations").out
+    assert all(name in text for name in ACTIVATIONS.names())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["reluu"], "unknown activation 'reluu'; did you mean 'relu'?"),
+        (["relu", "--at=1,x"], "expected numbers with commas between them"),
+        (["relu", "--at=inf"], "expected finite numbers"),
+        (["--at=1"], "need the NAME of an activation"),
+        (["--formula", "__import__('os')"], "at character"),
+        (["relu", "--formula", "x"], "not both"),
+        (["leaky_relu", "--set", "negative_slop=1"], "did you mean 'negative_slope'?"),
+    ],
+)
+def test_a_wrong_question_about_activations(arguments: list[str], said: str, ask: Ask) -> None:
+    answer = ask("activations", *arguments)
+    assert (answer.code, answer.out) == (2, "")
+    assert said in answer.err
+
+
+def test_data_lists_the_sets(ask: Ask) -> None:
+    assert [row["name"] for row in ask("data", "--json").json] == DATASETS.names()
+    text = ask("data").out
+    assert all(name in text for name in DATASETS.names())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["fetsch"], "did you mean 'fetch'?"), (["verify", "mnst"], "unknown dataset 'mnst'; did you mean 'mnist'?")],
+)
+def test_a_wrong_question_about_data(arguments: list[str], said: str, ask: Ask) -> None:
+    answer = ask("data", *arguments)
+    assert (answer.code, answer.out) == (2, "")
+    assert said in answer.err
+
+
+# --- terminals -------------------------------------------------------------------------------------------------
+
+HOSTILE = "\x1b]0;owned\x07\x1b[31mred\x9b1m\u202egnp"
+
+
+@pytest.fixture
+def hostile_run(tmp_path: Path, make_run: Callable[..., Path], resolved: Callable[..., RunConfig]) -> Path:
+    """A run from elsewhere whose every text holds escape codes, in a folder whose name holds them too."""
+    config = resolved().canonical()
+    config["activation"]["name"] = config["precision"] = HOSTILE
+    record = {
+        "label": HOSTILE, "reason": HOSTILE, "config": {**config, HOSTILE: HOSTILE}, "hash": HOSTILE,
+        "environment": {"machine": HOSTILE}, "files": {HOSTILE: HOSTILE},
+        "dataset": {"name": HOSTILE, "stand_in_for": HOSTILE},
+    }  # fmt: skip
+    make_run(tmp_path / "study", resolved(seed=1), [0.9])
+    return make_run(tmp_path / f"study{HOSTILE}", resolved(), [0.9], record=record)
+
+
+def test_no_escape_code_of_a_file_reaches_the_terminal(ask: Ask, hostile_run: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "out"
+    answers = [
+        ask("list", hostile_run), ask("list", hostile_run, "--json"), ask("show", hostile_run),
+        ask("show", hostile_run, "--json"), ask("status", hostile_run.parent),
+        ask("compare", hostile_run, tmp_path / "study", "--out", elsewhere),
+        ask("compare", hostile_run, tmp_path / "study", "--out", elsewhere, "--json"),
+        ask("compare", hostile_run, "--metric", HOSTILE), ask("show", tmp_path / HOSTILE), ask("list", HOSTILE),
+    ]  # fmt: skip
+    (hostile_run / rundir.HISTORY).write_text(f"{HOSTILE}\n")
+    answers.append(ask("compare", hostile_run, "--out", elsewhere))
+    assert [answer.code for answer in answers] == [0] * 7 + [2, 2, 0, 0]
+    for answer in answers:
+        assert printable(answer.out)
+        assert printable(answer.err)
+
+
+def test_no_escape_code_of_a_config_reaches_the_terminal(ask: Ask, write_config: Callable[..., Path]) -> None:
+    escaped = '"\\e]0;owned\\a\\e[31mred\\u202e"'
+    answers = [
+        ask("check", write_config(f"{BASE}description: {escaped}\n")),
+        ask("check", write_config(f"{BASE}{escaped}: 3\n")),
+        ask("check", write_config(BASE.replace("relu", escaped))),
+        ask("check", write_config(f"{BASE}sweep: {{activation: [{{formula: {escaped}}}]}}\n")),
+        ask("check", write_config(BASE, f"x{HOSTILE}.yaml")),
+        ask("check", f"missing{HOSTILE}.yaml"),
+    ]
+    assert [answer.code for answer in answers] == [0, 2, 2, 2, 0, 2]
+    for answer in answers:
+        assert printable(answer.out)
+        assert printable(answer.err)
+
+
+def printable(text: str) -> bool:
+    return text.replace("\n", "").isprintable()
+
+
+def test_markup_of_a_file_is_text(ask: Ask, write_config: Callable[..., Path]) -> None:
+    answer = ask("check", write_config(f'{BASE}description: "[red]no[/red] [link=x]:smile:"\n'))
+    assert "[red]no[/red] [link=x]:smile:" in answer.out
+
+
+def test_a_terminal_gets_no_escape_code_but_our_own(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In colours, as on a terminal: each escape begins one of rich's own styles."""
+    from rich.text import Text
+
+    from actlab.commands.output import PrintableConsole
+
+    stream = io.StringIO()
+    console = PrintableConsole(file=stream, force_terminal=True, color_system="standard", width=80)
+    console.print(Text(f"{HOSTILE} and on", style="bold red"))
+    assert stream.getvalue() == "\x1b[1;31m\\x1b]0;owned\\x1b[31mred\\x9b1m\\x202egnp and on\x1b[0m\n"
+
+
+@pytest.mark.parametrize("columns", [20, 60, 200])
+def test_narrow_terminals_lose_no_name(
+    columns: int, ask: Ask, study: Path, monkeypatch: pytest.MonkeyPatch, write_config: Callable[..., Path]
+) -> None:
+    path = write_config(BASE + "sweep: {activation: [relu, softplus_linear], seed: [0, 4294967295]}\n")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for arguments in (
+        ["list", study],
+        ["compare", study],
+        ["check", path],
+        ["activations"],
+        ["data"],
+        ["status", study],
+    ):
+        answer = ask(*arguments)
+        assert answer.code == 0
+        assert answer.out
+    if columns < 60:
+        return
+    joined = "".join(ask("check", path).out.split())
+    assert "softplus_linear-seed4294967295" in joined
+    listed = "".join(line.split()[0] for line in ask("list", study).out.splitlines()[2:] if line.strip())
+    for name in (run.name for run in study.iterdir() if run.is_dir() and columns > 100):
+        assert name in listed
+    compared = ask("compare", study).out.splitlines()
+    assert [line.split()[0] for line in compared if line.startswith(("relu", "tanh"))] == ["relu", "tanh"]
