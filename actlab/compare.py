@@ -73,7 +73,7 @@ def compare(
     rows = [{**dict(zip(differs, key, strict=True)), **_row(group, metrics)} for key, group in groups.items()]
     table = pd.DataFrame(rows)
     order = _order(table, sort)
-    names = [" ".join(key) or "all runs" for key in groups]
+    names = [" ".join(word or '""' for word in key) or "all runs" for key in groups]
     members = list(groups.values())
     return Comparison(
         table.iloc[order].reset_index(drop=True), {names[i]: members[i] for i in order}, differs,

@@ -5,39 +5,33 @@ Where the trainings stand is read from their run directories; nothing is passed 
 
 from __future__ import annotations
 
+import math
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
-from rich.table import Table
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
 from rich.text import Text
 
 from actlab import rundir
 from actlab.errors import RunDirError
 from actlab.executors.worker import Outcome
 from actlab.rundir import Run
+from actlab.tables import Column, FittedTable
 from actlab.training import Job
 
 LINE_SECONDS = 30.0  # between two lines about a training where there is no terminal
 STYLES = {"done": "green", "failed": "red", "diverged": "yellow", "interrupted": "magenta", "running": "cyan"}
 
 
-class _Left(ProgressColumn):
-    """Time left of a task that knows it."""
-
-    def render(self, task: Task) -> Text:
-        seconds = task.fields.get("left")
-        return Text("" if seconds is None else f"{duration(seconds)} left", style="cyan")
-
-
 class Display:
     """Shows a sweep while it trains.
 
     Args:
-        console: where to; bars if it is a terminal, lines if not.
+        console: where to; a line a training and one for all if it is a terminal, lines now and then if not.
         total: how many runs there are to train.
         workers: how many train at a time.
     """
@@ -47,25 +41,21 @@ class Display:
         self.began = time.monotonic()
         self.seen: set[Path] = set()
         self.lines: dict[Path, float] = {}
-        self.tasks: dict[Path, TaskID] = {}
-        self.progress = Progress(
-            TextColumn("{task.description}", markup=False, table_column=_column(ratio=3)),
-            BarColumn(bar_width=None, table_column=_column(ratio=2)),
-            TextColumn("{task.fields[numbers]}", markup=False),
-            _Left(),
-            console=console, disable=not console.is_terminal, transient=True, refresh_per_second=5, expand=True,
-        )  # fmt: skip
-        self.overall = self.progress.add_task("all runs", total=total, numbers="", left=None)
-        self.progress.update(self.overall, visible=total > 1)
+        self.before: dict[Path, float] = {}
+        self.board = _Board()
+        live = Live(self.board, console=console, transient=True, refresh_per_second=5)
+        self.live = live if console.is_terminal else None
 
     def __enter__(self) -> Display:
-        self.progress.start()
+        if self.live:
+            self.live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.progress.stop()
+        if self.live:
+            self.live.stop()
 
     def update(self, running: list[Job], outcomes: dict[Path, Outcome]) -> None:
         """Show what is being trained and what has ended since the last call."""
@@ -73,52 +63,149 @@ class Display:
             if path not in self.seen:
                 self.seen.add(path)
                 self._ended(path, outcome)
-        fractions = [self._running(job) for job in running if job.path not in outcomes]
-        done = len(outcomes) + sum(fractions)
-        counts = ", ".join(f"{n} {status}" for status, n in count(outcomes).items())
-        self.progress.update(self.overall, completed=done, numbers=counts, left=self._left(done))
+        jobs = [job for job in running if job.path not in outcomes]
+        standing = [_Standing(_printable(job.label), rundir.read_progress(job.path)) for job in jobs]
+        for job, now in zip(jobs, standing, strict=True):
+            if (now.now.get("wall_seconds") or 0.0) > time.monotonic() - self.began:
+                self.before.setdefault(job.path, now.part)
+            if not self.live:
+                self._line(job, now)
+        done = len(outcomes) + sum(now.part for now in standing)
+        self.board.show(standing, outcomes, self.total, self._left(done))
 
     def _left(self, done: float) -> float | None:
-        seconds = time.monotonic() - self.began
-        return seconds / done * (self.total - done) if done > 0.01 and seconds > 3 else None
+        """Seconds to the end of all runs; what was trained before this sweep began says nothing of its speed."""
+        seconds, since = time.monotonic() - self.began, done - sum(self.before.values())
+        return seconds / since * (self.total - done) if since > 0.01 and seconds > 3 else None
 
-    def _running(self, job: Job) -> float:
-        """Show one training; returns which part of it is done."""
-        now = rundir.read_progress(job.path)
-        total, part = now.get("total_steps", 0), part_done(now)
-        if self.console.is_terminal:
-            self._bar(job, now, part)
-        elif total and time.monotonic() - self.lines.setdefault(job.path, time.monotonic()) > LINE_SECONDS:
-            self.lines[job.path] = time.monotonic()
-            self.console.print(Text(f"{job.label}: {part:.0%}, {numbers(now)}"), soft_wrap=True)
-        return float(part)
-
-    def _bar(self, job: Job, now: dict[str, Any], part: float) -> None:
-        if job.path not in self.tasks:
-            self.tasks[job.path] = self.progress.add_task(job.label, total=1.0, numbers="starting", left=None)
-        seconds = now.get("wall_seconds") or 0.0
-        left = seconds / part * (1 - part) if part > 0.02 else None
-        words = numbers(now) if now.get("total_steps") else "starting"
-        self.progress.update(self.tasks[job.path], completed=part, numbers=words, left=left)
+    def _line(self, job: Job, now: _Standing) -> None:
+        """Say now and then where a training stands."""
+        if not now.part or time.monotonic() - self.lines.setdefault(job.path, time.monotonic()) <= LINE_SECONDS:
+            return
+        self.lines[job.path] = time.monotonic()
+        self.console.print(Text(f"{job.label}: {now.part:.0%}, {numbers(now.now)}"), soft_wrap=True)
 
     def _ended(self, path: Path, outcome: Outcome) -> None:
-        if path in self.tasks:
-            self.progress.remove_task(self.tasks.pop(path))
         if outcome.status == "interrupted":
             return  # a sweep that is stopped has hundreds of these
         words = Text(f"{outcome.status:9}", style=STYLES.get(outcome.status, ""))
         self.console.print(words + Text(f"{path.name}  {outcome.reason or _result(path)}"), soft_wrap=True)
 
 
+# --- the board -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """Where a training stands: its label and its progress.json."""
+
+    label: str
+    now: dict[str, Any]
+
+    @property
+    def part(self) -> float:
+        return part_done(self.now)
+
+    @property
+    def epoch(self) -> str:
+        """The epoch that is trained, of how many."""
+        if not self.now.get("steps_per_epoch"):
+            return ""
+        last = math.ceil(self.now["total_steps"] / self.now["steps_per_epoch"])
+        return f"{min(int(self.now['step'] / self.now['steps_per_epoch']) + 1, last)}/{last}"
+
+    @property
+    def left(self) -> str:
+        seconds = self.now.get("wall_seconds") or 0.0
+        return clock(seconds / self.part * (1 - self.part)) if self.part > 0.02 else ""
+
+    def number(self, key: str, form: str) -> str:
+        value = self.now.get(key)
+        return format(value, form) if isinstance(value, int | float) and self.now.get("total_steps") else ""
+
+    def bar(self, width: int, signs: str) -> str:
+        return bar(self.part, width, signs) if self.now.get("total_steps") else "starting"[:width]
+
+
+def _printable(label: str) -> str:
+    """A label without control characters: the board is drawn past the console's own care for them."""
+    return "".join(sign if sign.isprintable() else "?" for sign in label)
+
+
+class _Board:
+    """What trains now, a line each under a header, and a line for all runs; what has room depends on the width."""
+
+    def __init__(self) -> None:
+        # replaced as a whole: rich reads it from a thread of its own
+        self.shown: tuple[list[_Standing], dict[str, int], int, float | None] = ([], {}, 0, None)
+
+    def show(
+        self, standing: list[_Standing], outcomes: dict[Path, Outcome], total: int, seconds_left: float | None
+    ) -> None:
+        self.shown = (standing, count(outcomes), total, seconds_left)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        standing, counts, total, seconds_left = self.shown
+        signs = "#-" if options.ascii_only else "━─"
+        room = max(1, console.size.height - 6)
+        if standing:
+            yield FittedTable(_columns(standing[:room], signs), NAME_ROOM, one_line=True, tells=False)
+        if len(standing) > room:
+            yield Text(f"and {len(standing) - room} more")
+        if total > 1:
+            yield _all_runs(sum(now.part for now in standing), counts, total, seconds_left, options.max_width, signs)
+
+
+NAME_ROOM = 16
+BARS = (20, 8)  # characters, in a wide terminal and in a narrow one
+
+
+def _columns(standing: list[_Standing], signs: str) -> list[Column]:
+    """Numbers keep one width: a table that changes its columns while one reads it is hard to read."""
+    wide, narrow = ([now.bar(width, signs).ljust(width) for now in standing] for width in BARS)
+    return [
+        Column("run", [now.label for now in standing], folds=True, right=False),
+        Column("", wide, short_cells=narrow, right=False, style=lambda _: STYLES["running"]),
+        Column("epoch", [now.epoch.rjust(5) for now in standing]),
+        Column("loss", [now.number("loss", ".4f").rjust(6) for now in standing], drop=1),
+        Column("accuracy", [now.number("accuracy", ".4f") for now in standing], short="acc".rjust(6), drop=2),
+        Column("val_accuracy", [now.number("val_accuracy", ".4f") for now in standing], short="val acc"),
+        Column("images/s", [now.number("images_per_second", ",.0f").rjust(8) for now in standing], drop=3),
+        Column("left", [now.left.rjust(7) for now in standing]),
+    ]
+
+
+def _all_runs(
+    training: float, counts: dict[str, int], total: int, seconds_left: float | None, room: int, signs: str
+) -> Text:
+    ended = sum(counts.values())
+    words = [f"all runs: {ended} of {total}", in_words(counts) if counts else ""]
+    words.append(f"{clock(seconds_left)} left" if seconds_left is not None else "")
+    text = "  ".join(word for word in words if word)
+    width = min(BARS[0], room - len(text) - 2)
+    if width >= BARS[1]:
+        text = f"{text}  {bar((ended + training) / total, width, signs)}"
+    return Text(text, style="bold", no_wrap=True, overflow="crop")
+
+
+def bar(part: float, width: int, signs: str) -> str:
+    """A bar of so many characters, of the sign for what is done and that for the rest."""
+    filled = min(width, max(0, round(part * width)))
+    return signs[0] * filled + signs[1] * (width - filled)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as a clock says them: 0:07, 12:30, 2:05:10."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"
+
+
+# --- words -----------------------------------------------------------------------------------------------------
+
+
 def part_done(now: dict[str, Any]) -> float:
     """Which part of its steps a training has taken, 0 to 1."""
     return float(now["step"] / now["total_steps"]) if now.get("total_steps") else 0.0
-
-
-def _column(ratio: int) -> Any:
-    from rich.table import Column
-
-    return Column(ratio=ratio, no_wrap=True)
 
 
 def numbers(now: dict[str, Any]) -> str:
@@ -170,27 +257,21 @@ def duration(seconds: float) -> str:
     return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
 
 
-def runs_table(runs: list[Run]) -> Table:
+def runs_table(runs: list[Run]) -> FittedTable:
     """Runs with their numbers, a row each."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("run", overflow="fold")
-    table.add_column("status")
-    for name in ("epochs", "val_accuracy", "best", "test_accuracy", "test_loss"):
-        table.add_column(name, justify="right")
-    table.add_column("time", justify="right")
-    for run in runs:
-        table.add_row(*_row(run))
-    return table
+    final, best = ([run.results.get(when, {}) for run in runs] for when in ("final", "best"))
+    seconds = [run.record.get("wall_seconds") for run in runs]
+    return FittedTable([
+        Column("run", [run.path.name for run in runs], folds=True, right=False),
+        Column("status", [run.status for run in runs], right=False, style=lambda status: STYLES.get(status, "")),
+        Column("epochs", [f"{row['epoch']:g}" if "epoch" in row else "" for row in final], drop=2),
+        Column("val_accuracy", _four("val_accuracy", final), short="val acc"),
+        Column("best", _four("val_accuracy", best), drop=3),
+        Column("test_accuracy", _four("test_accuracy", final), short="test acc", drop=1),
+        Column("test_loss", _four("test_loss", final), short="test loss", drop=5),
+        Column("time", ["" if s is None else duration(s) for s in seconds], drop=4),
+    ])  # fmt: skip
 
 
-def _row(run: Run) -> list[Text]:
-    final, best = run.results.get("final", {}), run.results.get("best", {})
-    words = [run.path.name, run.status, f"{final.get('epoch', 0):g}" if final else ""]
-    words += [_four(final.get("val_accuracy")), _four(best.get("val_accuracy"))]
-    words += [_four(final.get("test_accuracy")), _four(final.get("test_loss"))]
-    words.append(duration(run.record["wall_seconds"]) if "wall_seconds" in run.record else "")
-    return [Text(word, style=STYLES.get(run.status, "") if i == 1 else "") for i, word in enumerate(words)]
-
-
-def _four(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else ""
+def _four(name: str, rows: list[dict[str, Any]]) -> list[str]:
+    return [f"{row[name]:.4f}" if isinstance(row.get(name), float) else "" for row in rows]

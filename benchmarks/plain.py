@@ -34,37 +34,37 @@ def machine(cores: int) -> str:
 
 
 def peak_gflops(threads: int, processes: int, shapes: list[tuple[int, int, int]]) -> float:
-    """GFLOP/s that TensorFlow's matrix products of these shapes reach, in so many processes of so many threads at once.
+    """The most GFLOP/s that TensorFlow's matrix products reach, in so many processes of so many threads at once.
 
-    The limit for a training whose arithmetic is these products and nothing else.
+    The limit for a training whose arithmetic is matrix products and nothing else: the best of many short times, of
+    the training's own shapes and of a large square.
     """
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        return float(sum(pool.starmap(_matmul_gflops, [(threads, shapes)] * processes)))
+        return float(sum(pool.starmap(_peak, [(threads, [*shapes, (1024, 1024, 1024)])] * processes)))
 
 
-def _matmul_gflops(threads: int, shapes: list[tuple[int, int, int]]) -> float:
+def _peak(threads: int, shapes: list[tuple[int, int, int]]) -> float:
     from actlab.environment import worker_variables
 
     os.environ.update({**worker_variables(threads, "cpu"), "TF_CPP_MIN_LOG_LEVEL": "3"})
     import tensorflow as tf
 
-    pairs = [(tf.random.normal((m, k)), tf.random.normal((k, n))) for m, k, n in shapes]
-
     @tf.function
-    def products(count: Any) -> Any:
+    def products(a: Any, b: Any, count: Any) -> Any:
         total = 0.0
         for _ in tf.range(count):
-            for a, b in pairs:
-                total += tf.matmul(a, b)[0, 0]
+            total += tf.matmul(a, b)[0, 0]
         return total
 
-    products(tf.constant(50))
     best = 0.0
-    for _ in range(5):
-        began = time.perf_counter()
-        products(tf.constant(400)).numpy()
-        flop = 400 * sum(2 * m * k * n for m, k, n in shapes)
-        best = max(best, flop / (time.perf_counter() - began) / 1e9)
+    for _ in range(12):
+        for m, k, n in shapes:
+            a, b = tf.random.normal((m, k)), tf.random.normal((k, n))
+            count = max(1, int(1e10 / (2 * m * k * n)))  # about a tenth of a second
+            products(a, b, tf.constant(1))
+            began = time.perf_counter()
+            products(a, b, tf.constant(count)).numpy()
+            best = max(best, count * 2 * m * k * n / (time.perf_counter() - began) / 1e9)
     return best
 
 

@@ -266,7 +266,8 @@ def test_a_run_that_another_process_trains_is_left_alone(tmp_path: Path) -> None
     out = tmp_path / "out"
     path = write(tmp_path, "epochs: 4000\n")
     first = Sweep(path, out)
-    wait_until_begun(out)
+    while not list(out.glob("*/*/run.json")):
+        time.sleep(0.1)
     code, said = Sweep(path, out, "--retries", "0").end()
     assert code == 1
     assert "is being written by process" in said

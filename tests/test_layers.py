@@ -20,7 +20,7 @@ PACKAGE = Path(actlab.__file__).parent
 CONFIGS = Path(__file__).parent.parent / "configs"
 
 LAYERS = [
-    {"errors", "registry", "lazy"},
+    {"errors", "registry", "lazy", "tables"},
     {"yamlio", "formula", "stats"},
     {"parts", "config", "sweep", "rundir"},
     {"activations", "datasets", "models", "optimizers", "initializers", "probes", "plots", "environment"},
@@ -50,10 +50,10 @@ UPWARDS = {
 
 # Modules that a listing or a check reads: importing them must cost no TensorFlow.
 LIGHT = [
-    "errors", "registry", "lazy", "yamlio", "formula", "parts", "config", "sweep", "rundir", "activations", "datasets",
-    "models", "optimizers", "initializers", "plots", "environment", "training", "engines.build", "engines.compiled",
-    "compare", "experiment", "executors.local", "executors.worker", "display", "cli", "commands.activations",
-    "commands.check", "commands.compare", "commands.data", "commands.look", "commands.run",
+    "errors", "registry", "lazy", "tables", "yamlio", "formula", "parts", "config", "sweep", "rundir", "activations",
+    "datasets", "models", "optimizers", "initializers", "plots", "environment", "training", "engines.build",
+    "engines.compiled", "compare", "experiment", "executors.local", "executors.worker", "display", "cli",
+    "commands.activations", "commands.check", "commands.compare", "commands.data", "commands.look", "commands.run",
 ]  # fmt: skip
 HEAVY = ("tensorflow", "keras")
 

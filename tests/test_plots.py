@@ -13,6 +13,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
@@ -179,6 +180,10 @@ def test_many_conditions_get_a_panel_each(count: int) -> None:
     assert len({axes.get_ylim() for axes in figure.axes}) == 1
     mean = curves[curves["condition"] == names[-1]].groupby("epoch")["val_accuracy"].mean()
     np.testing.assert_allclose(lines(figure, count - 1)[names[-1]].get_ydata(), mean)
+    for axes in figure.axes:
+        (grey,) = [c for c in axes.collections if isinstance(c, LineCollection)]
+        assert len(grey.get_segments()) == count
+        np.testing.assert_allclose(grey.get_segments()[-1], mean.reset_index())
     assert any("n = 2 seeds each; grey: all others" in text for text in texts(figure))
 
 

@@ -10,6 +10,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -463,6 +464,25 @@ def test_of_eight_processes_one_owns_the_directory(tmp_path: Path) -> None:
             assert time.monotonic() - began < 2
             assert rundir.read_json(tmp_path / rundir.OWNER)["pid"] == os.getpid()
     assert not (tmp_path / rundir.OWNER).exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system does not tell when a process began")
+def test_the_owner_file_says_which_process_it_is_and_when_it_began(tmp_path: Path) -> None:
+    """A program's name may hold brackets, spaces and numbers, and stands before the time in what the system says."""
+    named, told = Path("/proc/self/comm"), Path("/proc/self/stat")
+    kept = named.read_text()
+    try:
+        named.write_text("pytest")
+        expected = int(told.read_text().split()[21])
+        named.write_text("a) R 1 (2")
+        with rundir.lock(tmp_path):
+            owner = rundir.read_json(tmp_path / rundir.OWNER)
+    finally:
+        named.write_text(kept)
+    assert owner == {"host": socket.gethostname(), "pid": os.getpid(), "start_ticks_after_boot": expected}
+    with processes(tmp_path, 1) as (later,):
+        assert say(later, "\n") == "owner"
+        assert rundir.read_json(tmp_path / rundir.OWNER)["start_ticks_after_boot"] > expected
 
 
 def test_a_running_run_whose_owner_is_dead_is_interrupted(

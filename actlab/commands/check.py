@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from actlab import sweep
@@ -15,6 +14,7 @@ from actlab.commands.output import console, fit
 from actlab.config import RunConfig
 from actlab.errors import ConfigError
 from actlab.sweep import Plan
+from actlab.tables import Column, FittedTable
 
 
 def read_all(files: list[Path], overrides: tuple[str, ...]) -> list[Plan]:
@@ -61,12 +61,12 @@ def _print(plan: Plan) -> None:
         out.print(Text(" ".join(plan.experiment.description.split())))
     for key, values in plan.varies.items():
         out.print(Text(f"  {key}: {', '.join(_value(v) for v in values)}"))
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("run", "hash", "budget"):
-        table.add_column(column, overflow="fold")
-    for label, config in plan.runs:
-        table.add_row(Text(label), config.hash[:8], _budget(config))
-    out.print(table)
+    labels, configs = [label for label, _ in plan.runs], [config for _, config in plan.runs]
+    out.print(FittedTable([
+        Column("run", labels, folds=True, right=False),
+        Column("hash", [config.hash[:8] for config in configs], right=False, drop=1),
+        Column("budget", [_budget(config) for config in configs], right=False),
+    ]))  # fmt: skip
     out.print(Text(_count(plan)))
 
 

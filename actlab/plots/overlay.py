@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from actlab.plots.axes import (
@@ -162,21 +163,27 @@ def _panels(data: list[Curve], metric: str, time: str, title: str, subtitle: str
         columns=columns, width=1.1 + columns * (PANEL_INCHES + 0.14), height=1.6 + rows * 1.65, gap=(0.14, 0.52),
         over=0.42,
     )  # fmt: skip
+    others = [_mean(curve) for curve in data if len(curve.points)]
     for axes, curve, tail in zip(grid, data, _tails(data, time), strict=False):
-        _draw_others(axes, data)
+        _draw_others(axes, others)
         draw_curve(axes, curve, Look(PALETTE[0], "-"))
         lines = wrapped(curve.name + tail, PANEL_INCHES, PANEL_POINTS)
-        axes.set_title("\n".join(lines), loc="left", fontsize=PANEL_POINTS, color=INK, pad=3, linespacing=1.1)
+        # without `y` matplotlib measures every tick of every panel for a place that is the same
+        axes.set_title("\n".join(lines), loc="left", fontsize=PANEL_POINTS, color=INK, pad=3, linespacing=1.1, y=1.0)
     for axes in grid[len(data) :]:
         axes.remove()
     _share(grid[: len(data)], columns, data, metric, time)
     return figure
 
 
-def _draw_others(axes: Axes, data: list[Curve]) -> None:
+def _mean(curve: Curve) -> np.ndarray[Any, Any]:
+    """Points of a curve's mean: (x, y), a row each."""
+    return np.column_stack([curve.points.index.to_numpy(float), curve.points["mean"].to_numpy(float)])
+
+
+def _draw_others(axes: Axes, lines: list[np.ndarray[Any, Any]]) -> None:
     from matplotlib.collections import LineCollection
 
-    lines = [curve.points["mean"].reset_index().to_numpy() for curve in data if len(curve.points)]
     axes.add_collection(LineCollection(lines, colors=FAINT, linewidths=0.7, zorder=1))
 
 

@@ -1,0 +1,58 @@
+"""The run directory: the record of one training, and the only module that knows its file names.
+
+    run.json      config, hash, status, environment, results, sha256 of the files; written last
+    history.csv   a row an evaluation, with Keras's column names; the same bytes at every repetition
+    timing.csv    the same rows: wall_seconds, images_per_second
+    checkpoint/   state.npz, the last complete state, while the run is not done
+    weights.npz   the model's variables at the end
+    progress.json where the training stands now, for displays
+    log.txt       what TensorFlow and Python said
+
+Writes go to a temporary name, are flushed to the disk and take the place of the old file at once: after a crash
+there is the last complete state or the one before, never a mixture.
+"""
+
+from __future__ import annotations
+
+from actlab.rundir.checkpoints import npz, read_checkpoint, read_weights, write_checkpoint
+from actlab.rundir.finding import discover, experiments, find, run_folders, state
+from actlab.rundir.locks import is_locked, lock
+from actlab.rundir.names import (
+    CHECKPOINT,
+    COMPARISON,
+    ENDED,
+    EXPERIMENT,
+    HISTORY,
+    LAYERS,
+    LOCK,
+    LOG,
+    OWNER,
+    PROGRESS,
+    RECORD,
+    STATE,
+    STATUSES,
+    TIMING,
+    WEIGHTS,
+)  # fmt: skip
+from actlab.rundir.paths import inside, make_folder
+from actlab.rundir.reading import read_json, read_progress, read_table, sha256_of_files
+from actlab.rundir.run import Run
+from actlab.rundir.writing import (
+    append_row,
+    clear_progress,
+    clear_working_files,
+    copy_run,
+    cut_tables,
+    start_table,
+    write_bytes,
+    write_json,
+    write_progress,
+)  # fmt: skip
+
+__all__ = [
+    "CHECKPOINT", "COMPARISON", "ENDED", "EXPERIMENT", "HISTORY", "LAYERS", "LOCK", "LOG", "OWNER", "PROGRESS",
+    "RECORD", "STATE", "STATUSES", "TIMING", "WEIGHTS", "Run", "append_row", "clear_progress", "clear_working_files",
+    "copy_run", "cut_tables", "discover", "experiments", "find", "inside", "is_locked", "lock", "make_folder", "npz",
+    "read_checkpoint", "read_json", "read_progress", "read_table", "read_weights", "run_folders", "sha256_of_files",
+    "start_table", "state", "write_bytes", "write_checkpoint", "write_json", "write_progress",
+]  # fmt: skip

@@ -1,0 +1,198 @@
+"""What a person sees in a terminal of any width: tables that fit, and the board of running trainings."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console, RenderableType
+
+from actlab import rundir
+from actlab.commands.compare import columns, title
+from actlab.compare import compare
+from actlab.config import RunConfig
+from actlab.display import Display, bar, clock, runs_table
+from actlab.executors.worker import Outcome
+from actlab.rundir import Run
+from actlab.tables import FittedTable, cut, folded, shared
+from actlab.training import Job
+
+MakeRun = Callable[..., Path]
+Resolved = Callable[..., RunConfig]
+WIDTHS = [50, 60, 72, 80, 100, 120, 160]
+LONG = "leaky_relu-negative_slope0.01-learning_rate0.001-seed12"
+
+
+def printed(content: RenderableType, width: int) -> list[str]:
+    stream = io.StringIO()
+    Console(file=stream, width=width, height=40, color_system=None, force_terminal=True).print(content)
+    lines = stream.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    assert "…" not in stream.getvalue()
+    return lines
+
+
+@pytest.fixture
+def runs(tmp_path: Path, make_run: MakeRun, resolved: Resolved) -> list[Run]:
+    """Two conditions of two seeds, one of them with a long name."""
+    made = []
+    for activation in ({"name": "relu"}, {"name": "leaky_relu", "negative_slope": 0.0123456789}):
+        for seed in (0, 1):
+            made.append(make_run(tmp_path / "study", resolved(activation=activation, seed=seed), [0.9 + seed / 100]))
+    return [Run(path) for path in made]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_number_of_runs_is_cut(width: int, runs: list[Run]) -> None:
+    lines = printed(runs_table(runs), width)
+    header = " ".join(lines[0].split())
+    rows = [line.split() for line in lines if "done" in line]
+    assert len(rows) == 4
+    for row, run in zip(rows, runs, strict=True):
+        assert f"{run.results['final']['val_accuracy']:.4f}" in row
+        assert row[1] == "done"
+    full = ["epochs", "val_accuracy", "best", "test_accuracy", "test_loss", "time"]
+    shown = {"val_accuracy": "val acc", "test_accuracy": "test acc", "test_loss": "test loss"}
+    left_out = _left_out(runs_table(runs), width)
+    for name in full:
+        assert (name in header or shown.get(name, name) in header) != (name in left_out), name
+    if width >= 120:
+        assert not left_out
+    if width == 60:
+        assert left_out == ["best", "test_loss", "time"]
+
+
+def test_the_least_important_columns_go_first(runs: list[Run]) -> None:
+    gone = [set(_left_out(runs_table(runs), width)) for width in range(160, 39, -1)]
+    assert all(before <= after for before, after in itertools.pairwise(gone))
+    order = list(dict.fromkeys(name for names in gone for name in sorted(names)))
+    assert order[:3] == ["test_loss", "time", "best"]
+
+
+def _left_out(table: FittedTable, width: int) -> list[str]:
+    lines = " ".join(line.strip() for line in printed(table, width))
+    return lines.partition("left out for want of room: ")[2].replace(",", "").split()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_mean_never_loses_its_deviation(width: int, runs: list[Run]) -> None:
+    lines = printed(FittedTable(columns(compare(runs))), width)
+    (row,) = [line for line in lines if line.startswith("relu")]
+    assert row.replace(" ± ", "±").split()[2] == "0.9050±0.0071"
+
+
+def test_one_condition_has_a_name(runs: list[Run]) -> None:
+    for chosen in (runs[:1], runs[:2]):
+        lines = printed(FittedTable(columns(compare(chosen))), 80)
+        assert "condition" in " ".join(lines)
+        assert any(line.startswith("all runs  ") for line in lines)
+
+
+def test_an_empty_value_is_no_nameless_row(runs: list[Run]) -> None:
+    for run, value in zip(runs, ("", "", "x", "x"), strict=True):
+        run.record["config"] = {**run.config, "activation": "relu", "keep_weights": value}
+    comparison = compare(runs)
+    assert list(comparison.conditions) == ['""', "x"]
+    assert [line.split()[0] for line in printed(FittedTable(columns(comparison)), 80)[-3:-1]] == ['""', "x"]
+
+
+def test_a_figure_of_several_experiments_names_them(tmp_path: Path, make_run: MakeRun, resolved: Resolved) -> None:
+    runs = [Run(make_run(tmp_path / name, resolved(), [0.9])) for name in "abcd"]
+    assert [title(runs[:count]) for count in (1, 3, 4)] == ["a", "a, b, c", "a, b and 2 other experiments"]
+
+
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=60), st.integers(8, 70))
+def test_folded_names_are_whole_and_cut_ones_fit(name: str, width: int) -> None:
+    assert folded(name, width).replace("\n", "").replace(" ", "") == name.replace(" ", "")
+    assert len(cut(name, width)) == min(len(name), width)
+
+
+def test_names_fold_between_words_and_are_cut_in_the_middle() -> None:
+    assert folded(LONG, 25).split("\n") == ["leaky_relu-negative_", "slope0.01-learning_", "rate0.001-seed12"]
+    assert cut(LONG, 19) == "leaky_re...1-seed12"
+    assert shared([5, 100, 20], 60) == [5, 35, 20]
+
+
+# --- the board -------------------------------------------------------------------------------------------------
+
+
+def job(folder: Path, name: str, **progress: Any) -> Job:
+    path = folder / name
+    path.mkdir()
+    rundir.write_progress(path, progress)
+    return cast(Job, _Labelled(path, name))
+
+
+class _Labelled:
+    def __init__(self, path: Path, label: str) -> None:
+        self.path, self.label = path, label
+
+
+MIDDLE = {
+    "phase": "training", "step": 1500, "total_steps": 3000, "steps_per_epoch": 200, "wall_seconds": 90.0,
+    "images_per_second": 12345.6, "loss": 0.12344, "accuracy": 0.95551, "val_accuracy": 0.9123,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_training_is_one_line(width: int, tmp_path: Path) -> None:
+    console = Console(file=io.StringIO(), width=width, height=40, force_terminal=True)
+    display = Display(console, total=24, workers=2)
+    jobs = [job(tmp_path, LONG, **MIDDLE), job(tmp_path, "relu-seed0", phase="building", label="relu-seed0")]
+    display.update(jobs, {tmp_path / "x": Outcome("interrupted"), tmp_path / "y": Outcome("interrupted")})
+    header, first, second, overall = printed(display.board, width)
+    assert first.startswith("leaky") and "seed12" in first
+    words = {"epoch": "8/15", "loss": "0.1234", "val": "0.9123", "left": "1:30", "acc": "0.9555", "images/s": "12,346"}
+    always = {"epoch", "val", "left"}
+    for name, value in words.items():
+        if name in always or width >= 80 or (width >= 60 and name == "loss"):
+            assert value in first.split() and name in header, name
+        assert (value in first.split()) == (name in header.replace("val acc", "val")), name
+    assert "━" in first
+    assert "starting" in second and second.startswith("relu-seed0")
+    assert overall.startswith("all runs: 2 of 24  2 interrupted")
+
+
+def test_the_board_is_no_taller_than_the_terminal(tmp_path: Path) -> None:
+    display = Display(Console(file=io.StringIO(), width=80, height=40, force_terminal=True), total=64, workers=64)
+    display.update([job(tmp_path, f"relu-seed{seed}", **MIDDLE) for seed in range(64)], {})
+    lines = printed(display.board, 80)
+    assert len(lines) <= 38
+    assert lines[-2:] == ["and 30 more", lines[-1]] and lines[-1].startswith("all runs: 0 of 64")
+
+
+def test_no_control_character_of_a_label_reaches_the_terminal(tmp_path: Path) -> None:
+    display = Display(Console(file=io.StringIO(), width=80, height=40, force_terminal=True), total=1, workers=1)
+    display.update([cast(Job, _Labelled(job(tmp_path, "run", **MIDDLE).path, "\x1b]0;x\x07evil"))], {})
+    assert not any("\x1b" in line or "\x07" in line for line in printed(display.board, 80))
+
+
+def test_what_was_trained_before_says_nothing_of_the_speed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resumed run that stands at its half when the sweep begins: a tenth of it in 10 s leaves 40 s."""
+    display = Display(Console(file=io.StringIO(), force_terminal=True), total=1, workers=1)
+    resumed = job(tmp_path, "run", **MIDDLE)
+    display.update([resumed], {})
+    rundir.write_progress(resumed.path, {**MIDDLE, "step": 1800, "wall_seconds": 100.0})
+    display.began -= 10
+    display.update([resumed], {})
+    assert display.board.shown[3] == pytest.approx(40, rel=0.05)
+
+
+def test_without_a_terminal_there_are_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actlab.display.LINE_SECONDS", -1.0)
+    stream = io.StringIO()
+    with Display(Console(file=stream, width=160), total=2, workers=1) as display:
+        display.update([job(tmp_path, "relu-seed0", **MIDDLE)], {})
+    expected = "relu-seed0: 50%, epoch 8  loss 0.1234  accuracy 0.9555  val 0.9123  12,346 images/s\n"
+    assert stream.getvalue() == expected
+
+
+def test_bars_and_clocks() -> None:
+    assert [bar(part, 8, "#-") for part in (-1, 0, 0.5, 1, 2)] == ["-" * 8, "-" * 8, "####----", "#" * 8, "#" * 8]
+    assert [clock(seconds) for seconds in (0.2, 67, 3599.6, 7510)] == ["0:00", "1:07", "1:00:00", "2:05:10"]
