@@ -62,6 +62,7 @@ class Study:
         ended: runs that have ended before, and stay as they are.
         elsewhere: finished runs of other experiments that are the same run, and where their copies belong.
         warnings: what the user must see before the training starts.
+        forced: what was trained before is forgotten first.
     """
 
     plan: Plan
@@ -71,6 +72,7 @@ class Study:
     ended: list[Run] = field(default_factory=list)
     elsewhere: list[tuple[Run, Path]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    forced: bool = False
 
 
 def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Study:
@@ -91,6 +93,7 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Study:
     study = Study(plan, rundir.inside(options.out, plan.experiment.name), workers)
     sets: dict[str, Prepared] = {}
     seen: set[str] = set()
+    here, elsewhere = rundir.by_hash(study.folder), rundir.by_hash(options.out, "*/*")
     for label, config in plan.runs:
         dataset = _dataset(config, sets, options.data_dir, say)
         if dataset.stand_in_for:
@@ -99,16 +102,17 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Study:
         if config.hash in seen:
             continue  # two cells that were different until the real set could not be had
         seen.add(config.hash)
-        path = rundir.find(study.folder, config.hash) or study.folder / f"{label}-{config.hash[:8]}"
+        digits = config.hash[:8]
+        path = next(iter(here.get(digits, ())), study.folder / f"{label}-{digits}")
         run = None if options.force else _ended(path, options.retry_failed)
         if run:
             study.ended.append(run)
-        elif not options.force and (same := _same_run(options.out, config)):
+        elif not options.force and (same := _same_run(elsewhere.get(digits, []), config, dataset, path)):
             study.elsewhere.append((same, path))
         else:
-            study.jobs.append(
-                Job(config, label, path, dataset, options.device, threads, options.checkpoint_seconds, options.force)
-            )
+            study.jobs.append(Job(config, label, path, dataset, options.device, threads, options.checkpoint_seconds))
+    study.forced = options.force
+    _check_splits(study.jobs)
     bfloat16 = any(job.config.precision == "mixed_bfloat16" for job in study.jobs)
     if bfloat16 and options.device == "cpu" and environment.slow_bfloat16():
         study.warnings.append(SLOW_BFLOAT16)
@@ -136,14 +140,32 @@ def _warn(study: Study, dataset: Prepared) -> None:
         study.warnings.append(warning)
 
 
-def _same_run(out: Path, config: RunConfig) -> Run | None:
-    """A finished run of another experiment with the same config: the same run, with the same bytes."""
-    for path in sorted(out.glob(f"*/*-{config.hash[:8]}")):
+def _check_splits(jobs: list[Job]) -> None:
+    """Find out now, not in a worker, whether the datasets have as many images as the configs ask for.
+
+    Raises:
+        DatasetError: one has fewer.
+    """
+    checked = set()
+    for job in jobs:
+        parameters = job.config.dataset.parameters
+        asked = (job.dataset.folder, parameters["train_samples"], parameters["validation"])
+        if asked not in checked:
+            datasets.split(datasets.load(job.dataset), asked[1], asked[2], job.config.seed)
+        checked.add(asked)
+
+
+def _same_run(paths: list[Path], config: RunConfig, dataset: Prepared, target: Path) -> Run | None:
+    """A finished run of another experiment with the same config and data: the same run, with the same bytes."""
+    if target.exists() and rundir.is_locked(target):
+        return None
+    for path in paths:
         try:
             run = Run(path)
         except RunDirError:
             continue
-        if run.status == "done" and run.hash == config.hash and not run.damaged():
+        same_data = (run.record.get("dataset") or {}).get("stand_in_for") == dataset.stand_in_for
+        if run.status == "done" and run.hash == config.hash and same_data and not run.damaged():
             return run
     return None
 
@@ -168,7 +190,7 @@ def _work(job: Job) -> float:
 
 def resumable(job: Job) -> bool:
     """Whether a training would go on from a checkpoint."""
-    return not job.anew and rundir.read_checkpoint(job.path) is not None
+    return rundir.read_checkpoint(job.path) is not None
 
 
 def estimate_seconds(study: Study, out: Path) -> float | None:
@@ -215,6 +237,8 @@ def begin(study: Study) -> None:
         study.ended.append(Run(path))
     for job in study.jobs:
         rundir.make_folder(rundir.inside(study.folder, job.path.name))
+        if study.forced:
+            rundir.forget(job.path)
 
 
 def paths(study: Study) -> list[Path]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from actlab import datasets, rundir
+from actlab import datasets, environment, rundir
 from actlab.errors import RunDirError
 from actlab.executors import local
 from actlab.loading import run_config
@@ -54,7 +54,8 @@ def reproduce(
         raise RunDirError(f"{run.path}: no longer what its record states: {', '.join(damaged)}")
     config = run_config(run)
     prepared = datasets.prepare(config.dataset.name, config.dataset.parameters, data_dir, say=say)
-    device = "gpu" if str(run.environment.get("device", "cpu")).startswith("gpu") else "cpu"
+    wanted = "gpu" if str(run.environment.get("device", "cpu")).startswith("gpu") else "cpu"
+    device = environment.choose_device(wanted)
     path = scratch / run.path.name
     rundir.make_folder(path)
     job = Job(config, run.label, path, prepared, device, int(run.environment.get("threads", 1)))

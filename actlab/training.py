@@ -48,7 +48,6 @@ class Job:
         device: "cpu" or "gpu".
         threads: how many the worker uses; part of the record, since float sums depend on it.
         checkpoint_seconds: at most about this much work is lost by a crash.
-        anew: begin again, whatever is there.
     """
 
     config: RunConfig
@@ -58,7 +57,6 @@ class Job:
     device: str
     threads: int
     checkpoint_seconds: float = 30.0
-    anew: bool = False
 
 
 def train(job: Job, stop: Callable[[], bool] = lambda: False) -> str:
@@ -77,6 +75,9 @@ def train(job: Job, stop: Callable[[], bool] = lambda: False) -> str:
         RunDirError: the disk does not take the record.
     """
     with rundir.lock(job.path):
+        if rundir.is_done(job.path):  # by another process, or by a worker that died right after
+            rundir.clear_working_files(job.path)
+            return "done"
         rundir.write_progress(job.path, {"phase": "building", "label": job.label})
         training = _Training(job, stop)
         try:
@@ -99,6 +100,8 @@ class _Position:
     last: dict[str, Any] = field(default_factory=dict)  # the last row of the history
     best: dict[str, Any] = field(default_factory=dict)  # the row of the best validation
     without_improvement: int = 0  # evaluations since the best row
+    origin: dict[str, Any] = field(default_factory=dict)  # what the bytes so far depend on, besides the config
+    threads: list[int] = field(default_factory=list)  # of each process that trained a part
 
 
 class _Training:
@@ -110,10 +113,20 @@ class _Training:
         self._read_data()
         self._build()
         self.position, self.best_weights = _Position(), list[NDArray[Any]]()
-        if job.anew or not self._resume():
+        # first of all the record says that this run is not done (any more): the tables change from here on
+        rundir.write_json(job.path / rundir.RECORD, self.record)
+        if not self._resume():
             self._begin()
+        self._note_threads()
         self.last_checkpoint = time.monotonic()
         self.steps_per_second = self.images_per_second = 0.0
+
+    def _note_threads(self) -> None:
+        """Keep the threads of every process that trained a part; the bytes repeat only where all are equal."""
+        if self.job.threads not in self.position.threads:
+            self.position.threads.append(self.job.threads)
+        if len(self.position.threads) > 1:
+            self.record["environment"]["threads_of_parts"] = self.position.threads
 
     def _read_data(self) -> None:
         self.images = load(self.job.dataset)
@@ -183,7 +196,8 @@ class _Training:
         order = np.random.default_rng([self.config.seed, epoch]).permutation(len(self.split.train))
         size = self.config.batch_size
         left = order[offset * size : (offset + target - self.position.step) * size]
-        steps = min(max(8, int(self.steps_per_second * CHUNK_SECONDS)), 10_000)
+        known = self.steps_per_second > 1e-6
+        steps = min(max(1, int(self.steps_per_second * CHUNK_SECONDS)), 10_000) if known else 8
         return next(chunks(self.split.train[left], size, steps))
 
     def _evaluate(self) -> None:
@@ -194,6 +208,8 @@ class _Training:
         val_loss, val_accuracy = self.engine.evaluate(source, self.split.validation, EVALUATION_BATCH)
         if not math.isfinite(val_loss):
             raise Diverged(position.step, "the validation loss")
+        if not self.engine.finite():
+            raise Diverged(position.step, "a weight")
         epoch = position.step / self.steps_per_epoch
         row = (int(epoch) if epoch.is_integer() else epoch, position.step, loss, accuracy, val_loss, val_accuracy,
                self.engine.learning_rate)  # fmt: skip
@@ -232,11 +248,13 @@ class _Training:
 
         Leaves the final weights in the model: the best ones where early stopping restores them.
         """
+        self.engine.finish()
         last_weights = self.engine.weights()
         self.engine.set_weights(self.best_weights)
         best = {**self.position.best, **self._test()}
         rule = self.config.early_stopping
-        if self.position.best == self.position.last or (rule and rule.restore_best):
+        averaged = bool(self.config.optimizer.parameters["use_ema"])  # then the final weights are not the last ones
+        if (self.position.best == self.position.last and not averaged) or (rule and rule.restore_best):
             return {"final": best, "best": best}
         self.engine.set_weights(last_weights)
         return {"final": {**self.position.last, **self._test()}, "best": best}
@@ -262,9 +280,10 @@ class _Training:
         loss, accuracy, images = self.engine.means()
         now = {"loss": loss, "accuracy": accuracy} if images else {}
         rundir.write_progress(self.job.path, {
+            **position.last, **now,
             "phase": "training", "label": self.job.label, "step": position.step, "total_steps": self.total_steps,
             "steps_per_epoch": self.steps_per_epoch, "wall_seconds": position.wall_seconds,
-            "images_per_second": self.images_per_second, **position.last, **now,
+            "images_per_second": self.images_per_second,
         })  # fmt: skip
 
     def _checkpoint(self) -> None:
@@ -280,7 +299,7 @@ class _Training:
         if arrays is None:
             return False
         position = _Position(**json.loads(arrays.pop("position").tobytes()))
-        if not rundir.cut_tables(self.job.path, position.rows):
+        if position.origin != self._origin() or not rundir.cut_tables(self.job.path, position.rows):
             return False
         self.best_weights = [arrays[name] for name in sorted(arrays) if name.startswith("best/")]
         self.engine.restore(arrays)
@@ -288,15 +307,20 @@ class _Training:
         return True
 
     def _begin(self) -> None:
+        self.position.origin = self._origin()
         rundir.start_table(self.job.path / rundir.HISTORY, COLUMNS)
         rundir.start_table(self.job.path / rundir.TIMING, TIMING_COLUMNS)
-        rundir.write_json(self.job.path / rundir.RECORD, self.record)
+
+    def _origin(self) -> dict[str, Any]:
+        """What a checkpoint must share with the process that goes on from it: versions and data."""
+        return {"versions": self.record["environment"]["versions"], "data": self.job.dataset.sha256}
 
     # --- the end ----------------------------------------------------------------------------------------------
 
     def end(self, status: str, outcome: dict[str, Any]) -> None:
         """Write weights and plots, and last the record that says how the training ended."""
         path = self.job.path
+        rundir.sync_tables(path)
         self._keep_weights()
         self._plot()
         self.record |= outcome

@@ -106,6 +106,18 @@ def test_what_failed_is_skipped_until_it_is_to_be_retried(tmp_path: Path, monkey
     assert {record["status"] for record in by_seed(tmp_path / "out").values()} == {"done"}
 
 
+def test_force_trains_anew_and_a_forced_run_that_is_cut_is_gone_on_with(tmp_path: Path) -> None:
+    path, out = write(tmp_path, "epochs: 2\n"), tmp_path / "out"
+    assert run(path, out) == 0
+    record = next(out.glob("*/*/run.json"))
+    first, history = record.stat().st_mtime_ns, outcome(out)
+    assert run(path, out) == 0
+    assert record.stat().st_mtime_ns == first
+    assert run(path, out, force=True) == 0
+    assert record.stat().st_mtime_ns != first
+    assert outcome(out) == history
+
+
 def test_fail_fast_ends_the_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local.worker, "work", faults.work)
     path = write(tmp_path, "epochs: 1\nsweep: {seed: [3, 6, 7, 8]}\n")

@@ -379,8 +379,8 @@ def test_runs_are_found_in_runs_experiments_and_their_parents(
     ):
         runs, passed_over = rundir.discover(paths)
         assert ({run.path for run in runs}, passed_over) == ({one, two}, [])
-    assert rundir.find(one.parent, resolved(seed=3).hash) == one
-    assert rundir.find(one.parent, resolved(seed=4).hash) is None
+    assert rundir.by_hash(one.parent)[resolved(seed=3).hash[:8]] == [one]
+    assert resolved(seed=4).hash[:8] not in rundir.by_hash(one.parent)
 
 
 def test_what_is_no_run_is_passed_over_and_said(tmp_path: Path, make_run: MakeRun, resolved: Resolved) -> None:

@@ -81,6 +81,8 @@ FEATURES: dict[str, dict[str, Any]] = {
     "adadelta, exponential": {"optimizer": {"name": "adadelta", "schedule": "exponential"}, "activation": "swish"},
     "lion, early stopping": {"optimizer": {"name": "lion", "learning_rate": 0.03}, "epochs": 6, "early_stopping": {
         "metric": "val_loss", "patience": 1, "restore_best": True}},
+    "nadam, mixed_float16": {"optimizer": "nadam", "precision": "mixed_float16"},
+    "ema, accumulation": {"optimizer": {"name": "sgd", "use_ema": True, "gradient_accumulation_steps": 2}},
     "mixed_float16, cnn": {"model": {"name": "simple_cnn", "filters": 2, "units": 8}, "precision": "mixed_float16",
                            "optimizer": "adam"},
 }  # fmt: skip
@@ -111,6 +113,38 @@ def test_a_damaged_checkpoint_is_no_reason_to_fail(tmp_path: Path) -> None:
         train(job(tmp_path / "cut", made), StopAt(2))
     state = tmp_path / "cut" / "checkpoint" / "state.npz"
     state.write_bytes(state.read_bytes()[:-100])
+    train(job(tmp_path / "cut", made))
+    assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")
+
+
+def test_a_moving_average_ends_in_the_final_weights(tmp_path: Path) -> None:
+    plain = trained(tmp_path / "plain", optimizer={"name": "sgd", "learning_rate": 0.1})
+    averaged = trained(tmp_path / "ema", optimizer={"name": "sgd", "learning_rate": 0.1, "use_ema": True})
+    assert plain.history.equals(averaged.history)
+    assert plain.results["final"]["test_loss"] != averaged.results["final"]["test_loss"]
+
+
+def test_a_finished_run_is_not_begun_again_by_a_late_worker(tmp_path: Path) -> None:
+    run = trained(tmp_path)
+    before = (tmp_path / "run.json").stat().st_mtime_ns
+    assert train(job(tmp_path, config())) == "done"
+    assert (tmp_path / "run.json").stat().st_mtime_ns == before
+    assert run.damaged() == []
+
+
+def test_a_checkpoint_of_another_version_or_of_other_data_is_not_gone_on_from(tmp_path: Path) -> None:
+    made = config()
+    train(job(tmp_path / "whole", made))
+    with pytest.raises(Stopped):
+        train(job(tmp_path / "cut", made), StopAt(2))
+    from actlab import rundir
+
+    arrays = rundir.read_checkpoint(tmp_path / "cut")
+    assert arrays is not None
+    position = json.loads(arrays["position"].tobytes())
+    position["origin"]["versions"]["keras"] = "2.0"
+    arrays["position"] = np.frombuffer(json.dumps(position).encode(), dtype=np.uint8)
+    rundir.write_checkpoint(tmp_path / "cut", {k: v for k, v in arrays.items() if k != "names"})
     train(job(tmp_path / "cut", made))
     assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")
 

@@ -33,18 +33,19 @@ def run(*, files: list[Path], set_: list[str] | None, json: bool, **options: Any
            "workers": _workers(options["workers"])}
     )  # fmt: skip
     answers, code = [], 0
-    with local.Signals() as signals:
-        for plan in plans:
-            study = experiment.prepare(plan, chosen, lambda sentence: talk.print(Text(sentence), soft_wrap=True))
-            if dry_run:
-                answers.append(_foretell(study, chosen.out, talk))
-                continue
+    for plan in plans:
+        study = experiment.prepare(plan, chosen, lambda sentence: talk.print(Text(sentence), soft_wrap=True))
+        if dry_run:
+            answers.append(_foretell(study, chosen.out, talk))
+            continue
+        with local.Signals() as signals:
             outcomes = _train(study, limits, signals, talk)
-            answers.append(_answer(study, outcomes))
-            code = max(code, _finish(study, outcomes, talk, json))
-            if signals.received:
-                code = 128 + signals.received
-                break
+        answers.append(_answer(study, outcomes))
+        code = max(code, _finish(study, outcomes, talk, json))
+        if signals.received:
+            code = 128 + signals.received
+        if signals.received or (code and limits["fail_fast"]):
+            break
     if json:
         typer.echo(jsonlib.dumps(answers, indent=2))
     return code
@@ -114,13 +115,23 @@ def _finish(study: Study, outcomes: dict[Path, Outcome], talk: Console, json: bo
     if not json:
         talk.print(runs_table(runs))
         talk.print(Text(f"files: {study.folder}"), soft_wrap=True)
-    counts = {**count(outcomes), "skipped": len(study.ended)}
+    counts = {**count(outcomes), **_ended_before(study)}
     seconds = sum(run.record.get("wall_seconds", 0) for run in runs if run.path in outcomes)
     talk.print(Text(in_words(counts) + (f"; {duration(seconds)} of training" if seconds else ""), style="bold"))
     if "interrupted" in counts:
-        talk.print(Text("stopped; the same command goes on from the last checkpoint"), soft_wrap=True)
+        without = " without --force" if study.forced else ""
+        talk.print(Text(f"stopped; the same command{without} goes on from the last checkpoint"), soft_wrap=True)
+    if any(run.status != "done" for run in study.ended):
+        talk.print(Text("what failed or diverged before was left as it is; --retry-failed trains it again"))
     ends = {outcome.status for outcome in outcomes.values()} | {run.status for run in study.ended}
-    return 1 if ends & {"failed", "diverged"} else 0
+    return 0 if ends <= {"done"} else 1
+
+
+def _ended_before(study: Study) -> dict[str, int]:
+    """Counts of the runs that had ended before, by how."""
+    statuses = [run.status for run in study.ended]
+    words = {"skipped": "done", "failed before": "failed", "diverged before": "diverged"}
+    return {word: statuses.count(status) for word, status in words.items()}
 
 
 def _runs(study: Study) -> list[Run]:
@@ -139,7 +150,7 @@ def _answer(study: Study, outcomes: dict[Path, Outcome]) -> dict[str, Any]:
         "experiment": study.plan.experiment.name,
         "folder": str(study.folder),
         "warnings": study.warnings,
-        "counts": {**count(outcomes), "skipped": len(study.ended)},
+        "counts": {**count(outcomes), **_ended_before(study)},
         "runs": [
             {"label": run.label, "hash": run.hash, "path": str(run.path), "status": run.status,
              "reason": run.record.get("reason"), "dataset": run.record.get("dataset"), "results": run.results}

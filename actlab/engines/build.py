@@ -30,6 +30,7 @@ def build_model(config: RunConfig, shape: tuple[int, ...], classes: int) -> Any:
     Returns:
         a Keras model from images in 0..1, (batch, *shape), to class probabilities, (batch, classes), float32.
     """
+    before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(config.precision)
     try:
         seeds = _seeds(config.seed)
@@ -41,7 +42,7 @@ def build_model(config: RunConfig, shape: tuple[int, ...], classes: int) -> Any:
         outputs = keras.layers.Softmax(dtype="float32", name="predictions")(logits)
         return keras.Model(inputs, outputs, name=config.model.name)
     finally:
-        keras.config.set_dtype_policy("float32")
+        keras.config.set_dtype_policy(before)
 
 
 def _seeds(seed: int) -> Any:
@@ -86,9 +87,11 @@ def build_optimizer(config: RunConfig, model: Any, total_steps: int, steps_per_e
     learned = [v for layer in model.layers if _is_activation(layer) for v in layer.trainable_variables]
     if learned:  # learned slopes are not decayed (He et al. 2015)
         optimizer.exclude_from_weight_decay(var_list=learned)
+    # built before it is wrapped: the wrapper hides variables that are made while it builds, from checkpoints too
+    optimizer.build(model.trainable_variables)
     if config.precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    optimizer.build(model.trainable_variables)
+        optimizer.build(model.trainable_variables)
     return optimizer
 
 

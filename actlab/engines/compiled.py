@@ -105,6 +105,14 @@ class Engine:
         """That of the next step, as the shortest decimal that is this float32: 0.1, not 0.10000000149."""
         return float(str(np.float32(self.optimizer.learning_rate)))
 
+    def finite(self) -> bool:
+        """Whether every variable of the model is a number."""
+        return all(np.isfinite(array).all() for array in self.weights() if array.dtype.kind == "f")
+
+    def finish(self) -> None:
+        """End the training as `fit` does: where the optimizer keeps a moving average of the weights, they become it."""
+        self.optimizer.finalize_variable_values(self.model.trainable_variables)
+
     # --- evaluation -------------------------------------------------------------------------------------------
 
     def evaluate(self, split: str, indices: Indices, batch_size: int) -> tuple[float, float]:

@@ -152,7 +152,7 @@ class _Slot:
             outcome = Outcome("failed", "the worker died before it could begin")
         else:
             return None
-        if outcome.status == "failed":
+        if not self.pool.active:
             self.close()
         self.job = self.future = None
         return outcome
@@ -180,6 +180,7 @@ class _Sweep:
 
     def step(self, stopping: bool) -> bool:
         """Take what has ended and give out what waits; returns whether there is anything left."""
+        stopping = stopping or self.stop_file.exists()
         for slot in self.slots:
             job = slot.job
             if job and (outcome := slot.ended(self.limits.run_timeout_seconds)):
@@ -197,10 +198,15 @@ class _Sweep:
 
     def _settle(self, job: Job, outcome: Outcome, stopping: bool) -> bool:
         """Note how a job ended, or let it wait for another attempt; returns whether the sweep must stop."""
+        if outcome.status == "interrupted" and not stopping:
+            outcome = Outcome("failed", "the worker was told to stop, by SIGTERM")
         if outcome.status != "failed":
             self.outcomes[job.path] = outcome
             return False
-        if self.attempts[job.path] <= self.limits.retries and not stopping:
+        if stopping:  # a worker that dies of the signal that ends the sweep is no failure of its run
+            self.outcomes[job.path] = Outcome("interrupted", outcome.reason)
+            return False
+        if self.attempts[job.path] <= self.limits.retries:
             self.waiting.insert(0, job)
             return False
         attempts = self.attempts[job.path]
@@ -255,6 +261,8 @@ def _death(exitcode: int | None) -> str:
 def mark_failed(job: Job, reason: str) -> None:
     """Write into the run's record that its training failed, and why."""
     with rundir.lock(job.path):
+        if rundir.is_done(job.path):  # by another process, meanwhile
+            return
         try:
             record = rundir.read_json(job.path / rundir.RECORD)
         except RunDirError:

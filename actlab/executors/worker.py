@@ -53,6 +53,7 @@ def _die_with(parent: int) -> None:
 
 def work(job: Job, stop_file: Path) -> Outcome:
     """Train one run; what libraries print goes into the run's log. Never raises for what a training can do."""
+    _terminated.clear()
     _redirect_output(job.path / rundir.LOG)
     try:
         return Outcome(train(job, lambda: _terminated.is_set() or stop_file.exists()))

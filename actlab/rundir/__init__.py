@@ -15,8 +15,8 @@ there is the last complete state or the one before, never a mixture.
 from __future__ import annotations
 
 from actlab.rundir.checkpoints import npz, read_checkpoint, read_weights, write_checkpoint
-from actlab.rundir.finding import discover, experiments, find, run_folders, state
-from actlab.rundir.locks import is_locked, lock
+from actlab.rundir.finding import by_hash, discover, experiments, is_done, run_folders, state
+from actlab.rundir.locks import forget, is_locked, lock
 from actlab.rundir.names import (
     CHECKPOINT,
     COMPARISON,
@@ -44,15 +44,56 @@ from actlab.rundir.writing import (
     copy_run,
     cut_tables,
     start_table,
+    sync_tables,
     write_bytes,
     write_json,
     write_progress,
 )  # fmt: skip
 
 __all__ = [
-    "CHECKPOINT", "COMPARISON", "ENDED", "EXPERIMENT", "HISTORY", "LAYERS", "LOCK", "LOG", "OWNER", "PROGRESS",
-    "RECORD", "STATE", "STATUSES", "TIMING", "WEIGHTS", "Run", "append_row", "clear_progress", "clear_working_files",
-    "copy_run", "cut_tables", "discover", "experiments", "find", "inside", "is_locked", "lock", "make_folder", "npz",
-    "read_checkpoint", "read_json", "read_progress", "read_table", "read_weights", "run_folders", "sha256_of_files",
-    "start_table", "state", "write_bytes", "write_checkpoint", "write_json", "write_progress",
+    "CHECKPOINT",
+    "COMPARISON",
+    "ENDED",
+    "EXPERIMENT",
+    "HISTORY",
+    "LAYERS",
+    "LOCK",
+    "LOG",
+    "OWNER",
+    "PROGRESS",
+    "RECORD",
+    "STATE",
+    "STATUSES",
+    "TIMING",
+    "WEIGHTS",
+    "Run",
+    "append_row",
+    "by_hash",
+    "clear_progress",
+    "clear_working_files",
+    "copy_run",
+    "cut_tables",
+    "discover",
+    "experiments",
+    "forget",
+    "inside",
+    "is_done",
+    "is_locked",
+    "lock",
+    "make_folder",
+    "npz",
+    "read_checkpoint",
+    "read_json",
+    "read_progress",
+    "read_table",
+    "read_weights",
+    "run_folders",
+    "sha256_of_files",
+    "start_table",
+    "state",
+    "sync_tables",
+    "write_bytes",
+    "write_checkpoint",
+    "write_json",
+    "write_progress",
 ]  # fmt: skip

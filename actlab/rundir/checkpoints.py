@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
-import os
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -16,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actlab.errors import RunDirError
-from actlab.rundir.names import CHECKPOINT, HISTORY, LAYERS, STATE, TIMING, WEIGHTS
-from actlab.rundir.paths import inside, make_folder, told
-from actlab.rundir.writing import write_bytes
+from actlab.rundir.names import CHECKPOINT, STATE, WEIGHTS
+from actlab.rundir.paths import inside, make_folder
+from actlab.rundir.writing import sync_tables, write_bytes
 
 NAMES = "names"  # the entry of a checkpoint that lists the others
 
@@ -31,9 +29,7 @@ def write_checkpoint(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     Raises:
         RunDirError: the disk is full or may not be written, or the folder of the checkpoint is a link.
     """
-    for name in (HISTORY, TIMING, LAYERS):
-        with told(path / name, "written"), contextlib.suppress(FileNotFoundError), (path / name).open("rb") as file:
-            os.fsync(file.fileno())
+    sync_tables(path)
     folder = inside(path, CHECKPOINT)
     make_folder(folder)
     write_bytes(folder / STATE, npz({**arrays, NAMES: _names(arrays)}))

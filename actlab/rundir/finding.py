@@ -11,9 +11,25 @@ from actlab.rundir.names import EXPERIMENT, RECORD
 from actlab.rundir.run import Run
 
 
-def find(folder: Path, config_hash: str) -> Path | None:
-    """The directory in an experiment's folder that holds the run of a config, whatever its label."""
-    return next((path.parent for path in sorted(folder.glob(f"*-{config_hash[:8]}/{RECORD}"))), None)
+def by_hash(folder: Path, pattern: str = "*") -> dict[str, list[Path]]:
+    """The first eight digits of a config's hash to the directories in a folder that hold its run, whatever the label.
+
+    Args:
+        folder: of an experiment; one that does not exist holds nothing.
+        pattern: "*" for its runs; "*/*" where the folder holds experiments.
+    """
+    found: dict[str, list[Path]] = {}
+    for record in sorted(folder.glob(f"{pattern}/{RECORD}")):
+        found.setdefault(record.parent.name[-8:], []).append(record.parent)
+    return found
+
+
+def is_done(path: Path) -> bool:
+    """Whether the record of a run says so."""
+    try:
+        return Run(path).status == "done"
+    except RunDirError:
+        return False
 
 
 def discover(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:

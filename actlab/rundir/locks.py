@@ -13,10 +13,10 @@ from typing import Any
 import filelock
 
 from actlab.errors import RunDirError, RunLocked
-from actlab.rundir.names import LOCK, OWNER
+from actlab.rundir.names import LOCK, OWNER, RECORD
 from actlab.rundir.paths import told
 from actlab.rundir.reading import read_json
-from actlab.rundir.writing import write_bytes
+from actlab.rundir.writing import clear_working_files, write_bytes
 
 LOCK_SECONDS = 0.3  # to wait for a lock: another process looks for a moment whether it is held
 
@@ -42,6 +42,18 @@ def lock(path: Path) -> Iterator[None]:
         with contextlib.suppress(OSError):
             (path / OWNER).unlink()
         handle.release()
+
+
+def forget(path: Path) -> None:
+    """Let a run begin again: it is no longer done, and its checkpoint is gone. Its other files stay until replaced.
+
+    Raises:
+        RunLocked: another process writes it.
+    """
+    with lock(path):
+        if (path / RECORD).exists():
+            (path / RECORD).unlink()
+        clear_working_files(path)
 
 
 def is_locked(path: Path) -> bool:

@@ -87,6 +87,17 @@ def append_row(path: Path, values: Sequence[Any]) -> None:
         file.write(line.encode() + b"\n")
 
 
+def sync_tables(path: Path) -> None:
+    """Bring the rows of a run's tables to the disk: what is said of them next must not outlive them.
+
+    Raises:
+        RunDirError: the disk does not take them.
+    """
+    for name in (HISTORY, TIMING, LAYERS):
+        with told(path / name, "written"), contextlib.suppress(FileNotFoundError), (path / name).open("rb") as file:
+            os.fsync(file.fileno())
+
+
 def cut_tables(path: Path, rows: int) -> bool:
     """Shorten a run's tables to their first `rows` rows; False, and nothing done, if one of them has fewer.
 
@@ -113,6 +124,7 @@ def copy_run(run: Run, path: Path) -> None:
     with told(path, "written"):
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.copytree(run.path, temporary, ignore=shutil.ignore_patterns(".*"))
+        sync_tables(temporary)
         shutil.rmtree(path, ignore_errors=True)  # an unfinished attempt at the same run
         temporary.replace(path)
 
