@@ -236,6 +236,7 @@ def _row(group: Sequence[Run], metrics: Sequence[str]) -> dict[str, Any]:
         for when in ("best", "last"):
             values = [_at(run, metric, when) for run in done]
             row[f"{metric} {when} mean"], row[f"{metric} {when} std"] = mean_and_std(values)
+    row["data"] = ", ".join(dict.fromkeys(_dataset(run) for run in group))
     row["parameters"] = _common([run.record.get("parameters") for run in done])
     row["seconds an epoch"] = mean_and_std([seconds_an_epoch(run) for run in done])[0]
     return row
@@ -321,6 +322,19 @@ def _damage(runs: Sequence[Run]) -> list[str]:
             else:
                 notes += [f"{run.path / name}: is not the file that the record states"] if name in changed else []
     return notes
+
+
+def _dataset(run: Run) -> str:
+    """The dataset as it must be called: a stand-in by its own name and that of the set it is not."""
+    real, stand_in = _stand_in(run)
+    return f"{stand_in}, NOT {real}" if real else str(run.config.get("dataset", {}).get("name"))
+
+
+def stand_in_note(runs: Sequence[Run]) -> str:
+    """Words for a figure whose runs were trained on a stand-in; empty if none was."""
+    return "; ".join(
+        f"{name}: a rendered stand-in, NOT {real}" for real, name in sorted({_stand_in(r) for r in runs}) if real
+    )
 
 
 def _stand_in(run: Run) -> tuple[str, str]:

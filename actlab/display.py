@@ -264,6 +264,7 @@ def runs_table(runs: list[Run]) -> FittedTable:
     return FittedTable([
         Column("run", [run.path.name for run in runs], folds=True, right=False),
         Column("status", [run.status for run in runs], right=False, style=lambda status: STYLES.get(status, "")),
+        *_data(runs),
         Column("epochs", [f"{row['epoch']:g}" if "epoch" in row else "" for row in final], drop=2),
         Column("val_accuracy", _four("val_accuracy", final), short="val acc"),
         Column("best", _four("val_accuracy", best), drop=3),
@@ -271,6 +272,15 @@ def runs_table(runs: list[Run]) -> FittedTable:
         Column("test_loss", _four("test_loss", final), short="test loss", drop=5),
         Column("time", ["" if s is None else duration(s) for s in seconds], drop=4),
     ])  # fmt: skip
+
+
+def _data(runs: list[Run]) -> list[Column]:
+    """What was trained on, where one of the runs was on a stand-in: its numbers must not pass for the real set's."""
+    sets: list[dict[str, Any]] = [run.record.get("dataset") or {} for run in runs]
+    if not any(one.get("stand_in_for") for one in sets):
+        return []
+    words = [f"{s.get('name')}, NOT {s['stand_in_for']}" if s.get("stand_in_for") else str(s.get("name")) for s in sets]
+    return [Column("data", words, right=False, style=lambda word: "bold yellow" if "NOT" in word else "")]
 
 
 def _four(name: str, rows: list[dict[str, Any]]) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from actlab import datasets, environment, rundir
-from actlab.compare import Comparison, curves
+from actlab.compare import Comparison, curves, stand_in_note
 from actlab.config import RunConfig
 from actlab.datasets import Prepared
 from actlab.errors import RunDirError
@@ -253,7 +253,7 @@ def overlay(folder: Path, comparison: Comparison, title: str) -> list[Path]:
     frame = curves(comparison)
     if frame.empty:
         return []
-    note = "; ".join(note for note in comparison.notes if "stand-in" in note)
+    note = stand_in_note([run for runs in comparison.conditions.values() for run in runs])
     files = []
     for metric in ("val_accuracy", "val_loss"):
         path = folder / f"{metric}.png"

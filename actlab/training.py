@@ -348,11 +348,10 @@ class _Training:
 
         history = rundir.read_table(self.job.path / rundir.HISTORY)
         for metric in ("accuracy", "loss"):
-            figure = plots.history_figure(history, metric, self.job.label, _dataset_note(self.job.dataset))
+            title = f"{self.job.label} on {self.job.dataset.name}"
+            figure = plots.history_figure(history, metric, title, _stand_in_note(self.job.dataset))
             rundir.write_bytes(self.job.path / f"{metric}.png", plots.png(figure))
 
 
-def _dataset_note(dataset: Prepared) -> str:
-    if dataset.stand_in_for:
-        return f"{dataset.name}: a rendered stand-in, NOT {dataset.stand_in_for}"
-    return dataset.name
+def _stand_in_note(dataset: Prepared) -> str:
+    return f"{dataset.name}: a rendered stand-in, NOT {dataset.stand_in_for}" if dataset.stand_in_for else ""

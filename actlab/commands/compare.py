@@ -60,7 +60,7 @@ def _plain(comparison: Comparison) -> dict[str, Any]:
 def _print(comparison: Comparison, passed_over: list[str], files: list[Path]) -> None:
     out = console()
     out.print(FittedTable(columns(comparison)))
-    out.print(Text("mean ± standard deviation over n seeds; best: at the epoch of the highest validation accuracy"))
+    out.print(Text("mean ± standard deviation over n seeds; best: at the best validation epoch"))
     for note in comparison.notes:
         out.print(Text(f"note: {note}"), soft_wrap=True)
     for sentence in passed_over[:5]:
