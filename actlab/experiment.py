@@ -233,7 +233,7 @@ def begin(study: Study) -> None:
     changes = "".join(f"# --set {override}\n" for override in study.plan.overrides)
     rundir.write_bytes(study.folder / rundir.EXPERIMENT, (changes + study.plan.text).encode())
     for run, path in study.elsewhere:
-        rundir.copy_run(run, rundir.inside(study.folder, path.name))
+        rundir.copy_run(run.path, rundir.inside(study.folder, path.name))
         study.ended.append(Run(path))
     for job in study.jobs:
         rundir.make_folder(rundir.inside(study.folder, job.path.name))

@@ -11,9 +11,12 @@ from actlab.models.layers import MODELS, Layers, Rate, Units
 
 
 @MODELS.register("multinomial logistic regression")
-def linear(x: Any, layers: Layers) -> Any:
-    """One dense layer from the pixels to the classes; no activation. What a net must beat."""
-    return keras.layers.Flatten()(x)
+def linear(x: Any, layers: Layers, *, dropout: Rate = 0.0) -> Any:
+    """One dense layer from the pixels to the classes; no activation. What a net must beat.
+
+    `dropout` is that of the pixels. There is nothing to normalise or to activate.
+    """
+    return layers.dropout(keras.layers.Flatten()(x), dropout)
 
 
 @MODELS.register("experiments 1, 2, 4 and 5")

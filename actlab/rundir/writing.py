@@ -8,14 +8,11 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from actlab.rundir.names import CHECKPOINT, HISTORY, LAYERS, PROGRESS, TIMING
 from actlab.rundir.paths import told
 from actlab.rundir.reading import whole_lines
-
-if TYPE_CHECKING:
-    from actlab.rundir.run import Run
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -114,7 +111,7 @@ def cut_tables(path: Path, rows: int) -> bool:
     return True
 
 
-def copy_run(run: Run, path: Path) -> None:
+def copy_run(source: Path, path: Path) -> None:
     """Put a copy of a finished run at a path, whole or not at all.
 
     Raises:
@@ -123,7 +120,7 @@ def copy_run(run: Run, path: Path) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with told(path, "written"):
         shutil.rmtree(temporary, ignore_errors=True)
-        shutil.copytree(run.path, temporary, ignore=shutil.ignore_patterns(".*"))
+        shutil.copytree(source, temporary, ignore=shutil.ignore_patterns(".*"))
         sync_tables(temporary)
         shutil.rmtree(path, ignore_errors=True)  # an unfinished attempt at the same run
         temporary.replace(path)
