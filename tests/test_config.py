@@ -273,7 +273,7 @@ def test_a_config_that_was_hashed_once_keeps_its_hash() -> None:
     assert config is not None
     assert config.canonical() == {
         "dataset": {"name": "mnist", "validation": 0.1},
-        "model": {"name": "linear", "batch_norm": "none", "batch_norm_momentum": 0.99},
+        "model": {"name": "linear", "dropout": 0.0, "batch_norm": "none", "batch_norm_momentum": 0.99},
         "activation": {"name": "relu", "negative_slope": 0.0, "threshold": 0.0},
         "initializer": {"name": "glorot_uniform"},
         "optimizer": {
