@@ -42,7 +42,10 @@ class Engine:
         }
         batches = tf.TensorSpec([None, None], tf.int32)
         self._train = tf.function(self._train_chunk, input_signature=[batches])
-        self._evaluate = {name: tf.function(self._evaluation(name), input_signature=[batches]) for name in self._splits}
+        # the images are an argument here, so that one trace serves all splits
+        x, y = self._splits["train"]
+        split = [tf.TensorSpec([None, *x.shape[1:]], x.dtype), tf.TensorSpec([None], y.dtype)]
+        self._evaluate = tf.function(self._evaluate_chunk, input_signature=[*split, batches])
 
     # --- training ---------------------------------------------------------------------------------------------
 
@@ -56,7 +59,7 @@ class Engine:
             self._step(batches[i])
 
     def _step(self, indices: Any) -> None:
-        images, labels = self._batch("train", indices)
+        images, labels = self._batch(*self._splits["train"], indices)
         with tf.GradientTape() as tape:
             logits = self._net(images, training=True)
             loss = self._loss(logits, labels)
@@ -65,8 +68,7 @@ class Engine:
         self.optimizer.apply(tape.gradient(scaled, [v.value for v in variables]), variables)
         self._add(loss, logits, labels)
 
-    def _batch(self, split: str, indices: Any) -> tuple[Any, Any]:
-        images, labels = self._splits[split]
+    def _batch(self, images: Any, labels: Any, indices: Any) -> tuple[Any, Any]:
         return tf.cast(tf.gather(images, indices), tf.float32) * (1.0 / 255.0), tf.gather(labels, indices)
 
     def _loss(self, logits: Any, labels: Any) -> Any:
@@ -126,22 +128,20 @@ class Engine:
         loss, correct = 0.0, 0
         for batches in chunks(indices, batch_size, max(1, 4096 // batch_size)):
             with tf.device(self.device):
-                loss_sum, hits = self._evaluate[split](tf.constant(batches))
+                loss_sum, hits = self._evaluate(*self._splits[split], tf.constant(batches))
             loss, correct = loss + float(loss_sum), correct + int(hits)
         return loss / len(indices) + self._penalty(), correct / len(indices)
 
-    def _evaluation(self, split: str) -> Any:
-        def evaluate(batches: Any) -> tuple[Any, Any]:
-            loss, correct = tf.constant(0.0, tf.float64), tf.constant(0, tf.int64)
-            for i in tf.range(tf.shape(batches)[0]):
-                images, labels = self._batch(split, batches[i])
-                logits = self._net(images, training=False)
-                entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-                loss += tf.reduce_sum(tf.cast(entropy, tf.float64))
-                correct += _correct(logits, labels)
-            return loss, correct
-
-        return evaluate
+    def _evaluate_chunk(self, images: Any, labels: Any, batches: Any) -> tuple[Any, Any]:
+        """Sums of loss and of hits over batches of indices into images and labels."""
+        loss, correct = tf.constant(0.0, tf.float64), tf.constant(0, tf.int64)
+        for i in tf.range(tf.shape(batches)[0]):
+            x, y = self._batch(images, labels, batches[i])
+            logits = self._net(x, training=False)
+            entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
+            loss += tf.reduce_sum(tf.cast(entropy, tf.float64))
+            correct += _correct(logits, y)
+        return loss, correct
 
     def _penalty(self) -> float:
         losses = [layer.kernel_regularizer(layer.kernel) for layer in self._net.layers if _regularised(layer)]
