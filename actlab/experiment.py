@@ -87,7 +87,8 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Study:
         DatasetError: a dataset cannot be had and no stand-in is named.
         RunDirError: the output folder cannot be used.
     """
-    auto, threads = workers_for(len(plan.runs), options.device, options.per_gpu)
+    largest = max(map(_gib_a_batch, (config for _, config in plan.runs)))
+    auto, threads = workers_for(len(plan.runs), options.device, options.per_gpu, largest)
     workers = options.workers or auto
     threads = max(1, auto * threads // workers)
     study = Study(plan, rundir.inside(options.out, plan.experiment.name), workers)
@@ -118,6 +119,13 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Study:
         study.warnings.append(SLOW_BFLOAT16)
     study.jobs.sort(key=lambda job: -_work(job))  # the longest first, so that no worker ends alone
     return study
+
+
+def _gib_a_batch(config: RunConfig) -> float:
+    """Roughly what the activations of a batch and their gradients take: the CNN keeps about 2 MB an image."""
+    widths = config.model.parameters.get("hidden")
+    bytes_an_image = 8 * (784 + sum(widths)) if widths else 2e6
+    return config.batch_size * bytes_an_image * 2 / 2**30
 
 
 def _dataset(

@@ -52,6 +52,7 @@ def _report_share(out: Path, cores: int, peak: float) -> None:
     speeds = [speed for run in runs for speed in run.timing["images_per_second"].tolist()[1:]]
     threads = runs[0].environment["threads"]
     reached = statistics.median(speeds) * GFLOP_AN_IMAGE * (cores // threads)
+    print(f"memory: {max(run.record['peak_memory_gib'] for run in runs):.2f} GiB a worker at most")
     print(f"inside the epochs: {reached:.0f} of {peak:.0f} GFLOP/s, {reached / peak:.0%} of the matrix-product peak")
 
 

@@ -324,3 +324,12 @@ def test_workers_are_spread_over_the_gpus(monkeypatch: pytest.MonkeyPatch) -> No
     assert local.workers_for(runs=12, device="gpu", per_gpu=2)[0] == 4
     assert local._places("gpu", local.Limits(workers=4)) == ["0", "2", "0", "2"]
     assert local._places("cpu", local.Limits(workers=2)) == [None, None]
+
+
+def test_workers_fit_into_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "_usable_cores", lambda: 8)
+    monkeypatch.setattr(local, "_memory_gib", lambda: 12.0)
+    assert local.workers_for(runs=20, device="cpu") == (8, 1)
+    assert local.workers_for(runs=3, device="cpu") == (3, 2)
+    assert local.workers_for(runs=20, device="cpu", gib_a_batch=2.8) == (3, 2)
+    assert local.workers_for(runs=20, device="cpu", gib_a_batch=100) == (1, 8)
