@@ -106,7 +106,7 @@ def test_what_failed_is_skipped_until_it_is_to_be_retried(tmp_path: Path, monkey
     assert {record["status"] for record in by_seed(tmp_path / "out").values()} == {"done"}
 
 
-def test_force_trains_anew_and_a_forced_run_that_is_cut_is_gone_on_with(tmp_path: Path) -> None:
+def test_force_trains_anew_to_the_same_bytes(tmp_path: Path) -> None:
     path, out = write(tmp_path, "epochs: 2\n"), tmp_path / "out"
     assert run(path, out) == 0
     record = next(out.glob("*/*/run.json"))
