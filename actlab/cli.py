@@ -56,6 +56,7 @@ def run(
     device: Device = "auto",
     data_dir: DataDir = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be trained, and train nothing")] = False,
+    report: Annotated[bool, typer.Option("--report", help="keep a report.html in the experiment current")] = False,
     json: Json = False,
 ) -> None:
     """Train every run of the config files, sweeps included. What is done already is skipped."""
@@ -85,16 +86,91 @@ def schema() -> None:
 @app.command()
 def compare(
     paths: Paths,
-    metric: Annotated[list[str] | None, typer.Option("--metric", "-m", help="such as val_accuracy; repeatable")] = None,
+    metrics: Annotated[
+        list[str] | None, typer.Option("--metric", "-m", help="such as val_accuracy; repeatable, the first is judged")
+    ] = None,
+    at: Annotated[
+        str, typer.Option("--at", help="last, best-validation, 'step N', 'epoch N', area, max, min or mean")
+    ] = "last",
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", help="condition, value or key=value to compare with; default: the first")
+    ] = None,
+    reach: Annotated[float | None, typer.Option("--reach", help="also give epochs and seconds to this level")] = None,
     by: Annotated[list[str] | None, typer.Option("--by", help="config keys to group by; repeatable")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option("--where", help="which runs, as in activation=relu,optimizer.learning_rate<0.1")
+    ] = None,
     sort: Annotated[str | None, typer.Option("--sort", help="column to sort by")] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="folder for comparison.csv and the plots")] = None,
+    seeds: Annotated[bool, typer.Option("--seeds", help="also print each seed's value")] = False,
+    form: Annotated[str, typer.Option("--format", help="table, csv, json, markdown, latex or html")] = "table",
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="folder for comparison.csv and plots, or a file for the table")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Compare finished runs: a row for each condition, over its seeds; overlay plots and comparison.csv."""
+    """Compare finished runs: a row for each condition, over its seeds, held against a baseline; plots."""
     from actlab.commands import compare as command
 
-    command.compare(paths, metric or [], by or [], sort, out, json)
+    arguments = {name: value for name, value in locals().items() if name != "command" and value is not None}
+    command.compare(**arguments)
+
+
+@app.command()
+def claims(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="experiment directories or config files", show_default=False)
+    ],
+    results: Annotated[
+        Path | None, typer.Option("--results", "-o", help="the folder with the runs of the config files")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Hold the claims of config files against their runs: supported, refuted or undecided, and why."""
+    from actlab.commands import claims as command
+
+    raise typer.Exit(command.claims(paths, results, json))
+
+
+@app.command()
+def diff(
+    first: Annotated[Path, typer.Argument(metavar="RUN", help="a run directory", show_default=False)],
+    second: Annotated[Path, typer.Argument(metavar="RUN", help="another one", show_default=False)],
+    json: Json = False,
+) -> None:
+    """Say what differs between two runs: config, data, environment, outcome. Ends with 1 where something does."""
+    from actlab.commands import diff as command
+
+    raise typer.Exit(command.diff(first, second, json))
+
+
+@app.command()
+def report(
+    paths: Paths,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="a file; default: report.html there")] = None,
+    form: Annotated[str, typer.Option("--format", help="html, or markdown for a README")] = "html",
+    title: Annotated[str | None, typer.Option("--title", help="of the page")] = None,
+    metrics: Annotated[list[str] | None, typer.Option("--metric", "-m", help="as in actlab compare")] = None,
+    at: Annotated[str, typer.Option("--at", help="as in actlab compare")] = "last",
+    baseline: Annotated[str | None, typer.Option("--baseline", help="as in actlab compare")] = None,
+    by: Annotated[list[str] | None, typer.Option("--by", help="as in actlab compare")] = None,
+    where: Annotated[list[str] | None, typer.Option("--where", help="as in actlab compare")] = None,
+) -> None:
+    """Write the page that one sends to others: question, verdicts, table, figures, data, how to reproduce."""
+    from actlab.commands import report as command
+
+    command.report(paths, form, out, title, metrics or [], at, baseline, by or [], where or [])
+
+
+@app.command()
+def watch(
+    paths: Paths,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one")] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="open the page")] = True,
+) -> None:
+    """Show the report in a browser of this machine; it reloads by itself while runs train."""
+    from actlab.commands import watch as command
+
+    raise typer.Exit(command.watch(paths, port, browser))
 
 
 @app.command(name="list")
@@ -153,6 +229,14 @@ def activations(
     from actlab.commands import activations as command
 
     raise typer.Exit(command.activations(name, at, formula, tuple(set_ or ()), plot, check, json))
+
+
+@app.command()
+def probes(json: Json = False) -> None:
+    """List the probes: what can be measured inside a network while it learns."""
+    from actlab.commands import probes as command
+
+    command.probes(json)
 
 
 @app.command()

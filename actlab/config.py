@@ -14,11 +14,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from actlab.errors import Problem
-from actlab.parts import STRICT, Part, Path, Wrong, explain, parameter_model, resolve_part
+from actlab.parts import STRICT, Part, Path, Wrong, explain, parameter_model, resolve_part, show
 from actlab.registry import Entry, find, nearest
+from actlab.statements import Claim
 
 PARTS = ("dataset", "model", "activation", "initializer", "optimizer")
 DEFAULT_PARTS = {"initializer": "glorot_uniform", "optimizer": "adam"}
+OF_A_RUN = ("train_samples", "train_choice", "validation")  # keys of a dataset that do not change its files
 Count = Annotated[int, Field(ge=1, le=10**9)]
 ONE_BUDGET = "either `epochs` or `steps` is required, and not both"
 
@@ -40,6 +42,19 @@ class EarlyStopping(BaseModel):
     restore_best: bool = False
 
 
+class WeightFilm(BaseModel):
+    """Keeps, frame by frame, how the incoming weights of each unit of one layer change.
+
+    Args:
+        layer: "first", the first layer with a kernel, or a layer by its name in Keras.
+        every: evaluations between two frames.
+    """
+
+    model_config = STRICT
+    layer: Annotated[str, Field(min_length=1, max_length=200)] = "first"
+    every: Annotated[int, Field(ge=1)] = 1
+
+
 class RunConfig(BaseModel):
     """One training, fully resolved. Equal configs train to equal bytes on equal machines."""
 
@@ -58,11 +73,18 @@ class RunConfig(BaseModel):
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     early_stopping: EarlyStopping | None = None
     keep_weights: Annotated[Literal["final", "best", "none"], Field(description="which weights.npz holds")] = "final"
+    probes: list[Part] | None = None
+    weight_film: WeightFilm | None = None
 
     @field_validator(*PARTS, mode="before")
     @classmethod
     def _as_part(cls, value: Any) -> Any:
         return Part(**value) if isinstance(value, Mapping) else value
+
+    @field_validator("probes", mode="before")
+    @classmethod
+    def _as_parts(cls, value: Any) -> Any:
+        return list(map(cls._as_part, value)) if isinstance(value, list) else value
 
     @model_validator(mode="after")
     def _one_budget(self) -> RunConfig:
@@ -88,7 +110,7 @@ class RunConfig(BaseModel):
 
     def on_stand_in(self, name: str) -> RunConfig:
         """The same training on a stand-in dataset: another run, with another hash."""
-        kept = {k: v for k, v in self.dataset.parameters.items() if k in ("train_samples", "validation")}
+        kept = {k: v for k, v in self.dataset.parameters.items() if k in OF_A_RUN}
         resolved, problems = resolve_part("dataset", {"name": name, **kept}, ("dataset",))
         assert resolved is not None, problems
         return self.model_copy(update={"dataset": Part(**resolved)})
@@ -105,10 +127,12 @@ class Experiment(BaseModel):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
     description: str = ""
     sweep: dict[str, Any] | list[dict[str, Any]] = {}
+    claims: Annotated[list[Claim], Field(description="what is expected to come out")] = []
     base: dict[str, Any] = {}
 
 
-NESTED = {"early_stopping": list(EarlyStopping.model_fields)}
+NESTED = {"early_stopping": list(EarlyStopping.model_fields), "weight_film": list(WeightFilm.model_fields)}
+CLAIM_KEYS = [field.alias or name for name, field in Claim.model_fields.items()]
 KEYS = [*RunConfig.model_fields, *(k for k in Experiment.model_fields if k != "base")]
 
 
@@ -122,7 +146,9 @@ def resolve(data: Mapping[str, Any]) -> tuple[RunConfig | None, list[Wrong]]:
         # a part that is wrong is spoken of already; a placeholder lets the other keys be checked
         resolved[kind] = part or {"name": "?"}
     problems += _stand_in(resolved["dataset"])
-    rest = {key: value for key, value in data.items() if key not in PARTS}
+    resolved["probes"], wrong = _probes(data.get("probes"))
+    problems += wrong
+    rest = {key: value for key, value in data.items() if key not in (*PARTS, "probes")}
     try:
         config = RunConfig(**resolved, **rest)
     except ValidationError as error:
@@ -142,6 +168,25 @@ def _part(kind: str, written: Any) -> tuple[dict[str, Any] | None, list[Wrong]]:
     if written is None:
         return None, [((kind,), f"`{kind}` is required; known: {', '.join(find(kind).names())}")]
     return resolve_part(kind, written, (kind,))
+
+
+def _probes(written: Any) -> tuple[list[dict[str, Any]] | None, list[Wrong]]:
+    """The probes that are meant, by name, so that their order does not make another run."""
+    written = find("probe").names() if written == "all" else written
+    if written is None or written == []:
+        return None, []
+    if not isinstance(written, list):
+        return None, [(("probes",), f"expected `all` or a list such as [dead_units], read {show(written)}")]
+    found: dict[str, dict[str, Any]] = {}
+    problems: list[Wrong] = []
+    for i, item in enumerate(written):
+        part, wrong = resolve_part("probe", item, ("probes", i))
+        problems += wrong
+        if part and part["name"] in found:
+            problems.append((("probes", i), f"{part['name']} is given twice"))
+        elif part:
+            found[part["name"]] = part
+    return [found[name] for name in sorted(found)], problems
 
 
 def _stand_in(dataset: Mapping[str, Any]) -> list[Wrong]:
@@ -170,7 +215,7 @@ def experiment(data: Any, default_name: str) -> tuple[Experiment | None, list[Wr
     try:
         return Experiment(**{"name": default_name, **own}, base=base), []
     except ValidationError as error:
-        wrong = explain(error, (), KEYS)
+        wrong = explain(error, (), KEYS, {"claims": CLAIM_KEYS})
     right = {key: value for key, value in own.items() if key not in {where[0] for where, _ in wrong}}
     return Experiment(**{"name": default_name, **right}, base=base), wrong
 
@@ -186,11 +231,15 @@ def schema() -> dict[str, Any]:
     root = RunConfig.model_json_schema()
     definitions: dict[str, Any] = {}
     properties = dict(root["properties"])
-    definitions["EarlyStopping"] = root["$defs"]["EarlyStopping"]
-    for kind in (*PARTS, "schedule"):
+    definitions.update({name: root["$defs"][name] for name in ("EarlyStopping", "WeightFilm")})
+    for kind in (*PARTS, "schedule", "probe"):
         definitions[kind] = {"anyOf": [_names(kind), *(_part_schema(entry, definitions) for entry in find(kind))]}
     properties.update({kind: {"$ref": f"#/$defs/{kind}"} for kind in PARTS})
-    own = Experiment.model_json_schema()["properties"]
+    properties["probes"] = {"anyOf": [{"const": "all"}, {"type": "array", "items": {"$ref": "#/$defs/probe"}}],
+                            "description": "what is measured inside the network"}  # fmt: skip
+    experiment_schema = Experiment.model_json_schema()
+    own = experiment_schema["properties"]
+    definitions.update(experiment_schema["$defs"])
     properties.update({key: own[key] for key in own if key != "base"})
     properties["sweep"] = {"anyOf": [_GRID, {"type": "array", "items": _GRID}], "description": "what varies"}
     return {

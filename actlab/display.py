@@ -19,6 +19,7 @@ from rich.text import Text
 from actlab import rundir
 from actlab.errors import RunDirError
 from actlab.executors.worker import Outcome
+from actlab.forecast import Forecast, TimeLeft
 from actlab.rundir import Run
 from actlab.tables import Column, FittedTable
 from actlab.training import Job
@@ -32,16 +33,19 @@ class Display:
 
     Args:
         console: where to; a line a training and one for all if it is a terminal, lines now and then if not.
-        total: how many runs there are to train.
+        jobs: what is to be trained, in the order in which it is begun; nothing where only one training is shown.
         workers: how many train at a time.
+        forecast: what earlier runs tell of the time it takes.
+        folder: of the experiment, where `actlab status` finds the time left; None where nobody looks.
     """
 
-    def __init__(self, console: Console, total: int, workers: int) -> None:
-        self.console, self.total, self.workers = console, total, workers
-        self.began = time.monotonic()
+    def __init__(
+        self, console: Console, jobs: list[Job], workers: int, forecast: Forecast, folder: Path | None = None
+    ) -> None:
+        self.console, self.total, self.folder = console, len(jobs), folder
+        self.time_left = TimeLeft(jobs, workers, forecast)
         self.seen: set[Path] = set()
         self.lines: dict[Path, float] = {}
-        self.before: dict[Path, float] = {}
         self.board = _Board()
         live = Live(self.board, console=console, transient=True, refresh_per_second=5)
         self.live = live if console.is_terminal else None
@@ -56,6 +60,8 @@ class Display:
     ) -> None:
         if self.live:
             self.live.stop()
+        if self.folder:
+            rundir.clear_progress(self.folder)
 
     def update(self, running: list[Job], outcomes: dict[Path, Outcome]) -> None:
         """Show what is being trained and what has ended since the last call."""
@@ -63,20 +69,22 @@ class Display:
             if path not in self.seen:
                 self.seen.add(path)
                 self._ended(path, outcome)
-        jobs = [job for job in running if job.path not in outcomes]
-        standing = [_Standing(_printable(job.label), rundir.read_progress(job.path)) for job in jobs]
-        for job, now in zip(jobs, standing, strict=True):
-            if (now.now.get("wall_seconds") or 0.0) > time.monotonic() - self.began:
-                self.before.setdefault(job.path, now.part)
-            if not self.live:
+        standing = [
+            (job, _Standing(_printable(job.label), rundir.read_progress(job.path)))
+            for job in running if job.path not in outcomes
+        ]  # fmt: skip
+        if not self.live:
+            for job, now in standing:
                 self._line(job, now)
-        done = len(outcomes) + sum(now.part for now in standing)
-        self.board.show(standing, outcomes, self.total, self._left(done))
+        self._reckon(standing, outcomes)
+        self.board.show([now for _, now in standing], outcomes, self.total, self.time_left.seconds)
 
-    def _left(self, done: float) -> float | None:
-        """Seconds to the end of all runs; what was trained before this sweep began says nothing of its speed."""
-        seconds, since = time.monotonic() - self.began, done - sum(self.before.values())
-        return seconds / since * (self.total - done) if since > 0.01 and seconds > 3 else None
+    def _reckon(self, standing: list[tuple[Job, _Standing]], outcomes: dict[Path, Outcome]) -> None:
+        """Bring the time left up to date, and tell it to other processes."""
+        ended = {path: outcome.status for path, outcome in outcomes.items()}
+        anew = self.time_left.update([(job, one.now) for job, one in standing], ended)
+        if anew and self.folder and self.time_left.seconds is not None:
+            rundir.write_progress(self.folder, {"seconds_left": self.time_left.seconds, "unix_time": time.time()})
 
     def _line(self, job: Job, now: _Standing) -> None:
         """Say now and then where a training stands."""

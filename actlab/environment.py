@@ -7,8 +7,10 @@ oneDNN switched off or op determinism give others, so all three are part of the 
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import platform
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -18,6 +20,7 @@ from typing import Any
 from actlab.errors import DeviceError
 from actlab.lazy import tf
 
+_GPU_NAME = re.compile(r"\d+$|GPU-|MIG-")
 PACKAGES = ("actlab", "tensorflow", "keras", "numpy", "pillow")
 
 
@@ -70,13 +73,18 @@ def slow_bfloat16() -> bool:
     return "flags" in flags and "avx512_bf16" not in flags and "amx_bf16" not in flags
 
 
-def gpus() -> list[int]:
-    """The numbers of the NVIDIA GPUs of this machine that a process may see."""
-    there = sorted(int(path.name[6:]) for path in Path("/dev").glob("nvidia[0-9]*"))
+def gpus(devices: Path = Path("/dev")) -> list[str]:
+    """The NVIDIA GPUs that this process may see, each as `CUDA_VISIBLE_DEVICES` names it: number, UUID or MIG device.
+
+    Args:
+        devices: where the system has its device files.
+    """
+    count = len(list(devices.glob("nvidia[0-9]*")))
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is None:
-        return there
-    return [number for number in there if str(number) in visible.split(",")]
+    if visible is None or not count:
+        return [str(number) for number in range(count)]
+    names = [name.strip() for name in visible.split(",")]
+    return list(itertools.takewhile(_GPU_NAME.match, names))  # CUDA too stops at the first name that it does not know
 
 
 def use_device(device: str) -> str:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from actlab import datasets, environment, rundir
 from actlab.compare import Comparison, curves, stand_in_note
-from actlab.config import RunConfig
+from actlab.config import OF_A_RUN, RunConfig
 from actlab.datasets import Prepared
 from actlab.errors import RunDirError
 from actlab.executors.local import workers_for
+from actlab.forecast import Forecast, recent_runs
 from actlab.rundir import Run
 from actlab.sweep import Plan
 from actlab.training import Job
@@ -63,6 +62,7 @@ class Study:
         elsewhere: finished runs of other experiments that are the same run, and where their copies belong.
         warnings: what the user must see before the training starts.
         forced: what was trained before is forgotten first.
+        forecast: how long the jobs will take, from what lies in the output folder.
     """
 
     plan: Plan
@@ -73,6 +73,7 @@ class Study:
     elsewhere: list[tuple[Run, Path]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     forced: bool = False
+    forecast: Forecast = field(default_factory=Forecast)
 
 
 def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Study:
@@ -117,7 +118,9 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Study:
     bfloat16 = any(job.config.precision == "mixed_bfloat16" for job in study.jobs)
     if bfloat16 and options.device == "cpu" and environment.slow_bfloat16():
         study.warnings.append(SLOW_BFLOAT16)
-    study.jobs.sort(key=lambda job: -_work(job))  # the longest first, so that no worker ends alone
+    if study.jobs:
+        study.forecast = Forecast(recent_runs(options.out))
+    study.jobs.sort(key=lambda job: -study.forecast.weight(job))  # the longest first, so that no worker ends alone
     return study
 
 
@@ -132,7 +135,7 @@ def _dataset(
     config: RunConfig, sets: dict[str, Prepared], data_dir: Path | None, say: Callable[[str], None]
 ) -> Prepared:
     """The prepared dataset of a config, each only once."""
-    mine = {k: v for k, v in config.dataset.parameters.items() if k not in ("train_samples", "validation")}
+    mine = {k: v for k, v in config.dataset.parameters.items() if k not in OF_A_RUN}
     key = json.dumps([config.dataset.name, mine], sort_keys=True)
     if key not in sets:
         sets[key] = datasets.prepare(config.dataset.name, mine, data_dir, say=say)
@@ -188,47 +191,17 @@ def _ended(path: Path, retry_failed: bool) -> Run | None:
     return run if run.status in stays else None
 
 
-def _work(job: Job) -> float:
-    """A measure of how long a training takes, for the order only: images to train on."""
-    images = job.config.dataset.parameters["train_samples"] or job.dataset.train_images
-    if job.config.steps:
-        return float(job.config.steps * job.config.batch_size)
-    return float((job.config.epochs or 0) * images)
-
-
 def resumable(job: Job) -> bool:
     """Whether a training would go on from a checkpoint."""
     return rundir.read_checkpoint(job.path) is not None
 
 
-def estimate_seconds(study: Study, out: Path) -> float | None:
-    """Wall time that the jobs of a study will take, from finished runs of the same kind; None without any.
-
-    Of one kind are runs of the same dataset, model, batch size and precision; the time is their median for a step.
-    """
-    runs, _ = rundir.discover([out]) if out.is_dir() else ([], [])
-    rates: dict[str, list[float]] = {}
-    for run in runs:
-        steps = run.results.get("final", {}).get("step")
-        if run.status == "done" and steps and run.record.get("wall_seconds"):
-            rates.setdefault(_kind(run.config), []).append(run.record["wall_seconds"] / steps)
-    seconds = [_steps(job) * statistics.median(rates[kind]) for job in study.jobs if (kind := _job_kind(job)) in rates]
-    if len(seconds) < len(study.jobs):
+def estimate_seconds(study: Study) -> float | None:
+    """Wall time that the jobs of a study will take, from finished runs of the same kinds; None where one has none."""
+    if not all(map(study.forecast.knows, study.jobs)):
         return None
-    return sum(seconds) / max(1, min(study.workers, len(study.jobs)))
-
-
-def _job_kind(job: Job) -> str:
-    return _kind(job.config.canonical())
-
-
-def _kind(config: dict[str, Any]) -> str:
-    parts = [config["dataset"]["name"], config["model"], config.get("batch_size"), config.get("precision")]
-    return json.dumps(parts, sort_keys=True)
-
-
-def _steps(job: Job) -> float:
-    return _work(job) / job.config.batch_size
+    standing = [(job, rundir.read_progress(job.path) if resumable(job) else {}) for job in study.jobs]
+    return study.forecast.left(standing, study.workers)
 
 
 def begin(study: Study) -> None:

@@ -24,6 +24,8 @@ from actlab.engines.build import build_model, build_optimizer, initial_weights_s
 from actlab.engines.compiled import Engine, Indices, chunks
 from actlab.errors import Diverged
 from actlab.lazy import keras
+from actlab.probes import Probes
+from actlab.probes.weight_film import WeightFilm
 
 COLUMNS = ("epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 TIMING_COLUMNS = ("wall_seconds", "images_per_second")
@@ -131,7 +133,8 @@ class _Training:
     def _read_data(self) -> None:
         self.images = load(self.job.dataset)
         parameters = self.config.dataset.parameters
-        self.split = split(self.images, parameters["train_samples"], parameters["validation"], self.config.seed)
+        samples, choice = parameters["train_samples"], parameters["train_choice"]
+        self.split = split(self.images, samples, parameters["validation"], self.config.seed, choice)
         self.steps_per_epoch = math.ceil(len(self.split.train) / self.config.batch_size)
         self.total_steps = self.config.steps or (self.config.epochs or 0) * self.steps_per_epoch
 
@@ -143,7 +146,11 @@ class _Training:
         self.model = build_model(self.config, self.job.dataset.shape, self.job.dataset.classes)
         optimizer = build_optimizer(self.config, self.model, self.total_steps, self.steps_per_epoch)
         splits = {"train": (x, y), "test": (self.images.x_test, self.images.y_test)}
-        self.engine = Engine(self.model, optimizer, splits, device)
+        self.probes = Probes(self.config.probes or [], self.model)
+        self.columns = (*COLUMNS, *self.probes.totals)
+        film = self.config.weight_film
+        self.film = WeightFilm(self.model, film.layer, film.every) if film else None
+        self.engine = Engine(self.model, optimizer, splits, device, self.probes)
         self.record = self._record()
 
     def _record(self) -> dict[str, Any]:
@@ -205,18 +212,19 @@ class _Training:
         began, position = time.monotonic(), self.position
         loss, accuracy, images = self.engine.means()
         source = "test" if self.split.on_test else "train"
-        val_loss, val_accuracy = self.engine.evaluate(source, self.split.validation, EVALUATION_BATCH)
+        val_loss, val_accuracy, seen = self.engine.look(source, self.split.validation, EVALUATION_BATCH)
         if not math.isfinite(val_loss):
             raise Diverged(position.step, "the validation loss")
         if not self.engine.finite():
             raise Diverged(position.step, "a weight")
         epoch = position.step / self.steps_per_epoch
+        layers, totals = self.probes.row(seen)
         row = (int(epoch) if epoch.is_integer() else epoch, position.step, loss, accuracy, val_loss, val_accuracy,
-               self.engine.learning_rate)  # fmt: skip
-        position.last = dict(zip(COLUMNS, row, strict=True))
+               self.engine.learning_rate, *totals)  # fmt: skip
+        position.last = dict(zip(self.columns, row, strict=True))
         self._note_best()
         position.wall_seconds += time.monotonic() - began
-        self._add_row(row, images)
+        self._add_rows(row, layers, images)
         self.engine.reset_means()
 
     def _note_best(self) -> None:
@@ -236,8 +244,12 @@ class _Training:
         rule = self.config.early_stopping
         return rule is not None and self.position.without_improvement >= rule.patience
 
-    def _add_row(self, row: tuple[Any, ...], images: int) -> None:
+    def _add_rows(self, row: tuple[Any, ...], layers: list[tuple[Any, ...]], images: int) -> None:
         position = self.position
+        if layers:  # first, so that what a row of the history sums up is there
+            rundir.append_rows(self.job.path / rundir.LAYERS, [(*row[:2], *cells) for cells in layers])
+        if self.film and (position.rows + 1) % self.film.every == 0:
+            rundir.append_bytes(self.job.path / rundir.FRAMES, self.film.frame(self.probes.dead))
         rundir.append_row(self.job.path / rundir.HISTORY, row)
         timing = (round(position.wall_seconds, 3), round(images / max(position.row_seconds, 1e-9), 1))
         rundir.append_row(self.job.path / rundir.TIMING, timing)
@@ -289,6 +301,8 @@ class _Training:
     def _checkpoint(self) -> None:
         arrays = self.engine.state()
         arrays.update({f"best/{i:04d}": weights for i, weights in enumerate(self.best_weights)})
+        for part, state in self._row_states().items():
+            arrays.update({f"{part}/{name}": array for name, array in state.state().items()})
         arrays["position"] = np.frombuffer(json.dumps(asdict(self.position)).encode(), dtype=np.uint8)
         rundir.write_checkpoint(self.job.path, arrays)
         self.last_checkpoint = time.monotonic()
@@ -299,17 +313,36 @@ class _Training:
         if arrays is None:
             return False
         position = _Position(**json.loads(arrays.pop("position").tobytes()))
-        if position.origin != self._origin() or not rundir.cut_tables(self.job.path, position.rows):
+        if position.origin != self._origin():
+            return False
+        if self.film:
+            frames = position.rows // self.film.every
+            if not rundir.cut_frames(self.job.path, frames * self.film.bytes_a_frame):
+                return False
+        if not rundir.cut_tables(self.job.path, position.rows, len(self.probes.layers)):
             return False
         self.best_weights = [arrays[name] for name in sorted(arrays) if name.startswith("best/")]
         self.engine.restore(arrays)
+        for part, state in self._row_states().items():
+            mine = {
+                name.removeprefix(f"{part}/"): array for name, array in arrays.items() if name.startswith(f"{part}/")
+            }
+            state.restore(mine)
         self.position = position
         return True
 
+    def _row_states(self) -> dict[str, Probes | WeightFilm]:
+        """What remembers the row before, by its part of the checkpoint."""
+        return {"rows": self.probes, **({"film": self.film} if self.film else {})}
+
     def _begin(self) -> None:
         self.position.origin = self._origin()
-        rundir.start_table(self.job.path / rundir.HISTORY, COLUMNS)
+        rundir.start_table(self.job.path / rundir.HISTORY, self.columns)
         rundir.start_table(self.job.path / rundir.TIMING, TIMING_COLUMNS)
+        if self.probes.layers:
+            rundir.start_table(self.job.path / rundir.LAYERS, (*rundir.LAYER_COLUMNS, *self.probes.columns))
+        if self.film:
+            rundir.write_bytes(self.job.path / rundir.FRAMES, b"")
 
     def _origin(self) -> dict[str, Any]:
         """What a checkpoint must share with the process that goes on from it: versions and data."""
@@ -322,7 +355,8 @@ class _Training:
         path = self.job.path
         rundir.sync_tables(path)
         self._keep_weights()
-        self._plot()
+        self._keep_film()
+        self._draw()
         self.record |= outcome
         self.record |= {
             "status": status,
@@ -341,16 +375,21 @@ class _Training:
             arrays = {f"{i:04d}": array for i, array in enumerate(kept)}
             rundir.write_bytes(self.job.path / rundir.WEIGHTS, rundir.npz(arrays))
 
-    def _plot(self) -> None:
-        if not self.position.rows:
+    def _keep_film(self) -> None:
+        """The frames as arrays, with the epochs that they end."""
+        if not self.film or not (raw := (self.job.path / rundir.FRAMES).read_bytes()):
             return
-        from actlab import plots  # Matplotlib takes half a second, which training need not wait for
+        history = rundir.read_table(self.job.path / rundir.HISTORY)[self.film.every - 1 :: self.film.every]
+        moments = {name: history[name].to_numpy(dtype=float) for name in ("epoch", "step")}
+        arrays = {**self.film.arrays(raw), **moments}
+        rundir.write_bytes(self.job.path / rundir.WEIGHT_FILM, rundir.npz(arrays, compressed=True))
 
-        history = rundir.read_table(self.job.path / rundir.HISTORY)
-        for metric in ("accuracy", "loss"):
+    def _draw(self) -> None:
+        if self.position.rows:
+            from actlab import pictures  # Matplotlib takes half a second, which training need not wait for
+
             title = f"{self.job.label} on {self.job.dataset.name}"
-            figure = plots.history_figure(history, metric, title, _stand_in_note(self.job.dataset))
-            rundir.write_bytes(self.job.path / f"{metric}.png", plots.png(figure))
+            pictures.draw(self.job.path, title, _stand_in_note(self.job.dataset))
 
 
 def _stand_in_note(dataset: Prepared) -> str:

@@ -44,13 +44,13 @@ def write_config(tmp_path: Path) -> WriteConfig:
     return write
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def resolved() -> Callable[..., RunConfig]:
     """Makes the config of a run on MNIST with some keys changed."""
     return _resolved
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_run() -> Callable[..., Path]:
     """Makes a run directory as a training leaves it, with made-up numbers."""
     return _make_run

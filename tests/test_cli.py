@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -247,11 +248,27 @@ def test_status_of_a_run_that_has_said_nothing_yet(ask: Ask, study: Path) -> Non
     assert "elu-seed0-12345678" in answer.out
 
 
+def test_status_tells_the_time_left_that_the_sweep_itself_told(
+    ask: Ask, study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """100 s, said 10 s ago; what is said by nobody, or was said an hour ago, is not repeated."""
+    monkeypatch.setattr("actlab.commands.look.time", SimpleNamespace(time=lambda: 10_000.0))
+    path = study / "elu-seed0-12345678"
+    path.mkdir()
+    rundir.write_progress(study, {"seconds_left": 100.0, "unix_time": 9_990.0})
+    assert "left" not in ask("status", study).out  # nothing trains
+    with rundir.lock(path):
+        assert "1 running; about 1 min 30 s left" in ask("status", study).out
+        for told in ({"seconds_left": 100.0, "unix_time": 6_400.0}, {"seconds_left": "x", "unix_time": 9_990.0}, {}):
+            rundir.write_progress(study, told)
+            assert ask("status", study, "--json").json[0]["seconds_left"] is None
+
+
 def test_compare_prints_a_row_a_condition_and_writes_it(ask: Ask, study: Path) -> None:
     answer = ask("compare", study)
     assert (answer.code, answer.err) == (0, "")
-    rows = {line.split()[0]: line for line in answer.out.splitlines()[:3]}
-    assert "0.9550 ± 0.0071" in rows["relu"]
+    rows = {line.split()[0]: line for line in answer.out.splitlines()[:4]}
+    assert "0.9550±0.0071" in rows["relu"].replace(" ", "")
     assert rows["tanh"].split()[1:3] == ["1", "1"]  # n and diverged
     with (study / rundir.COMPARISON).open(newline="") as file:
         table = list(csv.DictReader(file))

@@ -17,14 +17,14 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from actlab import sweep, yamlio
-from actlab.config import PARTS, EarlyStopping, RunConfig, resolve, schema
+from actlab.config import PARTS, EarlyStopping, RunConfig, WeightFilm, resolve, schema
 from actlab.errors import ConfigError
 from actlab.parts import resolve_part
 from actlab.registry import Kind, Parameter, find
 
 WriteConfig = Callable[..., Path]
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
-KINDS = (*PARTS, "schedule")
+KINDS = (*PARTS, "schedule", "probe")
 BASE = "dataset: mnist\nmodel: mnist_dense\nactivation: relu\nepochs: 2\n"
 
 
@@ -114,6 +114,22 @@ BAD = {
     "nothing for a part": ({"initializer": "null"}, None),
     "formula without its text": ({"activation": "formula"}, ["3:13: activation.formula: `formula` is required"]),
     "formula that runs code": ({"activation": "{formula: \"__import__('os')\"}"}, None),
+    "unknown probe": (
+        {"probes": "[dead_unit]"}, ["5:10: probes.0: unknown probe 'dead_unit'; did you mean 'dead_units'?"]),
+    "probe given twice": (
+        {"probes": "[dead_units, {name: dead_units}]"}, ["5:22: probes.1: dead_units is given twice"]),
+    "unknown parameter of a probe": (
+        {"probes": "[{name: saturated_fraction, treshold: 1}]"},
+        ["5:37: probes.0: unknown key 'treshold'; did you mean 'threshold'?"]),
+    "wrong parameter of a probe": (
+        {"probes": "[{name: saturated_fraction, threshold: 0}]"},
+        ["5:48: probes.0.threshold: expected a number above 0, read 0"]),
+    "one probe and no list": (
+        {"probes": "dead_units"}, ["5:9: probes: expected `all` or a list such as [dead_units], read 'dead_units'"]),
+    "film without frames": (
+        {"weight_film": "{every: 0}"}, ["5:22: weight_film.every: expected a number from 1, read 0"]),
+    "unknown key of the film": (
+        {"weight_film": "{evry: 2}"}, ["5:15: weight_film: unknown key 'evry'; did you mean 'every'?"]),
     "hostile name": (
         {"name": "../x"},
         ["5:7: name: expected letters, digits, dots, hyphens and underscores, at most 80, read '../x'"]),
@@ -218,6 +234,15 @@ def test_the_hash_is_blind_to_how_a_config_is_written() -> None:
     )
 
 
+def test_the_hash_is_blind_to_how_probes_are_written() -> None:
+    assert hash_of(probes=["dead_units", "gradient_norms"]) == hash_of(
+        probes=[{"name": "gradient_norms"}, "dead_units"]
+    )
+    assert hash_of(probes="all") == hash_of(probes=find("probe").names())
+    assert hash_of() == hash_of(probes=[]) == hash_of(probes=None)
+    assert hash_of(weight_film={}) == hash_of(weight_film={"layer": "first", "every": 1})
+
+
 def test_the_hash_is_blind_to_the_order_of_a_record() -> None:
     config, _ = resolve({"dataset": "mnist", "model": "linear", "activation": "relu", "steps": 9})
     assert config is not None
@@ -248,6 +273,7 @@ def test_the_hash_is_blind_to_a_stand_in_that_is_not_used() -> None:
 CHANGES: list[dict[str, Any]] = [
     {"dataset": "fashion_mnist"}, {"dataset": {"name": "mnist", "validation": 0.2}},
     {"dataset": {"name": "mnist", "validation": "test"}}, {"dataset": {"name": "mnist", "train_samples": 9}},
+    {"dataset": {"name": "mnist", "train_samples": 9, "train_choice": "first"}},
     {"model": "linear"}, {"model": {"name": "mnist_dense", "hidden": [257]}},
     {"model": {"name": "mnist_dense", "dropout": 0.1}}, {"model": {"name": "mnist_dense", "batch_norm": "after"}},
     {"model": {"name": "mnist_dense", "regularizer": {"l2": 1e-4}}},
@@ -257,7 +283,9 @@ CHANGES: list[dict[str, Any]] = [
     {"optimizer": {"name": "adam", "schedule": {"name": "step", "factor": 0.2}}},
     {"optimizer": {"name": "adam", "clipnorm": 1.0}}, {"batch_size": 33}, {"epochs": 3}, {"epochs": None, "steps": 2},
     {"evaluate_every": 5}, {"seed": 1}, {"precision": "mixed_bfloat16"}, {"early_stopping": {}},
-    {"early_stopping": {"patience": 6}}, {"keep_weights": "best"},
+    {"early_stopping": {"patience": 6}}, {"keep_weights": "best"}, {"probes": ["dead_units"]}, {"probes": "all"},
+    {"probes": ["saturated_fraction"]}, {"probes": [{"name": "saturated_fraction", "threshold": 0.02}]},
+    {"weight_film": {}}, {"weight_film": {"every": 2}}, {"weight_film": {"layer": "logits"}},
 ]  # fmt: skip
 
 
@@ -379,6 +407,12 @@ def _parameter(parameter: Parameter) -> st.SearchStrategy[Any]:
 
 
 budgets = st.builds(lambda key, n: {key: n}, st.sampled_from(["epochs", "steps"]), st.integers(1, 10**9))
+
+
+def name_of(part: Any) -> str:
+    return part if isinstance(part, str) else str(part["name"])
+
+
 rest = st.fixed_dictionaries(
     {},
     optional={
@@ -386,6 +420,8 @@ rest = st.fixed_dictionaries(
         "evaluate_every": st.integers(1, 10**6), "early_stopping": st.none() | values_of(EarlyStopping),
         "precision": st.sampled_from(["float32", "mixed_bfloat16", "mixed_float16"]),
         "keep_weights": st.sampled_from(["final", "best", "none"]),
+        "probes": st.none() | st.just("all") | st.lists(parts("probe"), max_size=3, unique_by=name_of),
+        "weight_film": st.none() | values_of(WeightFilm),
     },
 )  # fmt: skip
 configs = st.builds(
@@ -458,7 +494,7 @@ def test_the_schema_knows_every_name_and_parameter() -> None:
         assert set(names["enum"]) == {*registry.names(), *registry.aliases()}
         known = {mapping["title"]: set(mapping["properties"]) for mapping in mappings}
         assert known == {e.name: {"name", *(p.name for p in e.parameters)} for e in registry}
-    assert set(made["properties"]) == {*RunConfig.model_fields, "name", "description", "sweep"}
+    assert set(made["properties"]) == {*RunConfig.model_fields, "name", "description", "sweep", "claims"}
     json.dumps(made, allow_nan=False)
 
 

@@ -22,9 +22,9 @@ CONFIGS = Path(__file__).parent.parent / "configs"
 LAYERS = [
     {"errors", "registry", "lazy", "tables"},
     {"yamlio", "formula", "stats"},
-    {"parts", "config", "sweep", "rundir"},
+    {"parts", "config", "sweep", "rundir", "conditions", "measures", "statements"},
     {"activations", "datasets", "models", "optimizers", "initializers", "probes", "plots", "environment"},
-    {"training", "engines", "compare", "claims", "report"},
+    {"training", "forecast", "engines", "compare", "claims", "diff", "report"},
     {"experiment", "executors", "display", "loading", "reproduction"},
     {"commands", "cli"},
 ]
@@ -36,7 +36,19 @@ SIDEWAYS = {
     ("config", "parts"): "a config is made of parts",
     ("sweep", "config"): "a sweep is a list of configs",
     ("sweep", "parts"): "places and quoted values of problems",
+    ("measures", "conditions"): "offers them beside the numbers of the runs they choose",
+    ("measures", "rundir"): "a number of a run",
+    ("statements", "conditions"): "which runs a claim is about",
+    ("statements", "measures"): "when a claim's number is taken",
+    ("statements", "parts"): "strictness of models, and values as messages quote them",
+    ("config", "statements"): "a file states claims",
+    ("sweep", "statements"): "claims held against the runs that a file plans",
+    ("sweep", "conditions"): "which of the planned runs a claim is about",
+    ("sweep", "measures"): "which measures the planned runs will have",
+    ("claims", "compare"): "names of conditions, the data they are on, and the guard against confounding",
     ("training", "engines"): "a training drives an engine",
+    ("probes", "activations"): "the slope is the activation's own, and so is what it learns",
+    ("forecast", "training"): "a job says what it trains",
     ("experiment", "executors"): "how many workers there are decides on the threads of a job",
     ("display", "executors"): "shows the outcomes of the workers",
     ("reproduction", "loading"): "the config of a recorded run",
@@ -51,8 +63,9 @@ UPWARDS = {
 # Modules that a listing or a check reads: importing them must cost no TensorFlow.
 LIGHT = [
     "errors", "registry", "lazy", "tables", "yamlio", "formula", "parts", "config", "sweep", "rundir", "activations",
-    "datasets", "models", "optimizers", "initializers", "plots", "environment", "training", "engines.build",
-    "engines.compiled", "compare", "experiment", "executors.local", "executors.worker", "display", "cli",
+    "conditions", "measures", "statements", "claims", "diff", "commands.claims", "commands.diff", "stats",
+    "datasets", "models", "optimizers", "initializers", "probes", "plots", "environment", "training", "engines.build",
+    "engines.compiled", "compare", "forecast", "experiment", "executors.local", "executors.worker", "display", "cli",
     "commands.activations", "commands.check", "commands.compare", "commands.data", "commands.look", "commands.run",
 ]  # fmt: skip
 HEAVY = ("tensorflow", "keras")
@@ -180,7 +193,8 @@ def test_light_modules_import_no_tensorflow() -> None:
 
 COMMANDS = {
     "--help": [], "check": ["{config}"], "list": ["{folder}"], "show": ["{run}"], "compare": ["{folder}"],
-    "schema": [], "data": [], "activations": [],
+    "diff": ["{run}", "{run}"], "claims": ["{config}", "--results", "{folder}"],
+    "schema": [], "data": [], "activations": [], "probes": [],
 }  # fmt: skip
 
 

@@ -65,7 +65,8 @@ def stopped_and_resumed(folder: Path, made: RunConfig, *calls: int) -> int:
 
 
 def outcome(folder: Path) -> dict[str, bytes]:
-    return {name: (folder / name).read_bytes() for name in ("history.csv", "weights.npz")}
+    names = ("history.csv", "weights.npz", "layers.csv", "weight_film.npz")
+    return {name: (folder / name).read_bytes() for name in names if (folder / name).exists()}
 
 
 # --- the same bytes --------------------------------------------------------------------------------------------
@@ -85,6 +86,11 @@ FEATURES: dict[str, dict[str, Any]] = {
     "ema, accumulation": {"optimizer": {"name": "sgd", "use_ema": True, "gradient_accumulation_steps": 2}},
     "mixed_float16, cnn": {"model": {"name": "simple_cnn", "filters": 2, "units": 8}, "precision": "mixed_float16",
                            "optimizer": "adam"},
+    "all probes and a film": {"probes": "all", "weight_film": {"every": 2}, "activation": "prelu", "steps": 25,
+                              "evaluate_every": 3, "optimizer": {"name": "sgd", "learning_rate": 1.0}},
+    "all probes, mixed_float16, cnn": {
+        "probes": "all", "weight_film": {}, "precision": "mixed_float16", "optimizer": "adam",
+        "model": {"name": "simple_cnn", "filters": 2, "units": 8, "batch_norm": "before"}},
 }  # fmt: skip
 
 
@@ -209,6 +215,60 @@ def test_a_loaded_model_gives_the_recorded_test_accuracy(tmp_path: Path) -> None
     assert probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
     accuracy = (probabilities.argmax(axis=1) == images.y_test).mean()
     assert accuracy == pytest.approx(run.results["final"]["test_accuracy"])
+
+
+# --- probes ----------------------------------------------------------------------------------------------------
+
+PROBED = {
+    "dense": {"activation": "prelu", "model": {"name": "mnist_dense", "hidden": [24, 8], "dropout": 0.2}},
+    "conv": {"activation": "relu", "optimizer": "adam",
+             "model": {"name": "simple_cnn", "filters": 4, "units": 8, "batch_norm": "after"}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PROBED)
+def test_probes_change_nothing_of_the_training(name: str, tmp_path: Path) -> None:
+    plain = trained(tmp_path / "plain", **PROBED[name])
+    probed = trained(tmp_path / "probed", probes="all", weight_film={}, **PROBED[name])
+    assert plain.hash != probed.hash
+    assert (plain.path / "weights.npz").read_bytes() == (probed.path / "weights.npz").read_bytes()
+    assert probed.history[list(plain.history)].equals(plain.history)
+    assert probed.results["final"].items() > plain.results["final"].items()
+    assert not (plain.path / "layers.csv").exists()
+
+
+def test_layers_csv_has_a_row_an_evaluation_and_layer(tmp_path: Path) -> None:
+    run = trained(tmp_path, probes=["weight_norms", "dead_units"], model={"name": "mnist_dense", "hidden": [9, 8]})
+    assert list(run.layers) == ["epoch", "step", "layer", "units", "dead_units", "weight_norm"]
+    assert run.layers["step"].tolist() == [13] * 3 + [26] * 3
+    assert run.layers["layer"].tolist() == ["dense", "dense_1", "logits"] * 2
+    assert run.layers["units"].tolist() == [9, 8, 10] * 2
+    assert list(run.history)[7:] == ["dead_units", "weight_norm"]
+    dead, norms = (run.layers.groupby("step")[column] for column in ("dead_units", "weight_norm"))
+    assert run.history["dead_units"].tolist() == dead.sum().tolist()
+    squares = norms.agg(lambda norm: (norm**2).sum())
+    assert (run.history["weight_norm"] ** 2).tolist() == pytest.approx(squares.tolist())
+    final = run.layers.iloc[-3]
+    arrays = np.load(tmp_path / "weights.npz")
+    assert final["weight_norm"] == pytest.approx(np.hypot(*(np.linalg.norm(arrays[n]) for n in ("0000", "0001"))))
+
+
+def test_a_run_that_diverges_keeps_what_its_probes_saw(tmp_path: Path) -> None:
+    made = config(probes="all", weight_film={}, optimizer={"name": "sgd", "learning_rate": 1e30}, activation="linear")
+    assert train(job(tmp_path, made)) == "diverged"
+    assert Run(tmp_path).layers.empty
+    assert not (tmp_path / "weight_film.npz").exists()
+
+
+def test_the_film_is_kept_with_the_evaluations_it_shows(tmp_path: Path) -> None:
+    run = trained(tmp_path, probes=["dead_units"], weight_film={"every": 2}, steps=50, evaluate_every=10)
+    film = np.load(tmp_path / "weight_film.npz")
+    assert film["frames"].shape == (2, 16, 28, 28)
+    assert film["dead"].shape == (2, 16)
+    assert film["step"].tolist() == [20, 40]
+    assert film["dead"].sum(axis=1).tolist() == run.history["dead_units"].tolist()[1:4:2]
+    pictures = {"weight_film.gif", "weight_film.webp", "weight_film.png", "dead_units.png"}
+    assert pictures <= set(run.record["files"])
 
 
 # --- budgets, ends and records ---------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ class ActivationFacts:
         kinks: where slope or value jump, ascending.
         elementwise: whether each output depends on one input only.
         takes: inputs that one output takes along the last axis, or the parameter that says how many.
+        inputs_apart: whether those inputs lie a whole width of outputs apart, and not side by side.
         gives: outputs that one input gives along the last axis.
         overflows_above: the largest input with a finite value in float32.
         own_slope: the derivative of each output by its own input, where the gradient of the sum of the outputs is
@@ -51,6 +52,7 @@ class ActivationFacts:
     kinks: tuple[float, ...] = ()
     elementwise: bool = True
     takes: int | str = 1
+    inputs_apart: bool = False
     gives: int = 1
     overflows_above: float = math.inf
     own_slope: Callable[[Any], Any] | None = None

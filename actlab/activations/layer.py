@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from actlab.activations import ACTIVATIONS, learned_names, resolve, runtime_names
+from actlab.activations import ACTIVATIONS, ActivationFacts, learned_names, resolve, runtime_names
 from actlab.errors import ActlabError
 from actlab.lazy import tf
 
@@ -53,9 +53,19 @@ class Activation(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no ty
         return dict(self._parameters)
 
     @property
+    def facts(self) -> ActivationFacts:
+        """What is stated of the activation."""
+        return self._entry.facts
+
+    @property
     def learned(self) -> list[Any]:
         """The learned weights, which no weight decay should reach: optimizers must exclude them."""
         return list(self._learned.values())
+
+    @property
+    def learned_by_name(self) -> dict[str, Any]:
+        """The learned weights by their parameter: negative_slope, beta."""
+        return dict(self._learned)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the learned weights, at their initial values."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from rich.console import Console
 from rich.text import Text
 
 from actlab import sweep
@@ -48,6 +49,7 @@ def _plain(plan: Plan) -> dict[str, Any]:
         "file": plan.source,
         "name": plan.experiment.name,
         "varies": plan.varies,
+        "claims": list(map(str, plan.experiment.claims)),
         "runs": [{"label": label, "hash": c.hash, "config": c.canonical()} for label, c in plan.runs],
         "merged": plan.merged,
         "excluded": plan.excluded,
@@ -68,6 +70,17 @@ def _print(plan: Plan) -> None:
         Column("budget", [_budget(config) for config in configs], right=False),
     ]))  # fmt: skip
     out.print(Text(_count(plan)))
+    if plan.experiment.claims:
+        _print_claims(out, plan)
+
+
+def _print_claims(out: Console, plan: Plan) -> None:
+    from actlab.claims import foreseen  # what it imports is slow, and most files state no claims
+
+    for claim in plan.experiment.claims:
+        out.print(Text(f"claim: {claim}"))
+    if warning := foreseen(plan.experiment.claims, [config for _, config in plan.runs]):
+        out.print(Text(f"note: {warning}"))
 
 
 def _count(plan: Plan) -> str:

@@ -1,40 +1,73 @@
-"""`actlab compare`: what came out, by condition."""
+"""`actlab compare`: what came out, by condition, and what may be said of it."""
 
 from __future__ import annotations
 
-import json
-import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import typer
 from rich.text import Text
 
 from actlab import compare as comparing
-from actlab import experiment, rundir
+from actlab import experiment, measures, rundir
+from actlab.commands import formats
+from actlab.commands.comparison_table import caption, fitting, remarks, seed_columns
 from actlab.commands.output import console
 from actlab.compare import Comparison
 from actlab.errors import ActlabError
 from actlab.rundir import Run
-from actlab.tables import Column, FittedTable
+from actlab.tables import FittedTable
 
 
 def compare(
-    paths: list[Path], metrics: list[str], by: list[str], sort: str | None, out: Path | None, as_json: bool
-) -> None:
-    """Print the table of conditions, and write comparison.csv and the overlays."""
+    paths: list[Path], metrics: Sequence[str] = (), by: Sequence[str] = (), sort: str | None = None,
+    out: Path | None = None, json: bool = False, baseline: str | None = None, at: str = "last",
+    reach: float | None = None, where: Sequence[str] = (), form: str = "table", seeds: bool = False,
+) -> None:  # fmt: skip
+    """Print the table of conditions, and write it and the figures.
+
+    Args:
+        paths: run or experiment directories.
+        metrics, by, sort, baseline, at, reach: as `actlab.compare.compare` has them.
+        out: a file to write the table to in the format of its ending, or a folder for comparison.csv and the figures;
+            None is the folder of the experiment, unless the table is printed for another program.
+        json: the same as the form "json".
+        where: conditions on the config, between commas.
+        form: "table" for people; "csv", "json", "markdown", "latex" or "html".
+        seeds: also print each seed's value, whatever the width.
+    """
+    form = "json" if json else form
+    formats.check_format(form)
+    conditions = [condition for text in where for condition in measures.parse_where(text)]
     runs, passed_over = rundir.discover(paths)
     if not runs:
         raise ActlabError("\n".join(["no runs to compare", *passed_over[:10]]))
-    comparison = comparing.compare(runs, metrics or ("val_accuracy", "test_accuracy"), by, sort)
-    folder = out or _folder(paths)
-    rundir.make_folder(folder)
-    rundir.write_bytes(folder / rundir.COMPARISON, comparison.table.to_csv(index=False).encode())
-    files = [folder / rundir.COMPARISON, *experiment.overlay(folder, comparison, title(runs))]
-    if as_json:
-        typer.echo(json.dumps({**_plain(comparison), "passed_over": passed_over, "files": list(map(str, files))}))
+    comparison = comparing.compare(runs, metrics, by, sort, baseline, at, conditions, reach)
+    files = _write(comparison, out or (_folder(paths) if form == "table" else None), title(runs), seeds)
+    if form == "table":
+        _print(comparison, passed_over, files, seeds)
         return
-    _print(comparison, passed_over, files)
+    more = {"passed_over": passed_over, "files": list(map(str, files))} if form == "json" else {}
+    typer.echo(formats.written(comparison, form, title(runs), seeds, **more), nl=False)
+
+
+def _write(comparison: Comparison, out: Path | None, title: str, seeds: bool) -> list[Path]:
+    """Write the table to a file; or the table and the figures into a folder."""
+    if out is None:
+        return []
+    form = formats.format_of(out)
+    if form:
+        rundir.make_folder(out.parent)
+        rundir.write_bytes(out, formats.written(comparison, form, title, seeds).encode())
+        return [out]
+    rundir.make_folder(out)
+    rundir.write_bytes(out / rundir.COMPARISON, formats.written(comparison, "csv", title).encode())
+    return [out / rundir.COMPARISON, *_draw(out, comparison, title)]
+
+
+def _draw(folder: Path, comparison: Comparison, title: str) -> list[Path]:
+    """Every figure of a comparison."""
+    return experiment.overlay(folder, comparison, title)
 
 
 def _folder(paths: list[Path]) -> Path:
@@ -51,64 +84,16 @@ def title(runs: list[Run]) -> str:
     return ", ".join(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} other experiments"
 
 
-def _plain(comparison: Comparison) -> dict[str, Any]:
-    rows = comparison.table.to_dict(orient="records")
-    clean = [{str(k): None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()} for row in rows]
-    return {"conditions": clean, "differs": comparison.differs, "notes": comparison.notes}
-
-
-def _print(comparison: Comparison, passed_over: list[str], files: list[Path]) -> None:
+def _print(comparison: Comparison, passed_over: list[str], files: list[Path], seeds: bool) -> None:
     out = console()
-    out.print(FittedTable(columns(comparison)))
-    out.print(Text("mean ± standard deviation over n seeds; best: at the best validation epoch"))
-    for note in comparison.notes:
-        out.print(Text(f"note: {note}"), soft_wrap=True)
+    out.print(FittedTable(fitting(comparison, out.width)))
+    if seeds:
+        out.print(Text(""))
+        out.print(FittedTable(seed_columns(comparison)))
+    for sentence in (*caption(comparison), *remarks(comparison)):
+        out.print(Text(sentence))
     for sentence in passed_over[:5]:
         out.print(Text(f"passed over: {sentence}"), soft_wrap=True)
     if len(passed_over) > 5:
         out.print(Text(f"passed over: {len(passed_over)} paths in all"))
     out.print(Text("files: " + ", ".join(map(str, files))), soft_wrap=True)
-
-
-def columns(comparison: Comparison) -> list[Column]:
-    """The table as a person reads it: mean ± standard deviation in one cell, empty counts left out."""
-    table = comparison.table
-    rows = table.to_dict(orient="records")
-    counts = ["n", *(s for s in ("failed", "diverged", "interrupted", "running") if table[s].any())]
-    metrics = [str(column).removesuffix(" mean") for column in table if str(column).endswith(" mean")]
-    return [
-        *_conditions(comparison),
-        *(Column(count, [str(row[count]) for row in rows]) for count in counts),
-        *(_metric(metric, rows, drop=_rank(metric, metrics)) for metric in metrics),
-        Column("parameters", [_number(row["parameters"], ",.0f") for row in rows], drop=4),
-        Column("s/epoch", [_number(row["seconds an epoch"], ".3g") for row in rows], drop=5),
-    ]
-
-
-def _conditions(comparison: Comparison) -> list[Column]:
-    """What differs; the name of the only condition where nothing does."""
-    if not comparison.differs:
-        return [Column("condition", list(comparison.conditions), folds=True, right=False)]
-    words = {key: [str(word) or '""' for word in comparison.table[key]] for key in comparison.differs}
-    return [Column(key, words[key], folds=True, right=False) for key in comparison.differs]
-
-
-def _rank(metric: str, metrics: list[str]) -> int:
-    """Where there is little room the values at the best epoch stay, and of these the first metric."""
-    return 0 if metric == metrics[0] else 2 if metric.endswith(" best") else 3
-
-
-def _metric(metric: str, rows: list[Any], drop: int) -> Column:
-    spreads = [_spread(row[f"{metric} mean"], row[f"{metric} std"]) for row in rows]
-    short = metric.replace("accuracy", "acc").replace("_", " ").replace(" best", "\nbest").replace(" last", "\nlast")
-    return Column(metric, spreads, short, [spread.replace(" ", "") for spread in spreads], drop)
-
-
-def _spread(mean: float, std: float) -> str:
-    if math.isnan(mean):
-        return "-"
-    return f"{mean:.4f}" + ("" if math.isnan(std) else f" ± {std:.4f}")
-
-
-def _number(value: Any, form: str) -> str:
-    return "-" if value is None or (isinstance(value, float) and math.isnan(value)) else format(value, form)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import statistics
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from rich.text import Text
 
 from actlab import rundir, yamlio
 from actlab.commands.output import console
-from actlab.display import STYLES, duration, in_words, numbers, part_done, runs_table
+from actlab.display import STYLES, duration, in_words, numbers, runs_table
 from actlab.errors import RunDirError
 from actlab.rundir import Run
 
@@ -71,28 +71,35 @@ def status(paths: list[Path], as_json: bool) -> None:
         for line in experiment["training"]:
             out.print(Text(f"  {line['label']}: {numbers(line)}"), soft_wrap=True)
         left = experiment["seconds_left"]
-        time_left = f"; about {duration(left)} left" if left else ""
+        time_left = "" if left is None else f"; about {duration(left)} left"
         out.print(Text(f"  {in_words(experiment['counts'])}{time_left}"))
     if not found:
         out.print(Text("no experiments here yet"))
 
 
 def _experiment_status(folder: Path) -> dict[str, Any]:
-    """Counts by status, what trains now, and the time left from the finished runs."""
+    """Counts by status, what trains now, and the time left."""
     states = {path: rundir.state(path) for path in rundir.run_folders(folder)}
     training = [
         {"label": path.name, **rundir.read_progress(path)} for path, state in states.items() if state == "running"
     ]
     order = (*STYLES, "pending")
     counts = {s: n for s in order if (n := list(states.values()).count(s))}
-    seconds = [rundir.read_json(p / rundir.RECORD).get("wall_seconds", 0.0) for p, s in states.items() if s == "done"]
-    left = None
-    if seconds and training:
-        open_runs = (
-            sum(1 - part_done(now) for now in training) + counts.get("pending", 0) + counts.get("interrupted", 0)
-        )
-        left = statistics.mean(seconds) * open_runs / len(training)
-    return {"path": str(folder), "counts": counts, "training": training, "seconds_left": left}
+    return {
+        "path": str(folder),
+        "counts": counts,
+        "training": training,
+        "seconds_left": _seconds_left(folder, training),
+    }
+
+
+def _seconds_left(folder: Path, training: list[dict[str, Any]]) -> float | None:
+    """What the process that trains the sweep said last of the time left, less the time since then."""
+    told = rundir.read_progress(folder) if training else {}
+    if not isinstance(told.get("seconds_left"), int | float) or not isinstance(told.get("unix_time"), int | float):
+        return None
+    since = time.time() - told["unix_time"]
+    return max(0.0, told["seconds_left"] - since) if abs(since) < 60 else None
 
 
 def _as_yaml(run: Run, section: str) -> str:

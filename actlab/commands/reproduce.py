@@ -13,6 +13,7 @@ from rich.text import Text
 from actlab.commands.output import console
 from actlab.display import Display
 from actlab.executors import local
+from actlab.forecast import Forecast
 from actlab.reproduction import Reproduction, reproduce
 from actlab.rundir import Run
 
@@ -21,7 +22,7 @@ def command(path: Path, data_dir: Path | None, as_json: bool) -> int:
     """Train a run again and say what came out; 0 for the same bytes, 1 for others."""
     run, talk = Run(path), console(stderr=as_json)
     with tempfile.TemporaryDirectory(prefix="actlab-reproduce-") as scratch, local.Signals() as signals:
-        with Display(talk, 1, 1) as display:
+        with Display(talk, [], 1, Forecast([run])) as display:
             found = reproduce(
                 run, Path(scratch), data_dir, signals, display.update, lambda sentence: talk.print(Text(sentence))
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as jsonlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -20,9 +20,15 @@ from actlab.executors import local
 from actlab.executors.worker import Outcome
 from actlab.experiment import Options, Study
 from actlab.rundir import Run
+from actlab.training import Job
+
+if TYPE_CHECKING:
+    from actlab.report.current import CurrentReport
+
+REPORT = "report.html"
 
 
-def run(*, files: list[Path], set_: list[str] | None, json: bool, **options: Any) -> int:
+def run(*, files: list[Path], set_: list[str] | None, json: bool, report: bool = False, **options: Any) -> int:
     """Train all runs of the files; returns the exit code."""
     plans = read_all(files, tuple(set_ or ()))
     talk = console(stderr=json)
@@ -36,12 +42,14 @@ def run(*, files: list[Path], set_: list[str] | None, json: bool, **options: Any
     for plan in plans:
         study = experiment.prepare(plan, chosen, lambda sentence: talk.print(Text(sentence), soft_wrap=True))
         if dry_run:
-            answers.append(_foretell(study, chosen.out, talk))
+            answers.append(_foretell(study, talk))
             continue
+        page = _page(study) if report else None
         with local.Signals() as signals:
-            outcomes = _train(study, limits, signals, talk)
+            outcomes = _train(study, limits, signals, talk, page)
         answers.append(_answer(study, outcomes))
         code = max(code, _finish(study, outcomes, talk, json))
+        _finish_page(page, talk)
         if signals.received:
             code = 128 + signals.received
         if signals.received or (code and limits["fail_fast"]):
@@ -51,7 +59,7 @@ def run(*, files: list[Path], set_: list[str] | None, json: bool, **options: Any
     return code
 
 
-def _foretell(study: Study, out: Path, talk: Console) -> dict[str, Any]:
+def _foretell(study: Study, talk: Console) -> dict[str, Any]:
     """Say what would be trained, resumed and skipped, and how long it might take."""
     for warning in study.warnings:
         talk.print(Text(f"NOTE  {warning}", style="bold yellow"), soft_wrap=True)
@@ -60,7 +68,7 @@ def _foretell(study: Study, out: Path, talk: Console) -> dict[str, Any]:
     for act, path in acts:
         talk.print(Text(f"{act:7} {path}"), soft_wrap=True)
     counts = {act: sum(a == act for a, _ in acts) for act in ("train", "resume", "copy", "skip")}
-    seconds = experiment.estimate_seconds(study, out) if study.jobs else 0.0
+    seconds = experiment.estimate_seconds(study) if study.jobs else 0.0
     left = "no finished run of this kind tells how long" if seconds is None else f"about {duration(seconds)}"
     talk.print(Text(f"{in_words({f'to {act}': n for act, n in counts.items()})}; {left}", style="bold"))
     return {"experiment": study.plan.experiment.name, "counts": counts, "seconds": seconds}
@@ -80,7 +88,22 @@ def _workers(text: str) -> int | None:
     return int(text)
 
 
-def _train(study: Study, limits: dict[str, Any], signals: local.Signals, talk: Console) -> dict[Path, Outcome]:
+def _page(study: Study) -> CurrentReport:
+    from actlab.report.current import CurrentReport
+
+    return CurrentReport(study.folder, study.folder / REPORT)
+
+
+def _finish_page(page: CurrentReport | None, talk: Console) -> None:
+    """Make the last page, and say where it is, or why there is none."""
+    if page:
+        page.finish()
+        talk.print(Text(page.problem or f"report: {page.path}"), soft_wrap=True)
+
+
+def _train(
+    study: Study, limits: dict[str, Any], signals: local.Signals, talk: Console, page: CurrentReport | None = None
+) -> dict[Path, Outcome]:
     """Train what is left of a study, in view of a person."""
     for warning in study.warnings:
         talk.print(Text(f"NOTE  {warning}", style="bold yellow"), soft_wrap=True)
@@ -91,8 +114,14 @@ def _train(study: Study, limits: dict[str, Any], signals: local.Signals, talk: C
     workers = min(study.workers, len(study.jobs))
     talk.print(Text(_opening(study, workers), style="bold"), soft_wrap=True)
     allowed = local.Limits(workers, limits["retries"], limits["run_timeout"], limits["fail_fast"])
-    with Display(talk, len(study.jobs), workers) as display:
-        outcomes = local.run(study.jobs, allowed, signals, display.update)
+    with Display(talk, study.jobs, workers, study.forecast, study.folder) as display:
+
+        def told(running: list[Job], outcomes: dict[Path, Outcome]) -> None:
+            display.update(running, outcomes)
+            if page:
+                page.update(len(outcomes))
+
+        outcomes = local.run(study.jobs, allowed, signals, told)
         display.update([], outcomes)
     return outcomes
 

@@ -127,13 +127,16 @@ def every_dataset(
     *,
     offline: str | None = None,
     train_samples: Annotated[int, Field(gt=0)] | None = None,
+    train_choice: Literal["first"] | None = None,
     validation: Annotated[float, Field(gt=0, lt=1)] | Literal["test"] = 0.1,
 ) -> None:
     """Parameters that every dataset takes.
 
     Args:
         offline: the rendered set to use, and to record, where this one cannot be had.
-        train_samples: how many training images to use, drawn from the run's seed; all where None.
+        train_samples: how many training images to use; all where None.
+        train_choice: which ones: drawn from the run's seed where None; "first" takes the first ones of the set that
+            are not held out, as many tutorials do.
         validation: the part of the training images that is held out, drawn from the run's seed; or "test", which
             validates on the test images, as some published set-ups do.
     """

@@ -48,7 +48,8 @@ def prepare(
 
     Args:
         name: registered name.
-        parameters: as the config has them; those that concern the run (train_samples, validation) are not used.
+        parameters: as the config has them; those that concern the run (train_samples, train_choice, validation) are
+            not used.
         data_dir: where to look first; overrides `$ACTLAB_DATA_DIR`.
         say: is told, in a sentence, of what takes long.
 

@@ -70,17 +70,22 @@ def load(prepared: Prepared) -> Images:
     return Images(**arrays)
 
 
-def split(images: Images, train_samples: int | None, validation: float | Literal["test"], seed: int) -> Split:
+def split(
+    images: Images, train_samples: int | None, validation: float | Literal["test"], seed: int,
+    train_choice: Literal["first"] | None = None,
+) -> Split:  # fmt: skip
     """p = permutation(n) of `default_rng([seed, STREAM, 0])`; held out p[:v], trained on p[v : v + train_samples].
 
     With `validation: test` v is 0 and the whole test set is validated on. A run's seed thus fixes both parts, the
-    same for every activation, and the held-out images do not depend on `train_samples`.
+    same for every activation, and the held-out images do not depend on `train_samples`. With `train_choice: first`
+    the images trained on are the smallest of p[v:]; with both, the first ones of the set, whatever the seed.
 
     Args:
         images: the dataset.
         train_samples: number of training images; all that are not held out where None.
         validation: the part of the training images to hold out, in (0, 1); or "test".
         seed: of the run.
+        train_choice: "first" for the first ones in the order of the set, None for those that the seed draws.
 
     Raises:
         DatasetError: fewer training images are left than asked for, or none to hold out.
@@ -93,7 +98,8 @@ def split(images: Images, train_samples: int | None, validation: float | Literal
         raise DatasetError(f"validation: {validation} of {count} training images is {held} of them; give another part")
     if train_samples is not None and train_samples > left:
         raise DatasetError(f"train_samples: {train_samples} is more than the {left} images that are not held out")
-    train = order[held : held + (left if train_samples is None else train_samples)]
+    free = np.sort(order[held:]) if train_choice == "first" else order[held:]
+    train = free[: left if train_samples is None else train_samples]
     if validation == "test":
         return Split(np.sort(train), np.arange(len(images.x_test), dtype=np.int32), on_test=True)
     return Split(np.sort(train), np.sort(order[:held]), on_test=False)

@@ -9,12 +9,14 @@ to step in the same order.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from actlab.lazy import keras, tf
+from actlab.probes import AllSums, Probes
 
 Indices = NDArray[np.int32]
 
@@ -27,10 +29,14 @@ class Engine:
         optimizer: from `build_optimizer`.
         arrays: name of a split to its images, (n, height, width, channels) uint8, and labels, (n,) int.
         device: the TensorFlow device that holds the data, "/CPU:0" or "/GPU:0".
+        probes: what is measured on the way; nothing if left out.
     """
 
-    def __init__(self, model: Any, optimizer: Any, arrays: dict[str, tuple[Any, Any]], device: str) -> None:
+    def __init__(
+        self, model: Any, optimizer: Any, arrays: dict[str, tuple[Any, Any]], device: str, probes: Probes | None = None
+    ) -> None:
         self.model, self.optimizer, self.device = model, optimizer, device
+        self.probes, nothing = probes or Probes([], model), Probes([], model)
         self._net = keras.Model(model.inputs, model.get_layer("logits").output)
         self._splits = {name: (_on_device(x, device), _on_device(y, device)) for name, (x, y) in arrays.items()}
         self._sums = {
@@ -44,8 +50,12 @@ class Engine:
         self._train = tf.function(self._train_chunk, input_signature=[batches])
         # the images are an argument here, so that one trace serves all splits
         x, y = self._splits["train"]
-        split = [tf.TensorSpec([None, *x.shape[1:]], x.dtype), tf.TensorSpec([None], y.dtype)]
-        self._evaluate = tf.function(self._evaluate_chunk, input_signature=[*split, batches])
+        split = [tf.TensorSpec([None, *x.shape[1:]], x.dtype), tf.TensorSpec([None], y.dtype), batches]
+        self._evaluate = tf.function(partial(self._evaluate_chunk, self._net, nothing), input_signature=[*split, {}])
+        if self.probes.tensors:
+            probed = keras.Model(model.inputs, [self._net.output, *self.probes.tensors])
+            sums = self.probes.sum_specs()
+            self._look = tf.function(partial(self._evaluate_chunk, probed, self.probes), input_signature=[*split, sums])
 
     # --- training ---------------------------------------------------------------------------------------------
 
@@ -65,7 +75,10 @@ class Engine:
             loss = self._loss(logits, labels)
             scaled = self.optimizer.scale_loss(loss)
         variables = self.model.trainable_variables
-        self.optimizer.apply(tape.gradient(scaled, [v.value for v in variables]), variables)
+        gradients = tape.gradient(scaled, [v.value for v in variables])
+        if self.probes.gradients:
+            self.probes.update_gradients(gradients, self.optimizer)  # before the optimizer changes its loss scale
+        self.optimizer.apply(gradients, variables)
         self._add(loss, logits, labels)
 
     def _batch(self, images: Any, labels: Any, indices: Any) -> tuple[Any, Any]:
@@ -125,23 +138,38 @@ class Engine:
             indices: which images of it, (n,).
             batch_size: images at a time; the result depends on it by rounding only.
         """
+        return self._passed(self._evaluate, {}, split, indices, batch_size)[:2]
+
+    def look(self, split: str, indices: Indices, batch_size: int) -> tuple[float, float, AllSums]:
+        """As `evaluate`, with what the probes see of the same pass."""
+        if not self.probes.tensors:
+            return *self.evaluate(split, indices, batch_size), {}
+        return self._passed(self._look, self.probes.start(), split, indices, batch_size)
+
+    def _passed(
+        self, function: Any, sums: AllSums, split: str, indices: Indices, batch_size: int
+    ) -> tuple[float, float, AllSums]:
         loss, correct = 0.0, 0
         for batches in chunks(indices, batch_size, max(1, 4096 // batch_size)):
             with tf.device(self.device):
-                loss_sum, hits = self._evaluate(*self._splits[split], tf.constant(batches))
+                loss_sum, hits, sums = function(*self._splits[split], tf.constant(batches), sums)
             loss, correct = loss + float(loss_sum), correct + int(hits)
-        return loss / len(indices) + self._penalty(), correct / len(indices)
+        return loss / len(indices) + self._penalty(), correct / len(indices), sums
 
-    def _evaluate_chunk(self, images: Any, labels: Any, batches: Any) -> tuple[Any, Any]:
-        """Sums of loss and of hits over batches of indices into images and labels."""
+    def _evaluate_chunk(
+        self, net: Any, probes: Probes, images: Any, labels: Any, batches: Any, sums: AllSums
+    ) -> tuple[Any, Any, AllSums]:
+        """Sums of loss and of hits over batches of indices into images and labels, and those of the probes."""
         loss, correct = tf.constant(0.0, tf.float64), tf.constant(0, tf.int64)
         for i in tf.range(tf.shape(batches)[0]):
+            tf.autograph.experimental.set_loop_options(shape_invariants=probes.shapes(sums))
             x, y = self._batch(images, labels, batches[i])
-            logits = self._net(x, training=False)
+            logits, *tensors = tf.nest.flatten(net(x, training=False))
             entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
             loss += tf.reduce_sum(tf.cast(entropy, tf.float64))
             correct += _correct(logits, y)
-        return loss, correct
+            sums = probes.update(sums, tensors)
+        return loss, correct, sums
 
     def _penalty(self) -> float:
         losses = [layer.kernel_regularizer(layer.kernel) for layer in self._net.layers if _regularised(layer)]
@@ -164,6 +192,8 @@ class Engine:
                 yield f"{group}/{i:04d}", variable.value
         for name, variable in self._sums.items():
             yield f"sums/{name}", variable
+        for name, variable in self.probes.variables().items():
+            yield f"probes/{name}", variable
 
     def weights(self) -> list[NDArray[Any]]:
         """The model's variables as arrays, in Keras's order."""

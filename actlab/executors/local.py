@@ -6,13 +6,13 @@ run only: another takes its place, and the run is tried again.
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import multiprocessing
 import os
 import signal
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -30,6 +30,7 @@ from actlab.executors.worker import Outcome
 from actlab.training import Job
 
 POLL_SECONDS = 0.1
+RUNS_A_WORKER = 100  # then another takes its place: TensorFlow keeps a few megabytes of every traced function
 GIB_A_WORKER = 1.2  # TensorFlow, a net of a million weights and the mapped images; measured with the CIFAR-10 CNN
 
 
@@ -123,7 +124,7 @@ def run(
         try:
             while sweep.step(stopping=signals.count > 0):
                 told(sweep.running(), sweep.outcomes)
-                time.sleep(POLL_SECONDS)
+                sweep.wait(POLL_SECONDS)
         finally:
             sweep.end()
         return sweep.outcomes
@@ -143,7 +144,7 @@ class _Slot:
         self.job = job
         if self.pool is None:
             context = multiprocessing.get_context("spawn")
-            self.pool = ProcessPool(1, context=context, initializer=worker.start, initargs=self.start)
+            self.pool = ProcessPool(1, RUNS_A_WORKER, worker.start, self.start, context)
         try:
             self.future = self.pool.schedule(worker.work, args=(job, stop_file), timeout=timeout)
         except RuntimeError:  # the idle worker has died since its last job
@@ -160,15 +161,21 @@ class _Slot:
             outcome = Outcome("failed", "the worker died before it could begin")
         else:
             return None
-        if not self.pool.active:
+        # what has gone wrong in a worker (a full GPU, a broken library) may still be wrong for the next run in it
+        if outcome.status == "failed" or not self.pool.active:
             self.close()
         self.job = self.future = None
         return outcome
 
-    def close(self) -> None:
-        """End the worker, whatever it does."""
+    def stop(self) -> None:
+        """Let the worker end."""
         if self.pool is not None:
             self.pool.stop()
+
+    def close(self) -> None:
+        """End the worker, whatever it does."""
+        self.stop()
+        if self.pool is not None:
             with contextlib.suppress(RuntimeError, TimeoutError):
                 self.pool.join(timeout=10)
         self.pool = None
@@ -185,6 +192,11 @@ class _Sweep:
 
     def running(self) -> list[Job]:
         return [slot.job for slot in self.slots if slot.job]
+
+    def wait(self, seconds: float) -> None:
+        """Sleep until a job ends, but no longer than so many seconds."""
+        futures = [slot.future for slot in self.slots if slot.future]
+        concurrent.futures.wait(futures, seconds, concurrent.futures.FIRST_COMPLETED)
 
     def step(self, stopping: bool) -> bool:
         """Take what has ended and give out what waits; returns whether there is anything left."""
@@ -233,14 +245,16 @@ class _Sweep:
     def end(self) -> None:
         """End all workers. They hold nothing: what they had is in run directories."""
         kill_workers()
+        for slot in self.slots:  # all at once: to end one takes some tenths of a second
+            slot.stop()
         for slot in self.slots:
             slot.close()
 
 
 def _places(device: str, limits: Limits) -> list[str | None]:
     """A GPU for each worker, in turns; None where there is none to be chosen."""
-    numbers: list[str | None] = [str(gpu) for gpu in gpus()] if device == "gpu" else [None]
-    return [numbers[i % len(numbers)] for i in range(limits.workers)]
+    names: list[str | None] = [*gpus()] if device == "gpu" else [None]
+    return [names[i % len(names)] for i in range(limits.workers)]
 
 
 def _outcome(future: ProcessFuture, timeout: float | None) -> Outcome:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import importlib
 import os
 import signal
 import sys
 import threading
 import time
 import traceback
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import LazyLoader
 from pathlib import Path
+from types import ModuleType
 
 from actlab import rundir
 from actlab.environment import worker_variables
@@ -35,12 +42,11 @@ def start(threads: int, device: str, parent: int, gpu: str | None) -> None:
         threads: how many it may use.
         device: "cpu" or "gpu".
         parent: the process without which it must not live.
-        gpu: the number of the GPU that it alone, or with others, is to use; None for what is there.
+        gpu: the GPU that it alone, or with others, is to use, by the name that CUDA has for it; None for what is there.
     """
     os.environ.update(worker_variables(threads, device))
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-    signal.signal(signal.SIGTERM, lambda *_: _terminated.set())
     threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
 
 
@@ -54,8 +60,10 @@ def _die_with(parent: int) -> None:
 def work(job: Job, stop_file: Path) -> Outcome:
     """Train one run; what libraries print goes into the run's log. Never raises for what a training can do."""
     _terminated.clear()
+    before = signal.signal(signal.SIGTERM, lambda *_: _terminated.set())  # idle, a worker ends at once
     _redirect_output(job.path / rundir.LOG)
     try:
+        import_tensorflow()
         return Outcome(train(job, lambda: _terminated.is_set() or stop_file.exists()))
     except Stopped:
         return Outcome("interrupted")
@@ -67,6 +75,45 @@ def work(job: Job, stop_file: Path) -> Outcome:
         return Outcome("failed", f"{type(error).__name__}: {_first_line(error)}")
     finally:
         sys.stderr.flush()
+        signal.signal(signal.SIGTERM, before)
+
+
+def import_tensorflow() -> None:
+    """Import TensorFlow, with Keras, in less time than an import by itself takes; at once where it has been imported.
+
+    Its import makes half a million objects that live as long as the process. They are not looked through for garbage
+    meanwhile, nor by any later collection: `keras.backend.clear_session` asks for one before each training.
+    """
+    if "tensorflow" in sys.modules:
+        return
+    gc.disable()
+    try:
+        with _without_pyplot():
+            importlib.import_module("tensorflow")
+    finally:
+        gc.enable()
+    gc.freeze()
+
+
+@contextlib.contextmanager
+def _without_pyplot() -> Iterator[None]:
+    """Put off the import of Matplotlib's windows until something uses them: Keras wants them for picture galleries."""
+    sys.meta_path.insert(0, _Later)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(_Later)
+
+
+class _Later:
+    """Finds `matplotlib.pyplot` as a module that is executed when one of its names is read."""
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(name, path) if name == "matplotlib.pyplot" else None
+        if spec and spec.loader:
+            spec.loader = LazyLoader(spec.loader)
+        return spec
 
 
 def _first_line(error: Exception) -> str:

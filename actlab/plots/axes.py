@@ -21,6 +21,11 @@ LABELS = {
     "val_loss": "validation loss (mean per sample)",
     "learning_rate": "learning rate",
     "step": "step (mini-batches)",
+    "test_accuracy": "test accuracy (fraction correct)",
+    "test_loss": "test loss (mean per sample)",
+    "wall_seconds": "wall time (seconds)",
+    "images_per_second": "images a second",
+    "batch_size": "batch size (images)",
 }
 # A loss that spans more than this is drawn on a logarithmic axis: one spike would flatten all the rest.
 LOG_FROM_RATIO = 300.0
@@ -30,17 +35,20 @@ LABEL_LEFT = 1.045
 
 @dataclass(frozen=True)
 class LineEnd:
-    """A line's last point, in data units, and what is written beside it."""
+    """A line's last point, in data units, what is written beside it, and the name of the part it belongs to."""
 
     x: float
     y: float
     text: str
     color: str
+    gid: str | None = None
 
 
 def label_of(column: str) -> str:
-    """A column's name as an axis says it, with its unit."""
-    return LABELS.get(column, column.replace("_", " "))
+    """A column's name as an axis says it, with its unit; "dense.dead_units" is the column of one layer."""
+    layer, _, name = column.rpartition(".")
+    words = LABELS.get(name, name.replace("_", " "))
+    return f"{words} of {layer}" if layer and layer != "*" else words
 
 
 def time_column(frame: pd.DataFrame) -> str:
@@ -123,22 +131,20 @@ def label_line_ends(axes: Axes, ends: Sequence[LineEnd], points: float = TEXT_PO
     to_axes = axes.transData + axes.transAxes.inverted()
     anchors = [to_axes.transform((end.x, end.y)) for end in ends]
     wanted = [float(y) * height for _, y in anchors]
-    leaders = []
     for end, (x, y), place in zip(ends, anchors, spread(wanted, LABEL_GAP, height), strict=True):
         axes.text(LABEL_LEFT, place / height, end.text, va="center", fontsize=points, color=INK,
-                  transform=axes.transAxes)  # fmt: skip
-        leaders.append([(x, y), (LABEL_LEFT - 0.01, place / height)])
-    _draw_leaders(axes, leaders, [end.color for end in ends])
+                  transform=axes.transAxes, gid=end.gid)  # fmt: skip
+        _draw_leader(axes, [(x, y), (LABEL_LEFT - 0.01, place / height)], end)
 
 
-def _draw_leaders(axes: Axes, leaders: list[Any], colors: list[str]) -> None:
+def _draw_leader(axes: Axes, leader: list[Any], end: LineEnd) -> None:
     """Dotted where a line ended long before the axes do: a full one would pass for data."""
     from matplotlib.collections import LineCollection
 
-    styles: list[Any] = ["-" if start[0] > 0.95 else (0, (1, 3)) for start, _ in leaders]
+    style: Any = "-" if leader[0][0] > 0.95 else (0, (1, 3))
     axes.add_artist(
-        LineCollection(leaders, colors=colors, linestyles=styles, linewidths=1.1, transform=axes.transAxes,
-                       clip_on=False, zorder=1.5)
+        LineCollection([leader], colors=end.color, linestyles=[style], linewidths=1.1, transform=axes.transAxes,
+                       clip_on=False, zorder=1.5, gid=end.gid)
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ from actlab.plots.style import (
     figure_with_axes,
     fitted,
     looks,
+    part_of,
     styled,
     text_width,
     wrapped,
@@ -73,7 +75,9 @@ class Curve:
 
 
 @styled
-def overlay_figure(curves: pd.DataFrame, metric: str, title: str, note: str = "") -> Figure:
+def overlay_figure(
+    curves: pd.DataFrame, metric: str, title: str, note: str = "", look_of: Mapping[str, Look] | None = None
+) -> Figure:
     """Mean of a metric over the seeds of each condition, with a band from the smallest to the largest seed.
 
     Up to eight conditions share one pair of axes and are named at the ends of their lines; more get a panel each,
@@ -86,16 +90,18 @@ def overlay_figure(curves: pd.DataFrame, metric: str, title: str, note: str = ""
         metric: the column to draw.
         title: drawn as it is, as are the names of the conditions.
         note: what nobody may overlook; drawn under the title.
+        look_of: condition to its look; by default in order of first appearance.
 
     Returns:
         The figure; pass it to `png` or `svg`.
     """
     time = time_column(curves)
     data = summarized(curves, metric, time)
-    subtitle = _subtitle(data)
+    chosen = look_of or looks(curve.name for curve in data)
+    subtitle = subtitle_of(data)
     if len(data) > len(PALETTE):
-        return _panels(data, metric, time, title, subtitle, note)
-    return _together(data, metric, time, title, subtitle, note)
+        return _panels(data, metric, time, title, subtitle, note, chosen)
+    return _together(data, metric, time, title, subtitle, note, chosen)
 
 
 def summarized(curves: pd.DataFrame, metric: str, time: str) -> list[Curve]:
@@ -110,7 +116,8 @@ def _curve(name: str, part: pd.DataFrame, metric: str, time: str) -> Curve:
     return Curve(name, int(part["seed"].nunique()), points)
 
 
-def _subtitle(data: list[Curve]) -> str:
+def subtitle_of(data: list[Curve]) -> str:
+    """What lines and bands are, and n."""
     counts = {curve.seeds for curve in data}
     if not counts:
         return "n = 0: nothing to draw"
@@ -122,7 +129,7 @@ def _subtitle(data: list[Curve]) -> str:
     return f"line: mean over seeds; band: smallest to largest seed; {n}{dotted}"
 
 
-def _tails(data: list[Curve], time: str) -> list[str]:
+def tails_of(data: list[Curve], time: str) -> list[str]:
     """What is said behind a name because it is not the same for all: n, and where a condition ended early."""
     same = len({curve.seeds for curve in data}) == 1
     last = max((curve.points.index.max() for curve in data if len(curve.points)), default=0)
@@ -135,27 +142,31 @@ def _ending(points: pd.DataFrame, time: str, last: float) -> str:
     return f", to {time} {points.index[-1]:g}" if points.index[-1] < last else ""
 
 
-def _together(data: list[Curve], metric: str, time: str, title: str, subtitle: str, note: str) -> Figure:
-    tails = _tails(data, time)
+def _together(
+    data: list[Curve], metric: str, time: str, title: str, subtitle: str, note: str, chosen: Mapping[str, Look]
+) -> Figure:
+    tails = tails_of(data, time)
     labels = [fitted(curve.name, LABEL_INCHES, TEXT_POINTS) + tail for curve, tail in zip(data, tails, strict=True)]
     right = 0.42 + max((text_width(label, TEXT_POINTS) for label in labels), default=0.0)
     figure, (axes,) = figure_with_axes(
         title, subtitle=subtitle, note=note, width=5.6 + right, height=4.3, right=right
     )  # fmt: skip
-    chosen = looks(curve.name for curve in data)
     for curve in data:
         draw_curve(axes, curve, chosen[curve.name])
     _finish(axes, data, metric, time)
     ends = [
-        LineEnd(float(curve.points.index[-1]), float(curve.points["mean"].iloc[-1]), label, chosen[curve.name].color)
+        LineEnd(float(curve.points.index[-1]), float(curve.points["mean"].iloc[-1]), label, chosen[curve.name].color,
+                part_of(curve.name))
         for curve, label in zip(data, labels, strict=True)
         if len(curve.points)
-    ]
+    ]  # fmt: skip
     label_line_ends(axes, ends)
     return figure
 
 
-def _panels(data: list[Curve], metric: str, time: str, title: str, subtitle: str, note: str) -> Figure:
+def _panels(
+    data: list[Curve], metric: str, time: str, title: str, subtitle: str, note: str, chosen: Mapping[str, Look]
+) -> Figure:
     columns = 4 if len(data) <= 24 else 5
     rows = ceil(len(data) / columns)
     figure, grid = figure_with_axes(
@@ -163,10 +174,11 @@ def _panels(data: list[Curve], metric: str, time: str, title: str, subtitle: str
         columns=columns, width=1.1 + columns * (PANEL_INCHES + 0.14), height=1.6 + rows * 1.65, gap=(0.14, 0.52),
         over=0.42,
     )  # fmt: skip
-    others = [_mean(curve) for curve in data if len(curve.points)]
-    for axes, curve, tail in zip(grid, data, _tails(data, time), strict=False):
-        _draw_others(axes, others)
-        draw_curve(axes, curve, Look(PALETTE[0], "-"))
+    others = [mean_points(curve) for curve in data if len(curve.points)]
+    for axes, curve, tail in zip(grid, data, tails_of(data, time), strict=False):
+        axes.set_gid(part_of(curve.name))
+        draw_others(axes, others)
+        draw_curve(axes, curve, Look(chosen[curve.name].color, "-"))
         lines = wrapped(curve.name + tail, PANEL_INCHES, PANEL_POINTS)
         # without `y` matplotlib measures every tick of every panel for a place that is the same
         axes.set_title("\n".join(lines), loc="left", fontsize=PANEL_POINTS, color=INK, pad=3, linespacing=1.1, y=1.0)
@@ -176,12 +188,13 @@ def _panels(data: list[Curve], metric: str, time: str, title: str, subtitle: str
     return figure
 
 
-def _mean(curve: Curve) -> np.ndarray[Any, Any]:
+def mean_points(curve: Curve) -> np.ndarray[Any, Any]:
     """Points of a curve's mean: (x, y), a row each."""
     return np.column_stack([curve.points.index.to_numpy(float), curve.points["mean"].to_numpy(float)])
 
 
-def _draw_others(axes: Axes, lines: list[np.ndarray[Any, Any]]) -> None:
+def draw_others(axes: Axes, lines: list[np.ndarray[Any, Any]]) -> None:
+    """All other conditions, thin and grey, behind the one that is drawn."""
     from matplotlib.collections import LineCollection
 
     axes.add_collection(LineCollection(lines, colors=FAINT, linewidths=0.7, zorder=1))
@@ -202,13 +215,15 @@ def _share(grid: list[Axes], columns: int, data: list[Curve], metric: str, time:
 @styled
 def draw_curve(axes: Axes, curve: Curve, look: Look) -> None:
     """Mean and band of one condition; dotted where not every seed has a value; a marker for a single point."""
-    whole, partial = curve.whole, curve.partial
+    whole, partial, part = curve.whole, curve.partial, part_of(curve.name)
     if curve.seeds > 1:
-        axes.fill_between(whole.index, whole["low"], whole["high"], color=look.color, alpha=0.16, linewidth=0)
+        axes.fill_between(whole.index, whole["low"], whole["high"], color=look.color, alpha=0.16, linewidth=0, gid=part)
     marker = "o" if len(curve.points) == 1 else ""
-    axes.plot(whole.index, whole["mean"], color=look.color, linestyle=look.linestyle, marker=marker, label=curve.name)
+    axes.plot(whole.index, whole["mean"], color=look.color, linestyle=look.linestyle, marker=marker, label=curve.name,
+              gid=part)  # fmt: skip
     if len(partial):
-        axes.plot(partial.index, partial["mean"], color=look.color, linestyle=":", linewidth=1.6, marker=marker)
+        axes.plot(partial.index, partial["mean"], color=look.color, linestyle=":", linewidth=1.6, marker=marker,
+                  gid=part)  # fmt: skip
 
 
 def _finish(axes: Axes, data: list[Curve], metric: str, time: str) -> None:

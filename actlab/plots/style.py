@@ -131,6 +131,7 @@ def figure_with_axes(
     note: str = "",
     width: float = 6.4,
     height: float = 4.0,
+    left: float = LEFT_INCHES,
     right: float = 0.3,
     over: float = 0.3,
     rows: int = 1,
@@ -144,7 +145,7 @@ def figure_with_axes(
         subtitle: smaller, under it: n, and what lines and bands are.
         note: what nobody may overlook (a stand-in dataset); bold, between the two.
         width, height: of the whole figure, in inches.
-        right: margin on the right, in inches, for labels.
+        left, right: margins, in inches, for labels.
         over: room over the uppermost axes, in inches, for what is written there.
         rows, columns: of the grid.
         gap: between axes, (horizontal, vertical) in inches.
@@ -156,7 +157,7 @@ def figure_with_axes(
 
     figure = Figure(figsize=(width, height))
     top = _heading(figure, title, note, subtitle) + over
-    left, bottom = LEFT_INCHES, 0.62
+    bottom = 0.62
     w = (width - left - right - gap[0] * (columns - 1)) / columns
     h = (height - bottom - top - gap[1] * (rows - 1)) / rows
     axes = []
@@ -189,6 +190,11 @@ def literal(text: str) -> str:
     return "".join(c if c.isprintable() else " " if c.isspace() else "·" for c in str(text))
 
 
+def part_of(condition: str) -> str:
+    """The id that all that is drawn of a condition has in an SVG, by which a page can single it out."""
+    return f"condition {literal(condition)}"
+
+
 def text_width(text: str, points: float, bold: bool = False) -> float:
     """Inches that a line of text takes."""
     from matplotlib.font_manager import FontProperties
@@ -203,6 +209,8 @@ def text_width(text: str, points: float, bold: bool = False) -> float:
 def fitted(text: str, width: float, points: float, bold: bool = False) -> str:
     """The text, cut in the middle to at most `width` inches: two long names often differ at their ends."""
     text = literal(text)
+    if len(text) <= width * MOST_CHARACTERS_AN_INCH and text_width(text, points, bold) <= width:
+        return text  # a text with its last letters in place of dots may be the narrower one
     count = _longest(lambda n: _cut(text, n), len(text), width, points, bold)
     return text if count == len(text) else _cut(text, count)
 

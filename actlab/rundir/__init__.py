@@ -3,6 +3,8 @@
     run.json      config, hash, status, environment, results, sha256 of the files; written last
     history.csv   a row an evaluation, with Keras's column names; the same bytes at every repetition
     timing.csv    the same rows: wall_seconds, images_per_second
+    layers.csv    a row an evaluation and layer: what the probes saw, where there are probes
+    weight_film.npz  the frames of the weight film, where one is asked for
     checkpoint/   state.npz, the last complete state, while the run is not done
     weights.npz   the model's variables at the end
     progress.json where the training stands now, for displays
@@ -14,7 +16,7 @@ there is the last complete state or the one before, never a mixture.
 
 from __future__ import annotations
 
-from actlab.rundir.checkpoints import npz, read_checkpoint, read_weights, write_checkpoint
+from actlab.rundir.checkpoints import npz, read_arrays, read_checkpoint, read_weights, write_checkpoint
 from actlab.rundir.finding import by_hash, discover, experiments, is_done, run_folders, state
 from actlab.rundir.locks import forget, is_locked, lock
 from actlab.rundir.names import (
@@ -22,7 +24,9 @@ from actlab.rundir.names import (
     COMPARISON,
     ENDED,
     EXPERIMENT,
+    FRAMES,
     HISTORY,
+    LAYER_COLUMNS,
     LAYERS,
     LOCK,
     LOG,
@@ -32,16 +36,20 @@ from actlab.rundir.names import (
     STATE,
     STATUSES,
     TIMING,
+    WEIGHT_FILM,
     WEIGHTS,
 )  # fmt: skip
 from actlab.rundir.paths import inside, make_folder
 from actlab.rundir.reading import read_json, read_progress, read_table, sha256_of_files
 from actlab.rundir.run import Run
 from actlab.rundir.writing import (
+    append_bytes,
     append_row,
+    append_rows,
     clear_progress,
     clear_working_files,
     copy_run,
+    cut_frames,
     cut_tables,
     start_table,
     sync_tables,
@@ -55,8 +63,10 @@ __all__ = [
     "COMPARISON",
     "ENDED",
     "EXPERIMENT",
+    "FRAMES",
     "HISTORY",
     "LAYERS",
+    "LAYER_COLUMNS",
     "LOCK",
     "LOG",
     "OWNER",
@@ -66,12 +76,16 @@ __all__ = [
     "STATUSES",
     "TIMING",
     "WEIGHTS",
+    "WEIGHT_FILM",
     "Run",
+    "append_bytes",
     "append_row",
+    "append_rows",
     "by_hash",
     "clear_progress",
     "clear_working_files",
     "copy_run",
+    "cut_frames",
     "cut_tables",
     "discover",
     "experiments",
@@ -82,6 +96,7 @@ __all__ = [
     "lock",
     "make_folder",
     "npz",
+    "read_arrays",
     "read_checkpoint",
     "read_json",
     "read_progress",

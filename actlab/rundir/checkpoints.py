@@ -61,15 +61,26 @@ def read_weights(path: Path) -> list[NDArray[Any]]:
     file = path / WEIGHTS
     if not file.exists():
         raise RunDirError(f"{file}: no weights were kept; train with keep_weights: final or best")
+    arrays = read_arrays(file)
+    return [arrays[name] for name in sorted(arrays)]
+
+
+def read_arrays(file: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of an .npz file of a run by name.
+
+    Raises:
+        RunDirError: the file is missing or damaged.
+    """
     try:
         with np.load(file, allow_pickle=False) as arrays:
-            return [arrays[name] for name in sorted(arrays.files)]
+            return {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise RunDirError(f"{file}: damaged: {error}") from None
 
 
-def npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """Arrays as the bytes of an uncompressed .npz file: the same arrays, the same bytes."""
+def npz(arrays: Mapping[str, NDArray[Any]], compressed: bool = False) -> bytes:
+    """Arrays as the bytes of an .npz file: the same arrays, the same bytes."""
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # type: ignore[arg-type]  # NumPy's stub takes the names for its own keywords
+    save = np.savez_compressed if compressed else np.savez
+    save(buffer, **arrays)  # type: ignore[arg-type]  # NumPy's stub takes the names for its own keywords
     return buffer.getvalue()

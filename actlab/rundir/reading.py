@@ -64,8 +64,8 @@ def read_table(path: Path) -> pd.DataFrame:
     return table
 
 
-def read_numbers(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """A CSV table of numbers only, with the given columns and perhaps others.
+def read_numbers(path: Path, columns: Sequence[str], words: Sequence[str] = ()) -> pd.DataFrame:
+    """A CSV table of numbers, but for the columns `words`, with the given columns and perhaps others.
 
     Raises:
         RunDirError: it is missing, or something else.
@@ -74,7 +74,7 @@ def read_numbers(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 
     table = read_table(path)
     missing = [name for name in columns if name not in table]
-    text = [str(name) for name in table if len(table) and not is_numeric_dtype(table[name])]
+    text = [str(name) for name in table if len(table) and name not in words and not is_numeric_dtype(table[name])]
     if missing or text:
         wrong = f"no column {', '.join(missing)}" if missing else f"text in the column {', '.join(text)}"
         raise RunDirError(f"{path}: damaged: {wrong}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from actlab.errors import RunDirError
 from actlab.rundir.locks import is_locked
-from actlab.rundir.names import HISTORY, HISTORY_COLUMNS, RECORD, STATUSES, TIMING
+from actlab.rundir.names import HISTORY, HISTORY_COLUMNS, LAYER_COLUMNS, LAYERS, RECORD, STATUSES, TIMING
 from actlab.rundir.reading import read_json, read_numbers, sha256_or_none
 
 if TYPE_CHECKING:  # pandas takes 0.3 s to import; only a comparison reads tables
@@ -72,6 +72,15 @@ class Run:
     def timing(self) -> pd.DataFrame:
         """The rows of the history: wall_seconds, images_per_second."""
         return read_numbers(self.path / TIMING, ("wall_seconds",))
+
+    @functools.cached_property
+    def layers(self) -> pd.DataFrame:
+        """A row an evaluation and layer: epoch, step, layer, units, and what the probes saw.
+
+        Raises:
+            RunDirError: this run has none, or it is damaged.
+        """
+        return read_numbers(self.path / LAYERS, LAYER_COLUMNS, words=("layer",))
 
     def damaged(self, names: Sequence[str] | None = None) -> list[str]:
         """Those files of the record, or of `names` among them, that are missing or have another sha256 than stated."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from actlab.rundir.names import CHECKPOINT, HISTORY, LAYERS, PROGRESS, TIMING
+from actlab.rundir.names import CHECKPOINT, FRAMES, HISTORY, LAYERS, PROGRESS, TIMING
 from actlab.rundir.paths import told
 from actlab.rundir.reading import whole_lines
 
@@ -74,14 +74,33 @@ def start_table(path: Path, columns: Sequence[str]) -> None:
 
 
 def append_row(path: Path, values: Sequence[Any]) -> None:
-    """Add a row to a CSV table. Floats have nine significant digits: enough to give a float32 again.
+    """Add a row to a CSV table; None is an empty cell.
+
+    Floats have nine significant digits: enough to give a float32 again.
 
     Raises:
         RunDirError: the disk is full, or may not be written.
     """
-    line = ",".join(format(value, ".9g") if isinstance(value, float) else str(value) for value in values)
+    append_rows(path, [values])
+
+
+def append_rows(path: Path, rows: Sequence[Sequence[Any]]) -> None:
+    """Add rows to a CSV table, as `append_row` does."""
+    append_bytes(path, "".join(",".join(map(_cell, values)) + "\n" for values in rows).encode())
+
+
+def append_bytes(path: Path, data: bytes) -> None:
+    """Add bytes to a file.
+
+    Raises:
+        RunDirError: the disk is full, or may not be written.
+    """
     with told(path, "written"), path.open("ab") as file:
-        file.write(line.encode() + b"\n")
+        file.write(data)
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else format(value, ".9g") if isinstance(value, float) else str(value)
 
 
 def sync_tables(path: Path) -> None:
@@ -90,24 +109,47 @@ def sync_tables(path: Path) -> None:
     Raises:
         RunDirError: the disk does not take them.
     """
-    for name in (HISTORY, TIMING, LAYERS):
+    for name in (HISTORY, TIMING, LAYERS, FRAMES):
         with told(path / name, "written"), contextlib.suppress(FileNotFoundError), (path / name).open("rb") as file:
             os.fsync(file.fileno())
 
 
-def cut_tables(path: Path, rows: int) -> bool:
-    """Shorten a run's tables to their first `rows` rows; False, and nothing done, if one of them has fewer.
+def cut_tables(path: Path, rows: int, layers: int = 0) -> bool:
+    """Shorten a run's tables to their first `rows` evaluations; False, and nothing done, if one of them has fewer.
+
+    Args:
+        path: the run directory.
+        rows: evaluations to keep.
+        layers: rows of layers.csv an evaluation; 0 where nothing is probed.
 
     Raises:
         RunDirError: one of them cannot be read or written.
     """
-    tables = [table for name in (HISTORY, TIMING, LAYERS) if (table := path / name).exists()]
+    each = {HISTORY: 1, TIMING: 1, LAYERS: layers}
+    tables = {table: 1 + rows * each[name] for name in each if each[name] and (table := path / name).exists()}
     with told(path, "read"):
         lines = {table: whole_lines(table.read_bytes()).splitlines(keepends=True) for table in tables}
-    if (path / HISTORY) not in lines or any(len(found) < rows + 1 for found in lines.values()):
+    if any(each[name] and (path / name) not in lines for name in (HISTORY, LAYERS)):
+        return False
+    if any(len(found) < tables[table] for table, found in lines.items()):
         return False
     for table, found in lines.items():
-        write_bytes(table, b"".join(found[: rows + 1]))
+        write_bytes(table, b"".join(found[: tables[table]]))
+    return True
+
+
+def cut_frames(path: Path, size: int) -> bool:
+    """Shorten the frames of a run's film to their first `size` bytes; False, and nothing done, if there are fewer.
+
+    Raises:
+        RunDirError: they cannot be written.
+    """
+    frames = path / FRAMES
+    if not frames.exists() or frames.stat().st_size < size:
+        return False
+    with told(frames, "written"), frames.open("rb+") as file:
+        file.truncate(size)
+        os.fsync(file.fileno())
     return True
 
 
@@ -135,4 +177,6 @@ def clear_progress(path: Path) -> None:
 def clear_working_files(path: Path) -> None:
     """Remove what is of use only while a run is not done."""
     clear_progress(path)
+    with contextlib.suppress(OSError):
+        (path / FRAMES).unlink()
     shutil.rmtree(path / CHECKPOINT, ignore_errors=True)

@@ -13,9 +13,10 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from actlab import yamlio
-from actlab.config import ONE_BUDGET, Experiment, RunConfig, experiment, resolve
+from actlab.config import KEYS, ONE_BUDGET, Experiment, RunConfig, experiment, resolve
 from actlab.errors import ConfigError, Problem
 from actlab.parts import Path
+from actlab.sweep.claims import wrong_claims
 from actlab.sweep.grids import Cell, cells_apart, cells_of, fill, varies
 from actlab.sweep.labels import label as label_of
 from actlab.sweep.labels import slug
@@ -101,6 +102,9 @@ def _plan(parsed: Experiment, reader: Reader, source: str, text: str, overrides:
         if config.hash in runs:
             merged.append(label)
         runs.setdefault(config.hash, (label, config))
+    if not reader.problems:  # a cell that is missing for another mistake is none of a claim's
+        for where, message in wrong_claims(parsed.claims, [c.canonical() for _, c in runs.values()], KEYS):
+            reader.wrong(where, message)
     reader.raise_if_any()
     return Plan(parsed, source, text, overrides, list(runs.values()), varies(cells), merged, excluded)
 

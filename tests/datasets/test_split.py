@@ -48,6 +48,17 @@ def test_training_images_are_drawn_rather_than_the_first() -> None:
     assert split(images(), 10, "test", 0).train.tolist() != list(range(10))
 
 
+def test_the_first_images_can_be_asked_for() -> None:
+    for seed in (0, 3):
+        assert split(images(), 10, "test", seed, "first").train.tolist() == list(range(10))
+
+
+def test_the_first_images_that_are_not_held_out() -> None:
+    parts, all_of_them = split(images(), 10, 0.5, 1, "first"), split(images(), None, 0.5, 1)
+    assert parts.train.tolist() == sorted(set(range(100)) - set(parts.validation))[:10]
+    np.testing.assert_array_equal(parts.validation, all_of_them.validation)
+
+
 def test_validation_on_the_test_images_holds_nothing_out() -> None:
     parts = split(images(), None, "test", 0)
     assert parts.on_test and parts.train.tolist() == list(range(100)) and parts.validation.tolist() == list(range(30))

@@ -129,6 +129,7 @@ def mish(x: Any) -> Any:
         source="Dauphin et al. 2017, arXiv:1612.08083; keras.activations.glu",
         elementwise=False,
         takes=2,
+        inputs_apart=True,
     )
 )
 def glu(x: Any) -> Any:

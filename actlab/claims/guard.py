@@ -1,0 +1,67 @@
+"""What stands in the way of a verdict, or must be said beside it: other data, test data, and what else differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from actlab.claims.planned import PlannedRun
+from actlab.compare.grouping import Group, stand_in
+from actlab.compare.guard import Guard
+from actlab.statements import Claim
+
+if TYPE_CHECKING:
+    from actlab.claims.findings import Side
+
+CHOSEN = ("best-validation", "max", "min")  # moments that are chosen by looking at the numbers
+VALIDATION = ("val_accuracy", "val_loss")
+
+
+def stand_ins(runs: Sequence[PlannedRun]) -> str:
+    """Why a claim cannot be judged where its runs were trained on a stand-in; empty if none was."""
+    found = sorted({stand_in(planned.run) for planned in runs if planned.run} - {("", "")})
+    return "; ".join(f"trained on {name}, a rendered stand-in, which says nothing about {real}" for real, name in found)
+
+
+def notes_on_claim(claim: Claim, runs: Sequence[PlannedRun]) -> list[str]:
+    """Whether the moment was chosen on test data."""
+    on_test = any(_validation(planned.config) == "test" for planned in runs)
+    if on_test and (claim.at == "best-validation" or (claim.at in CHOSEN and claim.metric in VALIDATION)):
+        return ["validation: test - the evaluation was chosen by the test images, so its numbers are too good"]
+    return []
+
+
+def _validation(config: Mapping[str, Any]) -> Any:
+    part = config.get("dataset")
+    return part.get("validation") if isinstance(part, Mapping) else None
+
+
+def notes_on_side(side: Side) -> tuple[str, ...]:
+    """Seeds that began alike."""
+    group = _group(side)
+    words = Guard([group]).twins(group) if group.runs else ""
+    return (f"{side.name}: {words}",) if words else ()
+
+
+def notes_between(side: Side, other: Side, keys: Sequence[str]) -> tuple[str, ...]:
+    """In what two conditions differ besides the first of the keys, which is what is compared."""
+    mine, theirs = _group(side), _group(other)
+    if not mine.runs or not theirs.runs:
+        return ()
+    found = Guard([mine, theirs]).differences(mine, theirs, keys[:1])
+    return (f"{side.name} and {other.name} differ in more than {keys[0]}: {'; '.join(found)}",) if found else ()
+
+
+def other_data(side: Side, other: Side | None, keys: Sequence[str]) -> str:
+    """Why the numbers of a condition, or of two, cannot be held against each other; empty if they can."""
+    data = {str((run.record.get("dataset") or {}).get("sha256") or "") for run in _group(side).runs} - {""}
+    if len(data) > 1:
+        return f"{side.name} was trained on different data at different seeds"
+    mine, theirs = _group(side), _group(other or side)
+    if not mine.runs or not theirs.runs or other is None:
+        return ""
+    return Guard([mine, theirs]).other_data(mine, theirs, keys)
+
+
+def _group(side: Side) -> Group:
+    return Group(side.name, {}, [planned.run for planned in side.runs if planned.run])

@@ -1,0 +1,143 @@
+"""`actlab claims`: what a config expected, and what the runs say of it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.padding import Padding
+from rich.text import Text
+
+from actlab import claims as claiming
+from actlab import rundir, sweep
+from actlab.claims import ClaimVerdict, Finding, Study
+from actlab.commands.output import console
+from actlab.errors import ActlabError
+
+STYLES = {"supported": "green", "refuted": "red", "undecided": "yellow"}
+INDENT = 2
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The claims of one file and what came out."""
+
+    study: Study
+    verdicts: Sequence[ClaimVerdict]
+
+
+def claims(paths: list[Path], results: Path | None, as_json: bool) -> int:
+    """Print every claim with its verdict and the evidence; 1 where one is refuted, else 0."""
+    judged = [Judged(study, claiming.judge(study.claims, study.runs)) for study in _studies(paths, results)]
+    if as_json:
+        typer.echo(json.dumps([_plain(one) for one in judged], indent=2, allow_nan=False))
+    else:
+        _print(judged)
+    return int(any(verdict.word == "refuted" for one in judged for verdict in one.verdicts))
+
+
+def _studies(paths: list[Path], results: Path | None) -> list[Study]:
+    """The experiments among the paths and in them; config files with their runs from the results folder.
+
+    Raises:
+        ActlabError: a path is neither, or a config file comes without a results folder.
+    """
+    found = []
+    for path in paths:
+        if path.is_dir():
+            found += [claiming.read_folder(folder) for folder in _folders(path)]
+        elif path.suffix in (".yaml", ".yml"):
+            found.append(_of_file(path, results))
+        elif not path.is_file():  # a shell makes files, such as comparison.csv, of results/* too
+            raise ActlabError(f"{path}: does not exist")
+    if not found:
+        raise ActlabError("no experiment in these paths; name experiment directories, or a config file with --results")
+    return found
+
+
+def _folders(path: Path) -> list[Path]:
+    if found := rundir.experiments([path]):
+        return found
+    if (path / rundir.RECORD).is_file():
+        raise ActlabError(f"{path}: is one run; claims are of an experiment: {path.resolve().parent}")
+    raise ActlabError(f"{path}: holds no {rundir.EXPERIMENT}; name the folder of an experiment")
+
+
+def _of_file(path: Path, results: Path | None) -> Study:
+    plan = sweep.read(path)
+    if results is None:
+        raise ActlabError(f"{path}: is a config file; --results DIR names the folder that holds its runs")
+    if not results.is_dir():
+        raise ActlabError(f"--results {results}: is no folder")
+    return claiming.read_plan(plan, results)
+
+
+def _print(judged: Sequence[Judged]) -> None:
+    out = console()
+    for one in judged:
+        out.print(Text(f"{one.study.name}  ({one.study.source})", style="bold"), soft_wrap=True)
+        for verdict in one.verdicts:
+            out.print()
+            out.print(_headline(verdict))
+            if verdict.claim.says:
+                out.print(Padding.indent(Text(str(verdict.claim)), INDENT))
+            for line in verdict.lines:
+                out.print(Padding.indent(Text(line, style="dim" if line.startswith("note: ") else ""), INDENT))
+        if not one.verdicts:
+            out.print(Text("states no claims"))
+        for note in one.study.notes:
+            out.print(Text(f"note: {note}"))
+        out.print()
+    out.print(Text(_count(judged)))
+
+
+def _headline(verdict: ClaimVerdict) -> Text:
+    text = Text(f"{verdict.word}: ", style=f"bold {STYLES[verdict.word]}")
+    return text.append(verdict.claim.says or str(verdict.claim), style="bold default")
+
+
+def _count(judged: Sequence[Judged]) -> str:
+    words: Counter[str] = Counter(verdict.word for one in judged for verdict in one.verdicts)
+    total = words.total()
+    counts = ", ".join(f"{words[word]} {word}" for word in STYLES if words[word])
+    return f"{total} claim{'' if total == 1 else 's'}" + (f": {counts}" if counts else "")
+
+
+def _plain(judged: Judged) -> dict[str, Any]:
+    study = judged.study
+    return {
+        "name": study.name, "file": str(study.source), "notes": list(study.notes),
+        "claims": [_plain_claim(verdict) for verdict in judged.verdicts],
+    }  # fmt: skip
+
+
+def _plain_claim(verdict: ClaimVerdict) -> dict[str, Any]:
+    return {
+        **verdict.claim.model_dump(by_alias=True), "sentence": str(verdict.claim), "verdict": verdict.word,
+        "evidence": [_plain_finding(finding) for finding in verdict.findings], "notes": list(verdict.notes),
+    }  # fmt: skip
+
+
+def _plain_finding(finding: Finding) -> dict[str, Any]:
+    estimate = finding.estimate
+    numbers = {} if estimate is None else {"low": _or_none(estimate.low), "high": _or_none(estimate.high)}
+    return {
+        "condition": finding.condition, "other": finding.other or None, "verdict": finding.word,
+        "reason": finding.reason, "by_seed": dict(finding.numbers), "absent": list(finding.absent),
+        "n": len(finding.numbers), "mean": _mean(list(finding.numbers.values())), **numbers,
+        "p": _or_none(finding.p), "p_holm": _or_none(finding.p_holm),
+    }  # fmt: skip
+
+
+def _mean(values: list[float]) -> float | None:
+    return math.fsum(values) / len(values) if values else None
+
+
+def _or_none(number: float) -> float | None:
+    return None if math.isnan(number) else number

@@ -1,0 +1,95 @@
+"""Put the tables, figures and histories of finished experiments into the gallery.
+
+    python docs/gallery/build.py results
+
+For every section of docs/gallery.md that begins with `<!-- compare NAME OPTIONS -->` it runs `actlab compare` on
+results/NAME with these options and writes its table between that line and `<!-- end -->`; `<!-- claims NAME -->`
+is filled with the verdicts of `actlab claims`. The files lie in docs/gallery/NAME. What stands outside is written by
+hand, and stays.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from actlab.rundir import Run, discover
+
+HERE = Path(__file__).parent
+PAGE = HERE.parent / "gallery.md"
+SECTION = re.compile(r"(<!-- (compare|claims|runs) ([\w.-]+)(.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
+KEPT = ("epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "dead_units", "unmoved_units", "revived_units")
+
+
+def main(results: Path) -> None:
+    page = PAGE.read_text()
+    PAGE.write_text(SECTION.sub(lambda match: _section(results, match), page))
+    for name in dict.fromkeys(match[3] for match in SECTION.finditer(page)):
+        if (results / name).is_dir():
+            _keep(results / name, HERE / name)
+
+
+def _section(results: Path, match: re.Match[str]) -> str:
+    begin, kind, name, options, end = match.groups()
+    if not (results / name).is_dir():
+        return match[0]
+    made = {"compare": _table, "claims": _claims, "runs": _runs}[kind](results / name, shlex.split(options))
+    return f"{begin}\n{made.strip()}\n\n{end}"
+
+
+def _table(folder: Path, options: list[str]) -> str:
+    return _actlab("compare", str(folder), *options, "--format", "markdown")
+
+
+def _claims(folder: Path, options: list[str]) -> str:
+    found = json.loads(_actlab("claims", str(folder), *options, "--json"))
+    rows = ["| the claim | verdict | evidence |", "| --- | --- | --- |"]
+    return "\n".join([*rows, *(f"| {c['claim']} | **{c['verdict']}** | {c['evidence']} |" for c in found["claims"])])
+
+
+def _runs(folder: Path, options: list[str]) -> str:
+    """How many runs of how many epochs took how long, on what."""
+    runs = [run for run in discover([folder])[0] if run.status == "done"]
+    seconds = sum(run.record["wall_seconds"] for run in runs)
+    threads = sorted({str(run.environment.get("threads")) for run in runs})
+    commits = sorted({str(run.environment.get("git_commit"))[:8] for run in runs})
+    return (
+        f"{len(runs)} runs, {seconds / 60:.0f} minutes of training in workers of {', '.join(threads)} thread; "
+        f"commit {', '.join(commits)}."
+    )
+
+
+def _keep(folder: Path, target: Path) -> None:
+    """Histories in one table, and the figures of the comparison."""
+    target.mkdir(exist_ok=True)
+    runs = [run for run in discover([folder])[0] if run.status == "done"]
+    pd.concat([_history(run) for run in runs]).to_csv(target / "histories.csv", index=False, float_format="%.5g")
+    _actlab("compare", str(folder), "-o", str(target))
+    for name in ("report.html", "experiment.yaml"):
+        (target / name).unlink(missing_ok=True)
+    shutil.copy(folder / "experiment.yaml", target / "experiment.yaml")
+
+
+def _history(run: Run) -> pd.DataFrame:
+    history = run.history
+    kept = history[[name for name in KEPT if name in history]]
+    kept.insert(0, "run", run.label)
+    return kept
+
+
+def _actlab(*arguments: str) -> str:
+    done = subprocess.run([sys.executable, "-m", "actlab", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode > 1:
+        raise SystemExit(done.stderr)
+    return done.stdout
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
