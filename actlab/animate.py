@@ -33,10 +33,10 @@ PAPER = 255
 DPI = 96  # pixels an inch: the sizes of text are in points, 72nds of an inch
 EDGE, GAP, FRAME = 14, 6, 3  # pixels: around the page, between tiles, of the frame around a dead unit
 LEAST_WIDTH = 480  # of the page, so that its sentences have room
-WIDTH, TILE = 1000, 64  # pixels that a mosaic and a tile are made as large as, where they can be
+FILM_SIDE, STILL_SIDE, TILE = 640, 1000, 64  # pixels of a mosaic and of a tile: they are made as large as fits
 LEAST_TILE = 6
 WEBP_BYTES, GIF_BYTES, PNG_BYTES = 2_900_000, 8_000_000, 1_500_000  # what a file is kept under, where it can be
-QUALITIES = (60, 25)  # of the WebP, 0 to 100
+QUALITIES = (60, 30, 12)  # of the WebP, 0 to 100
 GREYS = (24, 12)  # of the GIF: fewer make it smaller
 FASTEST, SLOWEST, ALL_FRAMES, LAST = 100, 600, 12_000, 2_500  # milliseconds
 
@@ -86,23 +86,25 @@ def film(frames: Pictures, dead: Mask | None, moments: Sequence[str], title: str
     if dead is not None:
         heads = [f"{head}: {int(mask.sum())} of {len(mask)} units dead" for head, mask in zip(heads, dead, strict=True)]
     legend = UNKNOWN if dead is None else DEAD
-    zooms = _zooms(*frames.shape[1:])
-    pages = {zoom: _Page(frames, dead, heads, zoom, title, note, legend) for zoom in zooms}
-    stills = {zoom: _Page(frames, dead, heads, zoom, title, note, MEANING + legend) for zoom in zooms}
+    zooms, still_zooms = (_zooms(frames.shape[1:], side) for side in (FILM_SIDE, STILL_SIDE))
 
-    def still(zoom: float, _: int, places: Sequence[int]) -> bytes:
-        return _png(stills[zoom].frame(places[-1]))
+    @cache
+    def page(zoom: float, legend: str = legend) -> _Page:
+        return _Page(frames, dead, heads, zoom, title, note, legend)
+
+    def still(zoom: float, _: int, __: Sequence[int]) -> bytes:
+        return _png(page(zoom, MEANING + legend).frame(count - 1))
 
     def webp(zoom: float, quality: int, places: Sequence[int]) -> bytes:
-        return _webp([pages[zoom].frame(place) for place in places], [durations[place] for place in places], quality)
+        return _webp([page(zoom).frame(place) for place in places], [durations[place] for place in places], quality)
 
     def gif(zoom: float, greys: int, places: Sequence[int]) -> bytes:
-        return _gif([pages[zoom].frame(place) for place in places], [durations[place] for place in places], greys)
+        return _gif([page(zoom).frame(place) for place in places], [durations[place] for place in places], greys)
 
     return Film(
         gif=_kept_under(GIF_BYTES, gif, list(product(zooms, GREYS)), count),
         webp=_kept_under(WEBP_BYTES, webp, list(product(zooms, QUALITIES)), count),
-        png=_kept_under(PNG_BYTES, still, [(zoom, 0) for zoom in zooms], 1),
+        png=_kept_under(PNG_BYTES, still, [(zoom, 0) for zoom in still_zooms], 1),
         durations=durations,
     )
 
@@ -110,32 +112,29 @@ def film(frames: Pictures, dead: Mask | None, moments: Sequence[str], title: str
 # --- sizes -----------------------------------------------------------------------------------------------------
 
 
-def columns_of(units: int, height: int, width: int) -> int:
-    """Tiles beside each other, so that the mosaic is near a square."""
+def columns_of(shape: tuple[int, ...]) -> int:
+    """Tiles beside each other, so that the mosaic of pictures (units, height, width) is near a square."""
+    units, height, width = shape
     return min(units, max(1, ceil(sqrt(units * (height + GAP) / (width + GAP)))))
 
 
-def _zooms(units: int, height: int, width: int) -> list[float]:
-    """How many times larger than their pictures tiles may be drawn, from the largest on: 4, 3, 2, 1, 1/2, 1/3."""
-    columns = columns_of(units, height, width)
-    rows = ceil(units / columns)
-    room = min(WIDTH / columns - GAP, WIDTH / rows - GAP, TILE)
-    largest = max(1, int(room / max(height, width)))
-    smaller = range(2, max(2, max(height, width) // LEAST_TILE) + 1)
-    return [*(float(zoom) for zoom in range(largest, 0, -1)), *(1 / factor for factor in smaller)]
+def _zooms(shape: tuple[int, ...], side: int) -> list[float]:
+    """How many times larger than their pictures tiles may be drawn, from the largest on: 3, 2, 1, 1/2, 1/3."""
+    columns, largest = columns_of(shape), max(shape[1:])
+    room = min(side / columns - GAP, side / ceil(shape[0] / columns) - GAP, TILE)
+    larger = range(max(1, int(room / largest)), 0, -1)
+    smaller = [factor for factor in (2, 3, 4, 6, 8) if largest / factor >= LEAST_TILE]
+    return [*map(float, larger), *(1 / factor for factor in smaller)]
 
 
 def _kept_under(most: int, made: Encoder, choices: Sequence[tuple[float, int]], count: int) -> bytes:
     """The bytes of the first choice at which all frames take at most so many; of the last one if none does.
 
-    Two frames tell roughly what all would take, so that few choices are made in full.
+    A few frames tell roughly what all would take, so that few choices are made in full.
     """
-    some = sorted({count // 2, count - 1})
+    some = sorted({count * part // 8 for part in (1, 3, 5, 7)})
     for choice in choices[:-1]:
-        if len(made(*choice, some)) * count / len(some) > 1.2 * most:
-            continue
-        found = made(*choice, range(count))
-        if len(found) <= most:
+        if len(made(*choice, some)) * count / len(some) <= most and len(found := made(*choice, range(count))) <= most:
             return found
     return made(*choices[-1], range(count))
 
@@ -150,7 +149,7 @@ class _Page:
         self, frames: Pictures, dead: Mask | None, heads: Sequence[str], zoom: float, title: str, note: str, legend: str
     ) -> None:
         self.frames, self.dead, self.heads, self.zoom = frames, dead, heads, zoom
-        self.columns = columns_of(*frames.shape[1:])
+        self.columns = columns_of(frames.shape[1:])
         self.tile = np.array(resized(frames[0, :1], zoom).shape[1:])  # height, width in pixels
         rows = ceil(frames.shape[1] / self.columns)
         mosaic_height, mosaic_width = (self.tile + GAP) * (rows, self.columns) + GAP

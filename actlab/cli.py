@@ -185,11 +185,15 @@ def list_(
 
 
 @app.command()
-def show(run: Annotated[Path, typer.Argument(metavar="RUN", help="a run directory")], json: Json = False) -> None:
-    """Show one run: config, environment, outcome, files."""
+def show(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="a run directory")],
+    layers: Annotated[bool, typer.Option("--layers", help="what the probes saw, layer by layer, instead")] = False,
+    json: Json = False,
+) -> None:
+    """Show one run: config, environment, outcome, files; or what its probes saw."""
     from actlab.commands import look
 
-    look.show(run, json)
+    look.show(run, layers, json)
 
 
 @app.command()

@@ -192,18 +192,22 @@ def _probes(written: Any) -> tuple[list[dict[str, Any]] | None, list[Wrong]]:
 def _stand_in(dataset: Mapping[str, Any]) -> list[Wrong]:
     """What is wrong with the name of the stand-in dataset, if one is named."""
     offline = dataset.get("offline")
-    if offline is None:
-        return []
-    wanted = find("dataset").get(dataset["name"]).facts
+    wrong = wrong_stand_in(dataset["name"], offline) if offline is not None else None
+    return [(("dataset", "offline"), wrong)] if wrong else []
+
+
+def wrong_stand_in(name: str, offline: str) -> str | None:
+    """Why a dataset cannot stand in for another: it must be rendered, of the same shape and as many classes."""
+    wanted = find("dataset").get(name).facts
     fitting = [
         entry.name for entry in find("dataset")
         if entry.facts.synthetic and (entry.facts.shape, entry.facts.classes) == (wanted.shape, wanted.classes)
     ]  # fmt: skip
     if offline in fitting:
-        return []
+        return None
     close = nearest(offline, fitting)
     hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(fitting) or 'none'}"
-    return [(("dataset", "offline"), f"{offline!r} cannot stand in for {dataset['name']!r}; {hint}")]
+    return f"{offline!r} cannot stand in for {name!r}; {hint}"
 
 
 def experiment(data: Any, default_name: str) -> tuple[Experiment | None, list[Wrong]]:

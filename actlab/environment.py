@@ -82,7 +82,7 @@ def gpus(devices: Path = Path("/dev")) -> list[str]:
     count = len(list(devices.glob("nvidia[0-9]*")))
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None or not count:
-        return [str(number) for number in range(count)]
+        return [str(number) for number in range(count)]  # the files may have other numbers than CUDA counts
     names = [name.strip() for name in visible.split(",")]
     return list(itertools.takewhile(_GPU_NAME.match, names))  # CUDA too stops at the first name that it does not know
 

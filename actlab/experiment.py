@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from actlab import datasets, environment, rundir
-from actlab.compare import Comparison, curves, stand_in_note
+from actlab.compare import Comparison, curves, figures, looks_of, stand_in_note
 from actlab.config import OF_A_RUN, RunConfig
 from actlab.datasets import Prepared
 from actlab.errors import RunDirError
@@ -227,6 +229,13 @@ def paths(study: Study) -> list[Path]:
     return [run.path for run in study.ended] + [job.path for job in study.jobs]
 
 
+@functools.cache
+def import_plotting() -> None:
+    """Import what the comparison and the figures at the end need, as soon as a worker is free: they take a second."""
+    for name in ("pandas", "scipy.special", "matplotlib.figure", "matplotlib.backends.backend_agg"):
+        importlib.import_module(name)
+
+
 def overlay(folder: Path, comparison: Comparison, title: str) -> list[Path]:
     """Draw the curves of all conditions over each other; returns the files."""
     from actlab import plots
@@ -235,9 +244,22 @@ def overlay(folder: Path, comparison: Comparison, title: str) -> list[Path]:
     if frame.empty:
         return []
     note = stand_in_note([run for runs in comparison.conditions.values() for run in runs])
+    (look_of,) = looks_of([comparison])
+    judged = [comparison.metric] if comparison.metric in frame and comparison.metric.isidentifier() else []
     files = []
-    for metric in ("val_accuracy", "val_loss"):
+    for metric in dict.fromkeys(("val_accuracy", "val_loss", *judged)):
         path = folder / f"{metric}.png"
-        rundir.write_bytes(path, plots.png(plots.overlay_figure(frame, metric, title, note)))
+        rundir.write_bytes(path, plots.png(plots.overlay_figure(frame, metric, title, note, look_of)))
         files.append(path)
+    return files
+
+
+def draw(folder: Path, comparison: Comparison, title: str) -> list[Path]:
+    """Draw every figure that applies to a comparison; returns the files."""
+    from actlab import plots
+
+    files = overlay(folder, comparison, title)
+    for stem, figure in figures(comparison, title).items():
+        rundir.write_bytes(folder / f"{stem}.png", plots.png(figure))
+        files.append(folder / f"{stem}.png")
     return files

@@ -17,7 +17,7 @@ def work(job: Job, stop_file: Path) -> Outcome:
     """What `executors.worker.work` does, unless the seed of the run says otherwise."""
     attempts = job.path / "attempts"
     with attempts.open("a") as file:
-        file.write("x")
+        file.write(f"{os.getpid()}\n")
     match job.config.seed:
         case 1:
             os.abort()
@@ -25,7 +25,13 @@ def work(job: Job, stop_file: Path) -> Outcome:
             time.sleep(1e6)
         case 3:
             raise MemoryError("out of memory")
-        case 4 if attempts.stat().st_size == 1:
+        case 4 if len(attempts.read_text().split()) == 1:
             os._exit(7)
     attempts.unlink()
     return real_work(job, stop_file)
+
+
+def report_process(job: Job, stop_file: Path) -> Outcome:
+    """Trains nothing: says in which process it ran."""
+    (job.path / "attempts").write_text(str(os.getpid()))
+    return Outcome("done")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -229,6 +231,11 @@ def test_show_of_something_else_is_an_error(path: str, ask: Ask, study: Path) ->
     answer = ask("show", path)
     assert (answer.code, answer.out) == (2, "")
     assert answer.err == f"{path}: holds no run.json; `actlab list` shows where runs are\n"
+
+
+def test_the_package_is_a_command_too() -> None:
+    done = subprocess.run([sys.executable, "-m", "actlab", "--version"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"actlab {version('actlab')}\n")
 
 
 def test_status_counts(ask: Ask, study: Path) -> None:

@@ -6,10 +6,12 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -84,13 +86,25 @@ sweep:
     assert code == 1
 
 
-def test_a_run_that_fails_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_fails_is_tried_again_in_another_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the worker has survived: what was wrong in it may still be wrong."""
     monkeypatch.setattr(local.worker, "work", faults.work)
-    path = write(tmp_path, "epochs: 1\nsweep: {seed: [1, 4]}\n")
+    path = write(tmp_path, "epochs: 1\nsweep: {seed: [1, 3, 4]}\n")
     assert run(path, tmp_path / "out", retries=1) == 1
     records = by_seed(tmp_path / "out")
     assert records[4]["status"] == "done"
     assert records[1]["reason"].endswith("(2 attempts)")
+    assert records[3]["reason"] == "MemoryError: out of memory (2 attempts)"
+    (attempts,) = (tmp_path / "out").glob("*/*-seed3-*/attempts")
+    assert len(set(attempts.read_text().split())) == 2
+
+
+def test_a_worker_is_replaced_after_some_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local.worker, "work", faults.report_process)
+    monkeypatch.setattr(local, "RUNS_A_WORKER", 2)
+    assert run(write(tmp_path, "epochs: 1\nsweep: {seed: {range: 6}}\n"), tmp_path / "out", workers="1") == 0
+    processes = [path.read_text() for path in (tmp_path / "out").glob("*/*/attempts")]
+    assert sorted(Counter(processes).values()) == [2, 2, 2]
 
 
 def test_what_failed_is_skipped_until_it_is_to_be_retried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,6 +132,26 @@ def test_force_trains_anew_to_the_same_bytes(tmp_path: Path) -> None:
     assert outcome(out) == history
 
 
+def test_a_forced_run_that_is_cut_goes_on(whole: Path, tmp_path: Path) -> None:
+    """From its own checkpoint, not from the record that it replaces; and to the same bytes."""
+    out = tmp_path / "out"
+    shutil.copytree(whole, out)
+    path = write(tmp_path, LONG)
+    sweep = Sweep(path, out, "--force", "--checkpoint-seconds", "0.1")
+    deadline = time.monotonic() + 120
+    while len(list(out.glob("*/*/checkpoint/state.npz"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    sweep.process.send_signal(signal.SIGINT)
+    code, said = sweep.end()
+    assert code == 130, said
+    assert "the same command without --force goes on from the last checkpoint" in said
+    assert {Run(record.parent).status for record in out.glob("*/*/run.json")} == {"interrupted"}
+    code, said = Sweep(path, out, "--dry-run").end()
+    assert "2 to resume" in said
+    assert Sweep(path, out).end()[0] == 0
+    assert outcome(out) == outcome(whole)
+
+
 def test_fail_fast_ends_the_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local.worker, "work", faults.work)
     path = write(tmp_path, "epochs: 1\nsweep: {seed: [3, 6, 7, 8]}\n")
@@ -136,8 +170,8 @@ class Sweep:
     """`actlab run` as a process of its own."""
 
     def __init__(self, path: Path, out: Path, *options: str) -> None:
-        command = [sys.executable, "-c", "from actlab.cli import main; main()", "run", str(path), "--out", str(out),
-                   "--workers", "2", "--device", "cpu", *options]  # fmt: skip
+        command = [sys.executable, "-m", "actlab", "run", str(path), "--out", str(out), "--workers", "2",
+                   "--device", "cpu", *options]  # fmt: skip
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
         )
@@ -320,10 +354,41 @@ def test_a_sweep_that_is_done_says_so_without_tensorflow(whole: Path, tmp_path: 
 
 def test_workers_are_spread_over_the_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     """No GPU is needed to see that k workers a GPU share it, and that no worker gets none."""
-    monkeypatch.setattr(local, "gpus", lambda: [0, 2])
+    monkeypatch.setattr(local, "gpus", lambda: ["2", "GPU-5f"])
     assert local.workers_for(runs=12, device="gpu", per_gpu=2)[0] == 4
-    assert local._places("gpu", local.Limits(workers=4)) == ["0", "2", "0", "2"]
+    assert local._places("gpu", local.Limits(workers=4)) == ["2", "GPU-5f", "2", "GPU-5f"]
     assert local._places("cpu", local.Limits(workers=2)) == [None, None]
+
+
+def test_a_worker_sees_the_one_gpu_that_it_is_given() -> None:
+    for given, expected in (("'MIG-41-7'", "MIG-41-7"), ("None", "0,1")):
+        program = f"import os; from actlab.executors.worker import start; start(1, 'gpu', os.getppid(), {given})"
+        program += "; print(os.environ['CUDA_VISIBLE_DEVICES'])"
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True,
+            env={**os.environ, "CUDA_VISIBLE_DEVICES": "0,1"},
+        )  # fmt: skip
+        assert done.stdout.strip() == expected, done.stderr
+
+
+def test_the_import_of_tensorflow_leaves_out_what_nobody_needs() -> None:
+    """What it made is not looked through for garbage again; Matplotlib's windows come when they are asked for."""
+    program = """
+import gc, sys
+from actlab.executors.worker import import_tensorflow
+import_tensorflow()
+assert "tensorflow" in sys.modules and "keras" in sys.modules
+assert gc.isenabled() and gc.get_freeze_count() > 100_000, gc.get_freeze_count()
+windows = object.__getattribute__(sys.modules["matplotlib.pyplot"], "__dict__")
+assert "plot" not in windows
+import matplotlib.pyplot
+assert callable(matplotlib.pyplot.plot)
+before = gc.get_freeze_count()
+import_tensorflow()
+assert gc.get_freeze_count() == before
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_workers_fit_into_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,10 +23,10 @@ LAYERS = [
     {"errors", "registry", "lazy", "tables"},
     {"yamlio", "formula", "stats"},
     {"parts", "config", "sweep", "rundir", "conditions", "measures", "statements"},
-    {"activations", "datasets", "models", "optimizers", "initializers", "probes", "plots", "environment"},
-    {"training", "forecast", "engines", "compare", "claims", "diff", "report"},
-    {"experiment", "executors", "display", "loading", "reproduction"},
-    {"commands", "cli"},
+    {"activations", "datasets", "models", "optimizers", "initializers", "probes", "plots", "animate", "environment"},
+    {"training", "pictures", "forecast", "engines", "compare", "claims", "diff", "report"},
+    {"experiment", "executors", "display", "loading", "reproduction", "watch"},
+    {"commands", "cli", "__main__"},
 ]
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
 
@@ -47,13 +47,18 @@ SIDEWAYS = {
     ("sweep", "measures"): "which measures the planned runs will have",
     ("claims", "compare"): "names of conditions, the data they are on, and the guard against confounding",
     ("training", "engines"): "a training drives an engine",
+    ("training", "pictures"): "draws a run at the end of its training",
+    ("animate", "plots"): "the style of every picture",
     ("probes", "activations"): "the slope is the activation's own, and so is what it learns",
     ("forecast", "training"): "a job says what it trains",
+    ("report", "compare"): "the comparison that a page shows",
+    ("report", "claims"): "the claims that a page shows, judged",
     ("experiment", "executors"): "how many workers there are decides on the threads of a job",
     ("display", "executors"): "shows the outcomes of the workers",
     ("reproduction", "loading"): "the config of a recorded run",
     ("reproduction", "executors"): "trains a recorded run again in a worker",
     ("cli", "commands"): "each command calls its module",
+    ("__main__", "cli"): "the command line by another name",
 }
 # Imports of a higher layer, each with its reason.
 UPWARDS = {
@@ -66,7 +71,9 @@ LIGHT = [
     "conditions", "measures", "statements", "claims", "diff", "commands.claims", "commands.diff", "stats",
     "datasets", "models", "optimizers", "initializers", "probes", "plots", "environment", "training", "engines.build",
     "engines.compiled", "compare", "forecast", "experiment", "executors.local", "executors.worker", "display", "cli",
-    "commands.activations", "commands.check", "commands.compare", "commands.data", "commands.look", "commands.run",
+    "commands.activations", "commands.check", "commands.compare", "commands.data", "commands.look", "commands.probes",
+    "commands.run", "pictures",
+    "report", "report.current", "watch", "activations.in_numpy", "commands.report", "commands.watch",
 ]  # fmt: skip
 HEAVY = ("tensorflow", "keras")
 
@@ -193,6 +200,7 @@ def test_light_modules_import_no_tensorflow() -> None:
 
 COMMANDS = {
     "--help": [], "check": ["{config}"], "list": ["{folder}"], "show": ["{run}"], "compare": ["{folder}"],
+    "report": ["{folder}", "-o", "{folder}/report.html"],
     "diff": ["{run}", "{run}"], "claims": ["{config}", "--results", "{folder}"],
     "schema": [], "data": [], "activations": [], "probes": [],
 }  # fmt: skip

@@ -5,19 +5,25 @@ A pixel of 255 is 1, so the pre-activations below can be read off the weights.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from actlab.activations import ACTIVATIONS
+from actlab.cli import app
 from actlab.config import resolve
 from actlab.engines.build import build_model, build_optimizer
 from actlab.engines.compiled import Engine
 from actlab.errors import UnknownName
 from actlab.parts import Part
-from actlab.probes import PROBES, TOTAL, Probes, probed_layers
+from actlab.probes import PROBES, TOTAL, ProbedLayer, Probes, probed_layers
+from actlab.probes.seen import Seen
 from actlab.probes.weight_film import WeightFilm, tiles
 
 Rows = dict[str, dict[str, Any]]
@@ -405,6 +411,34 @@ def test_a_probe_does_what_it_states() -> None:
             assert set(rows[0]["logits"].values()) == {None}
 
 
+def test_a_net_without_activations_has_no_units_to_look_at() -> None:
+    model, optimizer = built({"name": "linear"}, "relu")
+    net = Net(model, np.zeros((3, 28, 28, 1), np.uint8), optimizer=optimizer)
+    row = net.row()
+    assert row["logits"]["dead_units"] is row[TOTAL]["saturated_fraction"] is None
+    assert (row[TOTAL]["dead_units"], row["logits"]["unmoved_units"]) == (0, 10)
+
+
+@pytest.mark.parametrize("shape", [(7, 6), (4, 3, 2, 6)], ids=["dense", "conv"])
+def test_the_slope_of_every_activation_is_found_by_unit(shape: tuple[int, ...]) -> None:
+    """Six pre-activations are six units, or three of two each; a unit is as steep as the steepest of its inputs."""
+    import tensorflow as tf
+
+    from actlab.activations.layer import Activation
+
+    z = tf.constant(np.random.default_rng(0).normal(size=shape), tf.float32)
+    for entry in ACTIVATIONS:
+        activation = Activation(entry.name, {"formula": "x*tanh(x)"} if entry.name == "formula" else {})
+        each, apart = entry.facts.inputs_per_unit(activation.parameters), entry.facts.inputs_apart
+        seen = Seen(ProbedLayer("layer", None, activation, 6 // each, each, apart), z, activation(z))
+        slope = np.abs(activation.slope(z)).reshape(-1, 6)
+        pairs = {(1, False): slope[..., None], (2, False): np.stack([slope[:, ::2], slope[:, 1::2]], -1),
+                 (2, True): np.stack([slope[:, :3], slope[:, 3:]], -1)}  # fmt: skip
+        np.testing.assert_array_equal(seen.slope, pairs[each, apart].max(axis=-1), entry.name)
+        np.testing.assert_array_equal(seen.alive, (pairs[each, apart] > 0).any(axis=(0, -1)), entry.name)
+        assert np.isfinite(seen.slope).all(), entry.name
+
+
 def test_what_a_probe_remembers_can_be_put_back() -> None:
     """Two nets with the same weights: the second is told what the first one knew after its first row."""
     kernel, first_bias, later_bias = [[1, 1, 1], [0, 0, 0]], [-2, -2, 2], [-2, 2, -2]
@@ -415,6 +449,17 @@ def test_what_a_probe_remembers_can_be_put_back() -> None:
     cut = Net(dense_net("relu", kernel, later_bias), DENSE_IMAGES)
     cut.probes.restore(state)
     assert cut.row() == whole.row()
+
+
+def test_the_probes_are_listed() -> None:
+    shown = CliRunner().invoke(app, ["probes"], env={"COLUMNS": "200"})
+    assert shown.exit_code == 0
+    assert all(entry.name in shown.output for entry in PROBES)
+    facts = {fact["name"]: fact for fact in json.loads(CliRunner().invoke(app, ["probes", "--json"]).stdout)}
+    assert list(facts) == PROBES.names()
+    assert facts["saturated_fraction"]["parameters"] == {"threshold": 0.01}
+    documented = (Path(__file__).parent.parent / "docs" / "probes.md").read_text()
+    assert all(f"| `{name}` |" in documented for name in facts)
 
 
 # --- the film ----------------------------------------------------------------------------------------------------

@@ -227,6 +227,41 @@ def test_tables_are_cut_back_to_the_rows_of_a_checkpoint(tmp_path: Path, make_ru
     assert not rundir.cut_tables(path, 0)
 
 
+def test_the_table_of_layers_is_cut_by_its_rows_an_evaluation(
+    tmp_path: Path, make_run: MakeRun, resolved: Resolved
+) -> None:
+    path = make_run(tmp_path, resolved(), [0.9, 0.92, 0.95])
+    layers = path / rundir.LAYERS
+    rundir.start_table(layers, rundir.LAYER_COLUMNS)
+    rundir.append_rows(layers, [(epoch, 600 * epoch, name, 8) for epoch in (1, 2, 3) for name in ("dense", "logits")])
+    with layers.open("ab") as file:
+        file.write(b"4,2400,den")  # torn
+    assert not rundir.cut_tables(path, 4, 2)
+    assert rundir.cut_tables(path, 2, 2)
+    assert layers.read_text().splitlines()[-1] == "2,1200,logits,8"
+    assert len(Run(path).layers) == 4
+    assert len(Run(path).history) == 2
+    layers.unlink()
+    assert not rundir.cut_tables(path, 1, 2)  # what is probed and gone cannot be gone on from
+
+
+def test_an_empty_cell_is_a_missing_number(tmp_path: Path) -> None:
+    rundir.start_table(tmp_path / rundir.HISTORY, ("a", "b", "c"))
+    rundir.append_rows(tmp_path / rundir.HISTORY, [(1, None, 0.1), (2, 3.5, None)])
+    assert (tmp_path / rundir.HISTORY).read_text() == "a,b,c\n1,,0.1\n2,3.5,\n"
+
+
+def test_frames_are_cut_back_and_gone_with_the_checkpoint(tmp_path: Path) -> None:
+    assert not rundir.cut_frames(tmp_path, 0)
+    rundir.append_bytes(tmp_path / rundir.FRAMES, b"123456")
+    rundir.append_bytes(tmp_path / rundir.FRAMES, b"78")
+    assert not rundir.cut_frames(tmp_path, 9)
+    assert rundir.cut_frames(tmp_path, 6)
+    assert (tmp_path / rundir.FRAMES).read_bytes() == b"123456"
+    rundir.clear_working_files(tmp_path)
+    assert not (tmp_path / rundir.FRAMES).exists()
+
+
 NOISE = {
     "missing": None, "empty": b"", "bytes": random.Random(1).randbytes(3000), "zeros": bytes(500),
     "line": b"hello\n", "cells": b"a,b\n1,2,3,4\n,,,,,\n", "text": b"epoch,step,val_loss,val_accuracy\na,b,c,d\n",

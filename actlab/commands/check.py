@@ -64,6 +64,10 @@ def _print(plan: Plan) -> None:
     for key, values in plan.varies.items():
         out.print(Text(f"  {key}: {', '.join(_value(v) for v in values)}"))
     labels, configs = [label for label, _ in plan.runs], [config for _, config in plan.runs]
+    if probed := configs[0].probes:
+        out.print(
+            Text(f"  probes{' of the first run' * ('probes' in plan.varies)}: {', '.join(p.name for p in probed)}")
+        )
     out.print(FittedTable([
         Column("run", labels, folds=True, right=False),
         Column("hash", [config.hash[:8] for config in configs], right=False, drop=1),

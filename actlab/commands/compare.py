@@ -67,7 +67,7 @@ def _write(comparison: Comparison, out: Path | None, title: str, seeds: bool) ->
 
 def _draw(folder: Path, comparison: Comparison, title: str) -> list[Path]:
     """Every figure of a comparison."""
-    return experiment.overlay(folder, comparison, title)
+    return experiment.draw(folder, comparison, title)
 
 
 def _folder(paths: list[Path]) -> Path:

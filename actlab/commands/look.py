@@ -11,6 +11,7 @@ import typer
 from rich.text import Text
 
 from actlab import rundir, yamlio
+from actlab.commands.layer_table import show_layers
 from actlab.commands.output import console
 from actlab.display import STYLES, duration, in_words, numbers, runs_table
 from actlab.errors import RunDirError
@@ -34,15 +35,18 @@ def list_runs(paths: list[Path], as_json: bool) -> None:
     out.print(Text(in_words({s: statuses.count(s) for s in dict.fromkeys(statuses)}) if runs else "no runs here yet"))
 
 
-def show(path: Path, as_json: bool) -> None:
-    """Print one run's record.
+def show(path: Path, layers: bool, as_json: bool) -> None:
+    """Print one run's record, or what its probes saw.
 
     Raises:
-        RunDirError: there is no run at the path, or its record is damaged.
+        RunDirError: there is no run at the path, or its record is damaged; or it was not probed.
     """
     if not (path / rundir.RECORD).is_file():
         raise RunDirError(f"{path}: holds no {rundir.RECORD}; `actlab list` shows where runs are")
     run = Run(path)
+    if layers:
+        show_layers(run, as_json)
+        return
     if as_json:
         typer.echo(json.dumps({**run.record, "status": run.status}, indent=2))
         return

@@ -120,6 +120,8 @@ def _train(
             display.update(running, outcomes)
             if page:
                 page.update(len(outcomes))
+            if len(running) < workers:
+                experiment.import_plotting()
 
         outcomes = local.run(study.jobs, allowed, signals, told)
         display.update([], outcomes)

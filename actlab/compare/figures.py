@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from actlab.plots import Look
 
-BESIDE = "†"  # behind a verdict beside which something stands, here as in the table
+LONGEST_SLUG = 40  # characters of a file's name
 
 
 def figures(comparison: Comparison, title: str, look_of: Mapping[str, Look] | None = None) -> dict[str, Figure]:
@@ -64,7 +64,7 @@ class _Drawer:
         if not frame["difference"].notna().any():
             return {}
         verdicts = {
-            name: verdict.word + (f" {BESIDE}" if self.comparison.confounded.get(name) else "")
+            name: verdict.word + (f" {plots.BESIDE}" if self.comparison.confounded.get(name) else "")
             for name, verdict in self.comparison.verdicts.items() if verdict
         }  # fmt: skip
         figure = plots.difference_figure(
@@ -84,12 +84,13 @@ class _Drawer:
             across, up = short[keys[0][0]], short[keys[1][0]]
             figure = plots.heat_map(cells, self.metric, (across, up), self.title, self.note, self._left_out(cells))
             return {f"by_{_slug(across)}_and_{_slug(up)}": figure}
-        lines = {short[group[0]]: self._lines(numbers[group[0]], group) for group in keys}
+        lines = [(group, self._lines(numbers[group[0]], group)) for group in keys]
         return {
-            f"by_{_slug(name)}": plots.number_figure(
-                frame, self.metric, name, self.title, self.note, self._left_out(frame), self.look_of
+            f"by_{_slug(short[group[0]])}": plots.number_figure(
+                frame, self.metric, short[group[0]], self.title, self.note, self._left_out(frame) + _with(group[1:]),
+                self.look_of,
             )
-            for name, frame in lines.items() if len(frame)
+            for group, frame in lines if len(frame)
         }  # fmt: skip
 
     def _cells(
@@ -161,6 +162,12 @@ def _cross(cells: pd.DataFrame) -> bool:
     return bool(pairs["x"].duplicated().any() and pairs["y"].duplicated().any())
 
 
+def _with(keys: Sequence[str]) -> str:
+    """What changes along with a number."""
+    words = " and ".join(key.split(".")[-1].replace("_", " ") for key in keys)
+    return f"; {words} {'goes' if len(keys) == 1 else 'go'} with it" if keys else ""
+
+
 def _short(keys: Sequence[str]) -> dict[str, str]:
     """Key to its last word, where that tells it from the others."""
     counts = Counter(key.split(".")[-1] for key in keys)
@@ -168,4 +175,4 @@ def _short(keys: Sequence[str]) -> dict[str, str]:
 
 
 def _slug(key: str) -> str:
-    return re.sub(r"[^A-Za-z0-9]+", "_", key)
+    return re.sub(r"[^A-Za-z0-9]+", "_", key)[:LONGEST_SLUG]

@@ -49,7 +49,7 @@ def grouped(runs: Sequence[Run], by: Sequence[str]) -> tuple[list[Group], list[s
 
 def _names(keys: list[tuple[str, ...]], columns: list[str]) -> list[str]:
     """What the conditions are called: the values alone, where that tells them apart."""
-    short = [" ".join(map(_said, columns, key)) if len(key) > 1 else "".join(key) or EMPTY for key in keys]
+    short = [" ".join(map(said, columns, key)) if len(key) > 1 else "".join(key) or EMPTY for key in keys]
     if not columns:
         return ["all runs"]
     if len(set(short)) == len(short):
@@ -57,7 +57,7 @@ def _names(keys: list[tuple[str, ...]], columns: list[str]) -> list[str]:
     return [", ".join(f"{column}={word!r}" for column, word in zip(columns, key, strict=True)) for key in keys]
 
 
-def _said(column: str, word: str) -> str:
+def said(column: str, word: str) -> str:
     """A part by its own name, a number with what it is a number of."""
     return word if column in (*PARTS, DATA) else f"{column.split('.')[-1]}={word or EMPTY}"
 

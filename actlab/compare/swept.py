@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from actlab.compare.comparison import Comparison
-from actlab.compare.grouping import DATA
+from actlab.compare.grouping import DATA, said
 from actlab.conditions import at_key, words
 from actlab.config import PARTS
 
@@ -78,14 +78,11 @@ def without(comparison: Comparison, keys: Sequence[str]) -> dict[str, str]:
     configs = {name: runs[0].config for name, runs in comparison.conditions.items()}
     named = {column: _rests(column, keys, configs) for column in comparison.differs}
     return {
-        name: ", ".join(word for column in comparison.differs if (word := named[column].get(name, said(column, row))))
+        name: " ".join(
+            word for column in comparison.differs if (word := named[column].get(name, said(column, row[column])))
+        )
         for name, row in zip(configs, rows, strict=True)
     }
-
-
-def said(column: str, row: Mapping[Any, str]) -> str:
-    """A part by its own name, a number with what it is a number of."""
-    return row[column] if column in (*PARTS, DATA) else f"{column.split('.')[-1]} {row[column]}"
 
 
 def _rests(column: str, keys: Sequence[str], configs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

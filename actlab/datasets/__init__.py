@@ -8,10 +8,10 @@ parts = split(images, None, 0.1, seed=0)                    what is trained on, 
 from actlab.datasets import published, synthetic  # noqa: F401  (they register their members)
 from actlab.datasets.catalogue import DATASETS, PARTS, DatasetFacts, Prepared, Published, RemoteFile, Rendered
 from actlab.datasets.inventory import Status, status, verify
-from actlab.datasets.preparation import check_offline, prepare
+from actlab.datasets.preparation import prepare
 from actlab.datasets.split import Images, Split, load, split
 
 __all__ = [
     "DATASETS", "PARTS", "DatasetFacts", "Images", "Prepared", "Published", "RemoteFile", "Rendered", "Split", "Status",
-    "check_offline", "load", "prepare", "split", "status", "verify",
+    "load", "prepare", "split", "status", "verify",
 ]  # fmt: skip

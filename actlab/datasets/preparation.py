@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from actlab.config import wrong_stand_in
 from actlab.datasets import store
 from actlab.datasets.catalogue import DATASETS, DatasetFacts, Prepared, Published, Rendered
 from actlab.datasets.digests import content_sha256, file_sha256
@@ -60,7 +61,9 @@ def prepare(
     entry = DATASETS.get(name)
     given = dict(parameters or {})
     tell = say or (lambda sentence: None)
-    stand_in = check_offline(entry.name, given.get("offline"))
+    stand_in = given.get("offline")
+    if stand_in is not None and (wrong := wrong_stand_in(entry.name, stand_in)):
+        raise DatasetError(f"offline: {wrong}")
     source = _source(entry, given)
     if isinstance(source, Rendered):
         return _prepare_rendered(entry, source, tell)
@@ -71,29 +74,6 @@ def prepare(
             raise DatasetError(_advice(entry, data_dir, str(reason))) from reason
         prepared = prepare(stand_in, say=say)
         return replace(prepared, stand_in_for=entry.name, stand_in_reason=str(reason))
-
-
-def check_offline(name: str, offline: str | None) -> str | None:
-    """The registered name of the stand-in, or None; needs no data, so that a check of a config can ask.
-
-    Raises:
-        UnknownName: no dataset of this name.
-        DatasetError: the stand-in is not a rendered set of the same shape and number of classes.
-    """
-    if offline is None:
-        return None
-    facts, entry = DATASETS.get(name).facts, DATASETS.get(offline)
-    if facts.synthetic:
-        return None
-    fitting = [e.name for e in DATASETS if e.facts.synthetic and _alike(e.facts, facts)]
-    if entry.name not in fitting:
-        nearest = f"{fitting[0]!r} can" if fitting else "there is none for this set"
-        raise DatasetError(f"offline: {offline!r} cannot stand in for {name!r}; {nearest}")
-    return entry.name
-
-
-def _alike(one: DatasetFacts, other: DatasetFacts) -> bool:
-    return (one.shape, one.classes) == (other.shape, other.classes)
 
 
 def _source(entry: Entry[DatasetFacts], given: Mapping[str, Any]) -> Published | Rendered:

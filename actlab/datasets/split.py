@@ -44,12 +44,6 @@ class Split:
     validation: NDArray[np.int32]
     on_test: bool
 
-    def validation_arrays(self, images: Images) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Images and labels to validate on."""
-        if self.on_test:
-            return images.x_test, images.y_test
-        return images.x_train[self.validation], images.y_train[self.validation]
-
 
 def load(prepared: Prepared) -> Images:
     """The memory-mapped arrays of a prepared set: workers on one machine share a single copy.

@@ -143,7 +143,7 @@ class Engine:
     def look(self, split: str, indices: Indices, batch_size: int) -> tuple[float, float, AllSums]:
         """As `evaluate`, with what the probes see of the same pass."""
         if not self.probes.tensors:
-            return *self.evaluate(split, indices, batch_size), {}
+            return *self.evaluate(split, indices, batch_size), self.probes.start()
         return self._passed(self._look, self.probes.start(), split, indices, batch_size)
 
     def _passed(

@@ -29,7 +29,7 @@ from actlab.executors import worker
 from actlab.executors.worker import Outcome
 from actlab.training import Job
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.2  # between two looks at signals and two pictures of the display; the end of a job is seen at once
 RUNS_A_WORKER = 100  # then another takes its place: TensorFlow keeps a few megabytes of every traced function
 GIB_A_WORKER = 1.2  # TensorFlow, a net of a million weights and the mapped images; measured with the CIFAR-10 CNN
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from actlab.plots.by_layer import gradient_norms_figure, layer_measures_figure
 from actlab.plots.dead_units import dead_units_figure, watched_units
-from actlab.plots.difference_figure import difference_figure
+from actlab.plots.difference_figure import BESIDE, difference_figure
 from actlab.plots.heat_map import heat_map
 from actlab.plots.histograms import histograms_figure
 from actlab.plots.history import history_figure
@@ -19,6 +19,7 @@ from actlab.plots.strip_figure import strip_figure
 from actlab.plots.style import PALETTE, STYLE, Look, looks, png, svg
 
 __all__ = [
+    "BESIDE",
     "PALETTE",
     "STYLE",
     "Look",

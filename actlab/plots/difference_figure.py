@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from actlab.plots.axes import finite, label_of
-from actlab.plots.rows import INTERVAL, Row, by_seed, rows_figure
+from actlab.plots.rows import Row, by_seed, meaning, rows_figure
 from actlab.plots.style import Look, looks, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NOT_ESTABLISHED = "not established"
+BESIDE = "†"  # behind a verdict that is not to be read alone
 
 
 @styled
@@ -33,7 +34,8 @@ def difference_figure(
         title: drawn as it is, as are all names.
         note: what nobody may overlook; drawn under the title.
         when: the moment of the training, such as "at the last evaluation".
-        verdicts: condition to the words at the right of its row; those that establish something are bold.
+        verdicts: condition to the words at the right of its row, with BESIDE where a reader must know more; those that
+            establish something are bold.
         higher_is_better: of the metric; said under the title.
         look_of: condition to its look; by default in order of first appearance.
 
@@ -49,9 +51,10 @@ def difference_figure(
         words = ", ".join(filter(None, [word, _pairs(len(pairs))]))
         rows.append(Row(name, pairs, words, look_of[name].color, bool(word) and not word.startswith(NOT_ESTABLISHED)))
     better = f"{'right' if higher_is_better else 'left'} of 0 is better"
-    meaning = f"{better}; dot: a pair that shares a seed; diamond and bar: mean and {INTERVAL}"
+    beside = f"{BESIDE} see what the table says beside it" if any(BESIDE in row.words for row in rows) else ""
+    said = [when, better, meaning(rows, "pair"), beside]
     label = f"{label_of(metric)} minus that of {baseline}"
-    return rows_figure(rows, label, title, "; ".join(filter(None, [when, meaning])), note, zero=True)
+    return rows_figure(rows, label, title, "; ".join(filter(None, said)), note, zero=True)
 
 
 def _pairs(count: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -69,11 +69,19 @@ class Point:
 
 @dataclass(frozen=True)
 class Line:
-    """Conditions that differ in the number only, by ascending number."""
+    """Conditions that differ in the number only, by ascending number.
+
+    Args:
+        name: of what they share; may be empty.
+        points: a condition each.
+        color: that of its conditions; grey where each has one of its own.
+        colors: condition to the colour of its point.
+    """
 
     name: str
     points: list[Point]
-    look: Look
+    color: str
+    colors: Mapping[str, str]
 
     @property
     def means(self) -> np.ndarray[Any, Any]:
@@ -99,8 +107,8 @@ def number_figure(
         title: drawn as it is, as are the names of the lines.
         note: what nobody may overlook; drawn under the title.
         when: the moment of the training, such as "at the last evaluation".
-        look_of: condition to its look; by default in order of first appearance. A line takes that of its conditions
-            where it is the same for all.
+        look_of: condition to its look; by default in order of first appearance. A line takes the
+            colour of its conditions where that is the same for all.
 
     Returns:
         The figure; pass it to `png` or `svg`.
@@ -121,10 +129,17 @@ def _lines(frame: pd.DataFrame, metric: str, look_of: Mapping[str, Look]) -> lis
             Point(str(condition), float(rows["x"].iloc[0]), len(rows), summary(rows[metric].dropna()))
             for condition, rows in part.groupby("condition", sort=False)
         ]
-        given = {look_of.get(point.condition) or look_of.get(str(name)) for point in points}
-        look = given.pop() if len(given) == 1 else None
-        lines.append(Line(str(name), sorted(points, key=lambda point: point.x), look or Look(QUIET, "-")))
+        colors = {p.condition: (look_of.get(p.condition) or look_of[str(name)]).color for p in points}
+        lines.append(_line(str(name), sorted(points, key=lambda point: point.x), colors))
     return lines
+
+
+def _line(name: str, points: list[Point], colors: dict[str, str]) -> Line:
+    different = set(colors.values())
+    if len(different) == 1:
+        return Line(name, points, different.pop(), colors)
+    # colours that come round again tell nothing apart
+    return Line(name, points, QUIET, colors if len(different) == len(points) else dict.fromkeys(colors, QUIET))
 
 
 def _meaning(lines: Sequence[Line]) -> str:
@@ -152,7 +167,7 @@ def _together(
     for line, shift in zip(lines, _shifts(axes, lines), strict=True):
         _draw(axes, line, shift)
     label_line_ends(axes, [
-        LineEnd(float(line.means[-1, 0]), float(line.means[-1, 1]), name, line.look.color)
+        LineEnd(float(line.means[-1, 0]), float(line.means[-1, 1]), name, line.color)
         for line, name in zip(lines, names, strict=True) if name and len(line.means)
     ])  # fmt: skip
     return figure
@@ -202,12 +217,11 @@ def _shifted(axes: Axes, points: float) -> Transform:
 
 def _draw(axes: Axes, line: Line, shift: float) -> None:
     """The line through the means; at each number the seeds, the interval and the mean."""
-    color, place = line.look.color, _shifted(axes, shift)
-    axes.plot(*line.means.T, color=color, linestyle=line.look.linestyle, linewidth=1.6, label=line.name,
-              transform=place)  # fmt: skip
+    place = _shifted(axes, shift)
+    axes.plot(*line.means.T, color=line.color, linewidth=1.6, label=line.name, transform=place)
     beside = _shifted(axes, shift - SEEDS_BESIDE)
     for point in line.points:
-        gid, estimate = part_of(point.condition), point.estimate
+        gid, estimate, color = part_of(point.condition), point.estimate, line.colors[point.condition]
         if estimate.n > 1:
             axes.plot([point.x] * estimate.n, estimate.values, "o", color=color, markersize=3.4, markeredgewidth=0,
                       alpha=0.45, transform=beside, label=f"{point.condition} seeds", gid=gid)  # fmt: skip
@@ -246,7 +260,7 @@ def _panels(
     for index, (axes, line) in enumerate(zip(grid, lines, strict=False)):
         if _set_axes(axes, lines, metric, key, log):
             draw_others(axes, others)
-            _draw(axes, replace(line, look=Look(line.look.color, "-")), 0.0)
+            _draw(axes, line, 0.0)
         bottom = index + columns >= len(lines)
         axes.set_ylabel("")
         axes.set_xlabel(fitted(label_of(key), PANEL_INCHES, TEXT_POINTS) if bottom else "")

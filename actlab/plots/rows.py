@@ -33,6 +33,7 @@ MOST_ROWS = 60
 NAME_INCHES, AXES_INCHES = 2.6, 4.6
 ROW_INCHES, CLOSE_ROW_INCHES, CLOSE_FROM = 0.42, 0.31, 13
 DOT_POINTS, LANES = 5.0, 3
+LABEL_POINTS = 11.0
 INTERVAL = "95% interval (Student's t)"
 # where things stand in a row, in rows from its middle, downwards
 DOTS_AT, MEAN_AT = -0.14, 0.2
@@ -63,6 +64,14 @@ def by_seed(values: pd.Series[float]) -> dict[int, float]:
     return {int(seed): float(value) for seed, value in zip(present.index, present, strict=True)}
 
 
+def meaning(rows: Sequence[Row], what: str) -> str:
+    """What dots, diamonds and bars are; `what` is what a dot is, such as "seed"."""
+    counts = [len(row.values) for row in rows]
+    single = f"one {what} has no interval" if 1 in counts else ""
+    both = f"diamond and bar: mean and {INTERVAL}" if max(counts, default=0) > 1 else ""
+    return "; ".join(filter(None, [f"dot: a {what}", both, single]))
+
+
 @styled
 def rows_figure(
     rows: Sequence[Row], label: str, title: str, subtitle: str, note: str = "", log: bool = False,
@@ -83,12 +92,11 @@ def rows_figure(
     more = [f"the first {MOST_ROWS} of {len(rows)} conditions"] if len(drawn) < len(rows) else []
     figure, axes = _page(drawn, names, title, "; ".join([subtitle, *more]), note)
     estimates = [summary(list(row.values.values())) for row in drawn]
+    _name_scale(axes, label + (", log scale" if log else ""))
     if not any(row.values for row in drawn):
-        axes.set_xlabel(label)
         no_data(axes)
         return figure
     _set_scale(axes, estimates, log, zero)
-    axes.set_xlabel(label + (", log scale" if log else ""))
     _set_rows(axes, drawn, names)
     dots = [_draw_dots(axes, place, row) for place, row in enumerate(drawn)]
     if joined:
@@ -108,6 +116,14 @@ def _page(rows: Sequence[Row], names: Sequence[str], title: str, subtitle: str, 
         over=0.06,
     )  # fmt: skip
     return figure, axes
+
+
+def _name_scale(axes: Axes, label: str) -> None:
+    """Under the middle of the axes, cut where it would leave the page."""
+    box, figure = axes.get_position(), axes.get_figure(root=True)
+    assert figure is not None
+    middle, width = (box.x0 + box.x1) / 2, float(figure.get_size_inches()[0])
+    axes.set_xlabel(fitted(label, 2 * (min(middle, 1 - middle) * width - EDGE_INCHES), LABEL_POINTS))
 
 
 def _set_scale(axes: Axes, estimates: Sequence[Summary], log: bool, zero: bool) -> None:

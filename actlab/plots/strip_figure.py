@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from actlab.plots.axes import finite, label_of, needs_log
-from actlab.plots.rows import INTERVAL, Row, by_seed, rows_figure
+from actlab.plots.rows import Row, by_seed, meaning, rows_figure
 from actlab.plots.style import Look, looks, styled
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def strip_figure(
     look_of = look_of or looks(frame["condition"])
     parts = [(str(name), part.set_index("seed")[metric]) for name, part in frame.groupby("condition", sort=False)]
     rows = [Row(name, by_seed(part), count_words(part), look_of[name].color) for name, part in parts]
-    subtitle = "; ".join(filter(None, [when, _meaning(rows)]))
+    joined = "grey: the same seed" if len(rows) == 2 else ""
+    subtitle = "; ".join(filter(None, [when, meaning(rows, "seed"), joined]))
     log = needs_log(metric, frame[metric].to_numpy(float))
     return rows_figure(rows, label_of(metric), title, subtitle, note, log, joined=len(rows) == 2)
 
@@ -49,12 +50,3 @@ def count_words(values: pd.Series[float]) -> str:
     """ "n = 5", or "n = 4 of 5" where a seed has no value."""
     count = int(values.notna().sum())
     return f"n = {count}" if count == len(values) else f"n = {count} of {len(values)}"
-
-
-def _meaning(rows: list[Row]) -> str:
-    counts = [len(row.values) for row in rows]
-    if max(counts, default=0) < 2:
-        return "dot: a seed; one seed has no interval"
-    single = "; one seed has no interval" if 1 in counts else ""
-    joined = "; grey: the same seed" if len(rows) == 2 else ""
-    return f"dot: a seed; diamond and bar: mean and {INTERVAL}{joined}{single}"

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, partial, wraps
+from functools import cache, lru_cache, partial, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
@@ -195,6 +195,7 @@ def part_of(condition: str) -> str:
     return f"condition {literal(condition)}"
 
 
+@lru_cache(maxsize=4096)
 def text_width(text: str, points: float, bold: bool = False) -> float:
     """Inches that a line of text takes."""
     from matplotlib.font_manager import FontProperties
@@ -209,7 +210,7 @@ def text_width(text: str, points: float, bold: bool = False) -> float:
 def fitted(text: str, width: float, points: float, bold: bool = False) -> str:
     """The text, cut in the middle to at most `width` inches: two long names often differ at their ends."""
     text = literal(text)
-    if len(text) <= width * MOST_CHARACTERS_AN_INCH and text_width(text, points, bold) <= width:
+    if _fits(text, width, points, bold):
         return text  # a text with its last letters in place of dots may be the narrower one
     count = _longest(lambda n: _cut(text, n), len(text), width, points, bold)
     return text if count == len(text) else _cut(text, count)
@@ -220,11 +221,15 @@ def wrapped(text: str, width: float, points: float, bold: bool = False, most: in
     lines: list[str] = []
     words = literal(text).split()
     while words:
-        last = len(lines) + 1 == most
+        last = len(lines) + 1 == most or _fits(" ".join(words), width, points, bold)
         count = len(words) if last else _longest(partial(_joined, words), len(words), width, points, bold)
         lines.append(fitted(" ".join(words[: max(count, 1)]), width, points, bold))
         words = words[max(count, 1) :]
     return lines
+
+
+def _fits(text: str, width: float, points: float, bold: bool) -> bool:
+    return len(text) <= width * MOST_CHARACTERS_AN_INCH and text_width(text, points, bold) <= width
 
 
 def _joined(words: list[str], count: int) -> str:

@@ -106,7 +106,7 @@ class Probes:
             sums: of the evaluation pass.
         """
         cells: dict[str, dict[str, Any]] = {}
-        if "dead_units" in self.evaluation:
+        if "dead_units" in sums:
             self.dead = {layer: ~found["alive"].numpy() for layer, found in sums["dead_units"].items()}
         for found in self._found(sums):
             for layer, values in found.items():

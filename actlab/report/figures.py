@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
@@ -12,14 +11,11 @@ from markupsafe import Markup
 
 from actlab import compare as comparing
 from actlab import plots
-from actlab.compare import Comparison
-from actlab.measures import higher_is_better
-from actlab.plots.difference_figure import difference_figure
-from actlab.plots.strip_figure import strip_figure
+from actlab.compare import Comparison, moment
 from actlab.plots.style import literal
 from actlab.report.reading import Chapter
 from actlab.report.svg import inline
-from actlab.report.words import at_words, measured, metric_words, signed
+from actlab.report.words import measured, metric_words, signed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,48 +82,39 @@ def _not_shown(chapter: Chapter) -> str:
     return f"The first {MOST_PANELS} of {count} conditions are drawn; the table has all of them."
 
 
-def seeds(chapter: Chapter, prefix: str) -> list[Figure]:
-    """Every seed's value of the metric that is judged, and its difference from the baseline."""
+def compared(chapter: Chapter, prefix: str) -> list[Figure]:
+    """Every seed's value of the metric that is judged, the differences, and what a number of the config does."""
     comparison = chapter.comparison
-    if comparison is None or not any(comparison.values.values()):
+    if comparison is None:
         return []
-    shown = list(chapter.conditions)[:MOST_PANELS]
-    frame = comparing.seed_frame(comparison)
-    drawn = strip_figure(frame[frame["condition"].isin(shown)], comparison.metric, "", _stand_in(chapter),
-                         at_words(comparison.at), plots.looks(chapter.conditions))  # fmt: skip
-    made = [page_figure(chapter, drawn, f"{prefix}-strip", _title(comparison.metric), _means(comparison),
-                        _not_shown(chapter))]  # fmt: skip
-    return made + _differences(chapter, comparison, f"{prefix}-difference", shown)
+    drawn = comparing.figures(comparison, "", chapter.looks)
+    said = {"seeds": (_title(comparison.metric), _means(comparison)),
+            "differences": (f"Difference from {_baseline(comparison)}", _differences(comparison))}  # fmt: skip
+    return [
+        page_figure(chapter, drawing, f"{prefix}-{stem}", *said.get(stem, _numbers(comparison, stem)))
+        for stem, drawing in drawn.items()
+    ]
 
 
-def _differences(chapter: Chapter, comparison: Comparison, prefix: str, shown: Sequence[str]) -> list[Figure]:
-    """The pairs with the baseline; where there are several baselines, the table alone tells which is whose."""
-    import pandas as pd
+def _baseline(comparison: Comparison) -> str:
+    return comparison.baseline if len(set(comparison.baselines.values())) == 1 else "the baseline"
 
-    if len(set(comparison.baselines.values())) != 1:
-        return []
-    rows = [
-        {"condition": name, "seed": seed, "difference": value - comparison.values[base][seed]}
-        for name, base in comparison.baselines.items() if name in shown and comparison.pairs[name] is not None
-        for seed, value in comparison.values[name].items() if seed in comparison.values[base]
-    ]  # fmt: skip
-    if not rows:
-        return []
-    words = {name: verdict.word for name, verdict in comparison.verdicts.items() if verdict}
-    drawn = difference_figure(
-        pd.DataFrame(rows), comparison.metric, comparison.baseline, "", _stand_in(chapter), at_words(comparison.at),
-        words, higher_is_better(comparison.metric), plots.looks(chapter.conditions),
-    )  # fmt: skip
-    said = ", ".join(f"{name} {signed(pair.difference, comparison.metric)}"
-                     for name, pair in list(comparison.pairs.items())[:ALT_CONDITIONS] if pair)  # fmt: skip
-    title = f"Difference from {comparison.baseline}"
-    return [page_figure(chapter, drawn, prefix, title, f"Mean over the pairs that share a seed: {said}.", "")]
+
+def _numbers(comparison: Comparison, stem: str) -> tuple[str, str]:
+    """Title and description of a figure that is called "by_learning_rate"."""
+    return f"{_title(comparison.metric)} {stem.replace('_', ' ')}", _means(comparison)
+
+
+def _differences(comparison: Comparison) -> str:
+    pairs = [(name, pair) for name, pair in comparison.pairs.items() if pair and pair.n]
+    said = [f"{name} {signed(pair.difference, comparison.metric)} (n = {pair.n} pairs)" for name, pair in pairs]
+    return f"Mean over the pairs that share a seed: {_few(said)}."
 
 
 def _means(comparison: Comparison) -> str:
     known = [(name, found) for name, found in comparison.summaries.items() if found.n]
     said = [f"{name} {measured(found.mean, comparison.metric)} (n = {found.n})" for name, found in known]
-    return f"Mean over seeds {at_words(comparison.at)}: {_few(said)}."
+    return f"Mean over seeds {moment(comparison.at)}: {_few(said)}."
 
 
 def _few(said: list[str]) -> str:
@@ -147,7 +134,7 @@ def _title(metric: str) -> str:
 def curve(chapter: Chapter, frame: pd.DataFrame, metric: str, prefix: str, note: str = "") -> Figure:
     """A metric over the training, all conditions over each other."""
     wide = len(chapter.conditions) > len(plots.PALETTE)
-    drawing = plots.overlay_figure(frame, metric, "", _stand_in(chapter))
+    drawing = plots.overlay_figure(frame, metric, "", _stand_in(chapter), chapter.looks)
     return page_figure(chapter, drawing, prefix, _title(metric), last_values(frame, metric), note, wide)
 
 
@@ -155,8 +142,8 @@ def page_figure(
     chapter: Chapter, drawing: Drawing, prefix: str, title: str, description: str, note: str = "", wide: bool = False
 ) -> Figure:
     """A drawing as a figure of the page, whose ground shows through."""
-    for part in (drawing, *drawing.axes):
-        part.patch.set_visible(False)
+    for patch in (drawing.patch, *(axes.patch for axes in drawing.axes)):
+        patch.set_visible(False)
     try:
         svg = inline(plots.svg(drawing), slug(prefix), title, description, numbers_of(chapter))
     except ElementTree.ParseError:  # a sign that no XML may hold

@@ -92,7 +92,7 @@ class _Pages:
             return Group("dead", "")
         units = {plots.watched_units(layers) for _, layers in self.layers.values()}
         of = units.pop() if len(units) == 1 else None
-        drawing = plots.dead_units_figure(self.frame, "", self.stand_in, of)
+        drawing = plots.dead_units_figure(self.frame, "", self.stand_in, of, look_of=self.chapter.looks)
         title = "Validation accuracy over dead units"
         said = figures.last_values(self.frame, "dead_units")
         wide = len(self.chapter.conditions) > FEW
@@ -132,7 +132,7 @@ class _Pages:
         made = [
             figures.page_figure(
                 self.chapter, draw(table, "", self.stand_in), f"{self.prefix}-{name}-{i}",
-                f"{condition}, seed {run.config.get('seed', 0)}", _layer_values(table, column), "n = 1 run",
+                f"{condition}, seed {run.config.get('seed', 0)}", _layer_values(table, column),
             )
             for i, (condition, (run, table)) in enumerate(layers.items())
         ]  # fmt: skip

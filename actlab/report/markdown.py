@@ -14,7 +14,7 @@ SPECIAL = re.compile(r"([\\`*{}\[\]|~$]|(?<!\w)_|_(?!\w))")  # an underline with
 AT_THE_START = re.compile(r"^([-+#=]|\d+(?=[.)]))")  # what would make a line a list, a heading or a rule
 LEGEND = (
     "Mean ± standard deviation over n finished seeds; in brackets the 95% interval of the mean, of the difference and "
-    "of the share."
+    "of the share. †: see what stands beside the verdict."
 )
 
 
@@ -48,7 +48,7 @@ def _chapter(chapter: Chapter, level: int, heading: str) -> list[str]:
     if chapter.claims:
         lines += [*_section(level, "What was expected"), *_items(page.claims(chapter))]
     if comparison is not None:
-        lines += [*_section(level, "The conditions"), *_table(table.table(comparison))]
+        lines += [*_section(level, "The conditions"), *_table(table.table(comparison, chapter.looks))]
         lines += [LEGEND, "", *_list(comparison.notes)]
     return [*lines, *_reproduce(chapter, level)]
 

@@ -120,7 +120,7 @@ def _compared(chapter: Chapter, name: str) -> dict[str, Any]:
     few = len(items) <= FEW_VERDICTS
     csv = comparison.table.to_csv(index=False).encode(errors="replace")
     groups = [
-        inside.Group("seeds", "Every seed", figures.seeds(chapter, f"{name}-seeds")),
+        inside.Group("seeds", "Every seed", figures.compared(chapter, name)),
         inside.Group("curves", "Over the training", figures.curves(chapter, f"{name}-curve")),
         *inside.groups(chapter, name),
     ]
@@ -128,7 +128,7 @@ def _compared(chapter: Chapter, name: str) -> dict[str, Any]:
         "lead": table.lead(comparison) if len(comparison.conditions) > 1 else "",
         "verdicts": items if few else [item for item in items if item.kind != "open"],
         "more_verdicts": [] if few else [item for item in items if item.kind == "open"],
-        "table": table.table(comparison), "legend": LEGEND, "notes": comparison.notes,
+        "table": table.table(comparison, chapter.looks), "legend": LEGEND, "notes": comparison.notes,
         "table_file": Download("Download the table as CSV.", f"{figures.slug(chapter.name)}.csv",
                                as_address(csv, "text/csv"), ""),
         "figures": [group for group in groups if any((group.figures, group.folded, group.films, group.text))],
@@ -138,14 +138,15 @@ def _compared(chapter: Chapter, name: str) -> dict[str, Any]:
 
 LEGEND = (
     "Mean ± standard deviation over n finished seeds; under it the 95% interval of the mean, of the difference and of "
-    "the share. A heading sorts; the name of a condition singles it out in all figures."
+    "the share. †: see what stands beside the verdict. A heading sorts; the name of a condition singles it out in all "
+    "figures."
 )
 
 
 @dataclass(frozen=True)
 class _FunctionRow:
     number: int
-    color: int
+    swatch: table.Swatch
     name: str
     functions: list[functions.Function]
     cells: list[table.Cell]
@@ -156,7 +157,7 @@ def _functions(chapter: Chapter) -> dict[str, Any]:
     downloads, note = functions.downloads(chapter)
     metrics = functions.pair_of_metrics(chapter.comparison.metric if chapter.comparison else "")
     rows = [
-        _FunctionRow(number, table.color_of(number), name, functions.functions_of(runs),
+        _FunctionRow(number, table.swatch(chapter.looks[name]), name, functions.functions_of(runs),
                      [functions.mean_cell(runs, metric) for metric in metrics], downloads[name])
         for number, (name, runs) in enumerate(chapter.conditions.items())
     ]  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from actlab import config, rundir, yamlio
 from actlab.claims import ClaimVerdict
 from actlab.compare import Comparison
 from actlab.errors import ActlabError
+from actlab.plots.style import Look
 from actlab.rundir import Run
 
 LONGEST_FILE = 1_000_000  # bytes of an experiment.yaml; a sweep that is written by hand has some thousand
@@ -29,6 +30,7 @@ class Chapter:
         config_text: the config file; empty where there is none.
         runs: all that have a record.
         comparison: of these runs; None where they cannot be compared.
+        looks: condition to how figures draw it: one colour an activation, in all chapters.
         claims: what the config file expects, judged.
         waiting: folders of runs without a record: not begun.
         wrong: sentences about what is damaged, missing or passed over.
@@ -40,6 +42,7 @@ class Chapter:
     config_text: str = ""
     runs: list[Run] = field(default_factory=list)
     comparison: Comparison | None = None
+    looks: Mapping[str, Look] = field(default_factory=dict)
     claims: list[ClaimVerdict] = field(default_factory=list)
     waiting: int = 0
     wrong: list[str] = field(default_factory=list)
@@ -79,7 +82,9 @@ def read(paths: Sequence[Path], choices: Mapping[str, Any]) -> tuple[list[Chapte
     asked = any(value for key, value in choices.items() if (key, value) != ("at", "last"))
     if errors and asked and all(comparison is None for comparison, _ in compared.values()):
         raise errors[0]  # a choice that fits one of several experiments is no mistake
-    return [_chapter(folder, parted[folder], folder in whole, *compared[folder]) for folder in chosen], passed_over
+    chapters = [_chapter(folder, parted[folder], folder in whole, *compared[folder]) for folder in chosen]
+    looks = iter(comparing.looks_of([chapter.comparison for chapter in chapters if chapter.comparison]))
+    return [replace(c, looks=next(looks)) if c.comparison else c for c in chapters], passed_over
 
 
 def _compared(runs: list[Run], choices: Mapping[str, Any]) -> tuple[Comparison | None, ActlabError | None]:
@@ -100,7 +105,8 @@ def _chapter(
         if run.status == "done" and run.damaged((rundir.LAYERS,))
     ]  # fmt: skip
     waiting = sum(not (path / rundir.RECORD).is_file() for path in rundir.run_folders(folder)) if whole else 0
-    return Chapter(folder, name, question, text, runs, comparison, judged, waiting, wrong + unjudged)
+    wrong += unjudged
+    return Chapter(folder, name, question, text, runs, comparison, claims=judged, waiting=waiting, wrong=wrong)
 
 
 def _experiment(folder: Path) -> tuple[str, str, str, list[str]]:

@@ -55,12 +55,15 @@ def inline(text: str, prefix: str, title: str, description: str, numbers: Mappin
     # the same size of letters in every figure, whatever its width
     root.attrib = {"viewBox": view, "width": f"{float(view.split()[2]) * PIXELS_A_POINT:.0f}", "role": "img"}
     root.set("aria-label", label)
+    if figure.own_colors:
+        root.set("class", "on-white")
     return Markup(ElementTree.tostring(root, encoding="unicode", short_empty_elements=True))
 
 
 class _Figure:
     def __init__(self, prefix: str, numbers: Mapping[str, int]) -> None:
         self.prefix, self.numbers = prefix, numbers
+        self.own_colors = False  # such as those of a map, which are chosen for a white ground
 
     def clean(self, element: ElementTree.Element) -> ElementTree.Element:
         """The element with what is allowed in it, without namespaces: a page knows them."""
@@ -80,6 +83,7 @@ class _Figure:
             del made["transform"]
         for name in ("fill", "stroke"):
             if name in made:
+                self.own_colors |= made[name].lower() not in COLORS and made[name] not in ("none", "black")
                 made[name] = COLORS.get(made[name].lower(), made[name])
         return {**made, **self._references(element, given)}
 

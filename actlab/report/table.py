@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from actlab import measures
-from actlab.compare import BAD_ENDS, Comparison
-from actlab.plots import PALETTE
+from actlab.compare import BAD_ENDS, Comparison, moment
+from actlab.plots import BESIDE, PALETTE, Look
 from actlab.report.words import (
     NO_VALUE,
-    at_words,
     listed,
     measured,
     metric_words,
@@ -19,6 +19,7 @@ from actlab.report.words import (
     signed,
 )  # fmt: skip
 
+SWATCH_WIDTH = 2  # of the line, to which the lengths of dashes are relative
 SIGNS = {"better": "▲", "worse": "▼", "supported": "✓", "refuted": "✗"}
 KINDS = {"better": "good", "supported": "good", "worse": "bad", "refuted": "bad"}
 
@@ -43,11 +44,19 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Swatch:
+    """The number of a colour of the palette, and the dashes of a line; empty where it has none."""
+
+    color: int
+    dashes: str
+
+
+@dataclass(frozen=True)
 class Row:
-    """A condition: its number in the page, by which figures know it, its colour in them, and its cells."""
+    """A condition: its number in the page, by which figures know it, its look in them, and its cells."""
 
     number: int
-    color: int
+    swatch: Swatch
     name: str
     cells: list[Cell]
     baseline: bool = False
@@ -83,11 +92,14 @@ class Item:
         return KINDS.get(self.word, "open")
 
 
-def color_of(number: int) -> int:
-    return number % len(PALETTE)
+def swatch(look: Look) -> Swatch:
+    """A piece of the line that figures draw."""
+    on_off = look.linestyle[1] if isinstance(look.linestyle, tuple) else ()
+    color = PALETTE.index(look.color) if look.color in PALETTE else 0
+    return Swatch(color, " ".join(f"{SWATCH_WIDTH * length:g}" for length in on_off))
 
 
-def table(comparison: Comparison) -> Table:
+def table(comparison: Comparison, looks: Mapping[str, Look]) -> Table:
     """All that is known of each condition, the least important to the right."""
     parts = [_conditions(comparison), _counts(comparison), _primary(comparison)]
     parts += [_against_baseline(comparison)] if _has_pairs(comparison) else []
@@ -96,7 +108,7 @@ def table(comparison: Comparison) -> Table:
     rows = []
     for number, name in enumerate(comparison.conditions):
         cells = [cell for _, made in parts for cell in made[number]]
-        rows.append(Row(number, color_of(number), name, cells, name in comparison.baselines.values()))
+        rows.append(Row(number, swatch(looks[name]), name, cells, name in comparison.baselines.values()))
     return Table(columns, rows)
 
 
@@ -132,7 +144,7 @@ def number(value: float, text: str, small: str = "") -> Cell:
 def _primary(comparison: Comparison) -> Part:
     """The metric by which conditions are judged: mean and spread over seeds, with its interval."""
     metric, better = comparison.metric, measures.higher_is_better(comparison.metric)
-    column = Column(metric_words(metric), at_words(comparison.at), high_first=better)
+    column = Column(metric_words(metric), moment(comparison.at), high_first=better)
     return [column], [[_summary(comparison.summaries.get(name), metric)] for name in comparison.conditions]
 
 
@@ -168,9 +180,9 @@ def _difference(comparison: Comparison, name: str, several: bool) -> list[Cell]:
     if verdict is None:
         return [empty, empty, empty, Cell(NO_VALUE, kind="words")]
     base = f"from {comparison.baselines[name]}" if several else ""
-    word = Cell(
-        f"{SIGNS.get(verdict.word, '')} {verdict.word}".strip(), base, verdict.word, KINDS.get(verdict.word, "open")
-    )
+    mark = BESIDE if comparison.confounded.get(name) else ""
+    said = " ".join(filter(None, [SIGNS.get(verdict.word), verdict.word, mark]))
+    word = Cell(said, base, verdict.word, KINDS.get(verdict.word, "open"))
     if pair is None or not pair.n:
         return [empty, empty, empty, word]
     p, (share, low, high) = comparison.p_holm[name], pair.better(measures.higher_is_better(metric))
@@ -197,7 +209,7 @@ def _other(comparison: Comparison, metric: str) -> Part:
     for mean, std in comparison.table[columns].astype(float).to_numpy().tolist():
         spread = "" if math.isnan(std) else f" ± {measured(std, metric)}"
         cells.append([number(mean, measured(mean, metric) + spread)])
-    words = at_words(comparison.at)
+    words = moment(comparison.at)
     return [Column(metric_words(metric), words, high_first=measures.higher_is_better(metric))], cells
 
 
@@ -217,7 +229,7 @@ def _costs(comparison: Comparison) -> list[Part]:
 
 def lead(comparison: Comparison) -> str:
     """What was compared, in a sentence."""
-    words = f"{metric_words(comparison.metric)} {at_words(comparison.at)}"
+    words = f"{metric_words(comparison.metric)} {moment(comparison.at)}"
     if not _has_pairs(comparison):
         return f"Nothing is compared yet: {words} is known of too few conditions."
     words_of = [verdict.word for verdict in comparison.verdicts.values() if verdict]
@@ -241,4 +253,4 @@ def verdicts(comparison: Comparison) -> list[Item]:
 
 def _reason(comparison: Comparison, name: str, reason: str) -> str:
     beside = comparison.confounded.get(name, [])
-    return f"{reason}. Mind: {'; '.join(beside)}." if beside else f"{reason}."
+    return f"{reason}. {BESIDE} {'; '.join(beside)}." if beside else f"{reason}."

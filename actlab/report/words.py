@@ -27,8 +27,8 @@ def measured(value: float, metric: str) -> str:
 
 def signed(value: float, metric: str) -> str:
     """A difference of measures, with its sign; small ones of accuracies and losses with five decimals."""
-    if math.isnan(value):
-        return NO_VALUE
+    if math.isnan(value) or value == 0:
+        return NO_VALUE if value else "0"
     if metric.endswith(("accuracy", "loss")) and abs(value) < 1e4:
         return minus(f"{value:+.{4 if abs(value) >= 0.00095 else 5}f}")
     return minus(f"{value:+.4g}")
@@ -50,15 +50,6 @@ def metric_words(metric: str) -> str:
     layer, _, column = metric.rpartition(".")
     words = column.replace("val_", "validation ").replace("_", " ")
     return f"{words} of {layer}" if layer and layer != "*" else words
-
-
-def at_words(at: str) -> str:
-    """A moment of the training, as it follows the name of a measure."""
-    known = {
-        "last": "at the end", "best-validation": "at the best validation epoch", "area": "averaged over the steps",
-        "max": "at its highest", "min": "at its lowest", "mean": "averaged over the evaluations",
-    }  # fmt: skip
-    return known.get(at, f"at {at}")
 
 
 def counted(number: int, one: str, several: str | None = None) -> str:

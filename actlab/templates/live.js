@@ -6,25 +6,28 @@
   const status = document.getElementById("live");
   const all = (selector) => [...document.querySelectorAll(selector)];
 
+  // what a part is called in its experiment: runs are added from one page to the next
+  const named = (part) => `${part.closest("article")?.id} ${part.textContent.trim()}`;
+
   function keep() {
-    const sorted = all("thead th").map((cell) => cell.getAttribute("aria-sort"));
-    const open = all("details").map((part) => part.open);
-    const pressed = all(".pick").filter((b) => b.getAttribute("aria-pressed") === "true").map((b) => b.textContent);
-    sessionStorage.setItem(KEPT, JSON.stringify({sorted, open, pressed, y: scrollY}));
+    const sorted = all("thead th:not([aria-sort='none'])").filter((cell) => cell.hasAttribute("aria-sort"));
+    sessionStorage.setItem(KEPT, JSON.stringify({
+      sorted: sorted.map((cell) => [named(cell), cell.getAttribute("aria-sort")]),
+      open: all("details[open] > summary").map(named),
+      pressed: all(".pick[aria-pressed='true']").map(named),
+      y: scrollY,
+    }));
   }
 
   function restore() {
     const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
     sessionStorage.removeItem(KEPT);
     if (!kept) return;
-    const headers = all("thead th"), parts = all("details");
-    if (headers.length === kept.sorted.length)
-      headers.forEach((cell, i) => {
-        if (["ascending", "descending"].includes(kept.sorted[i]))
-          sortTable(cell, kept.sorted[i] === "ascending" ? 1 : -1);
-      });
-    if (parts.length === kept.open.length) parts.forEach((part, i) => { part.open = kept.open[i]; });
-    for (const button of all(".pick")) if (kept.pressed.includes(button.textContent)) button.click();
+    const sorted = new Map(kept.sorted);
+    for (const cell of all("thead th[aria-sort]"))
+      if (sorted.has(named(cell))) sortTable(cell, sorted.get(named(cell)) === "ascending" ? 1 : -1);
+    for (const summary of all("summary")) if (kept.open.includes(named(summary))) summary.parentElement.open = true;
+    for (const button of all(".pick")) if (kept.pressed.includes(named(button))) button.click();
     scrollTo(0, kept.y);
   }
 

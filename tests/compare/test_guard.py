@@ -190,6 +190,14 @@ def test_datasets_may_be_compared_where_they_are_what_is_compared(train: Train) 
     assert comparison.confounded["fashion_mnist"] == []
 
 
+def test_a_stand_in_is_not_held_against_the_set_it_stands_for(train: Train, study: Study) -> None:
+    runs = [run for run in study() if run.config["activation"]["name"] == "relu"]
+    runs += [train([0.99], seed=s, dataset="synth_mnist", record=STAND_IN) for s in range(6)]
+    comparison = compare(runs)
+    assert comparison.table["verdict"].tolist() == ["baseline", "not established"]
+    assert comparison.table["reason"].tolist()[1].startswith("numbers on different data")
+
+
 def test_a_run_that_never_had_its_data_stays_with_its_condition(study: Study) -> None:
     runs = study()
     runs[5].record.pop("dataset")

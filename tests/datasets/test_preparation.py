@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from actlab.config import wrong_stand_in
 from actlab.datasets import DATASETS, Published, load, preparation, prepare, status, verify
 from actlab.datasets.catalogue import Arrays
-from actlab.datasets.preparation import check_offline
 from actlab.datasets.store import cache_folder
-from actlab.errors import DatasetError, UnknownName
+from actlab.errors import DatasetError
 
 SMALL = {"train_images": 60, "test_images": 20}
 
@@ -102,17 +102,17 @@ def test_without_set_and_stand_in_the_error_says_what_to_do(tiny: Published) -> 
 )
 def test_a_stand_in_must_be_rendered_and_of_the_same_kind(name: str, offline: str) -> None:
     with pytest.raises(DatasetError, match="cannot stand in for"):
-        check_offline(name, offline)
+        prepare(name, {"offline": offline})
 
 
 def test_an_unknown_stand_in_is_answered_with_the_nearest() -> None:
-    with pytest.raises(UnknownName, match="did you mean 'synth_mnist'"):
-        check_offline("mnist", "synth_mnits")
+    with pytest.raises(DatasetError, match="did you mean 'synth_mnist'"):
+        prepare("mnist", {"offline": "synth_mnits"})
 
 
 def test_every_stand_in_in_the_facts_is_allowed() -> None:
     for entry in DATASETS:
-        assert check_offline(entry.name, entry.facts.stand_in) == entry.facts.stand_in
+        assert entry.facts.stand_in is None or wrong_stand_in(entry.name, entry.facts.stand_in) is None
 
 
 def test_kerass_own_download_is_found(tiny: Published, published_file: Path, tmp_path: Path) -> None:

@@ -62,13 +62,6 @@ def test_the_first_images_that_are_not_held_out() -> None:
 def test_validation_on_the_test_images_holds_nothing_out() -> None:
     parts = split(images(), None, "test", 0)
     assert parts.on_test and parts.train.tolist() == list(range(100)) and parts.validation.tolist() == list(range(30))
-    x, y = parts.validation_arrays(images())
-    assert len(x) == 30 and y.tolist() == list(range(30))
-
-
-def test_validation_arrays_are_the_held_out_images() -> None:
-    parts = split(images(), None, 0.1, 0)
-    assert parts.validation_arrays(images())[1].tolist() == parts.validation.tolist()
 
 
 def test_indices_are_sorted_int32() -> None:
