@@ -41,8 +41,8 @@ GREYS = (24, 12)  # of the GIF: fewer make it smaller
 FASTEST, SLOWEST, ALL_FRAMES, LAST = 100, 600, 12_000, 2_500  # milliseconds
 
 MEANING = (
-    "A tile is a unit: how its incoming weights changed, from black (the weight that fell most) to white (the one that "
-    "rose most). In a tile that is black all over they hardly changed: black is not dead. "
+    "A tile is a unit: how its incoming weights changed since the frame before, from black (the one that fell most) to "
+    "white (the one that rose most). Where they hardly changed, a tile is black all over: black is not dead. "
 )
 DEAD = "Orange frame: dead, with slope 0 on every evaluated sample."
 UNKNOWN = "Which units are dead was not measured."

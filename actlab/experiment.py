@@ -207,14 +207,16 @@ def estimate_seconds(study: Study) -> float | None:
 
 
 def begin(study: Study) -> None:
-    """Make the folders of what is to be trained, and keep the config file as it was.
+    """Make the folders of what is to be trained, and keep the config file as it is now, its claims too.
 
     Raises:
         RunDirError: the output folder cannot be written, or a folder would lie outside it.
     """
     rundir.make_folder(study.folder)
     changes = "".join(f"# --set {override}\n" for override in study.plan.overrides)
-    rundir.write_bytes(study.folder / rundir.EXPERIMENT, (changes + study.plan.text).encode())
+    text, kept = (changes + study.plan.text).encode(), study.folder / rundir.EXPERIMENT
+    if not kept.is_file() or kept.read_bytes() != text:
+        rundir.write_bytes(kept, text)
     for run, path in study.elsewhere:
         rundir.copy_run(run.path, rundir.inside(study.folder, path.name))
         study.ended.append(Run(path))

@@ -1,6 +1,6 @@
 """How fast is the CIFAR-10 CNN? Two runs × one epoch of 12,800 images, batch 64, Adam.
 
-    python benchmarks/cifar.py [--data-dir DIR] [--rounds 1] [--precision float32 mixed_bfloat16]
+    python benchmarks/cifar.py [--data-dir DIR] [--rounds 1] [--precision float32 mixed_bfloat16] [--torch-python FILE]
 
 The wall clock of everything for actlab (two runs at a time) and for one plain Keras process that trains one after the
 other, in float32; the same in PyTorch where it is installed; the share of the matrix-product peak; memory a worker.
@@ -13,12 +13,11 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from plain import machine, peak_gflops, timed
+from plain import has_torch, machine, peak_gflops, timed
 
 IMAGES = 12_800
 # forward products of the four convolutions and two dense layers; the backward pass takes two of each, less the
@@ -35,7 +34,7 @@ def actlab(folder: Path, precision: str, cores: int) -> float:
         "model": "cifar10_cnn", "optimizer": "adam", "activation": "relu", "batch_size": 64, "epochs": 1,
         "precision": precision, "sweep": {"seed": [0, 1]},
     }))  # fmt: skip
-    command = [sys.executable, "-c", "from actlab.cli import main; main()", "run", str(config), "--device", "cpu"]
+    command = [sys.executable, "-m", "actlab", "run", str(config), "--device", "cpu"]
     shapes = [(64 * 900, 288, 32), (64 * 169, 576, 64)]
     before = peak_gflops(1, cores, shapes)
     seconds = timed([*command, "--out", str(folder / "out")])
@@ -61,6 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", help="folder with cifar10.npz; or $ACTLAB_DATA_DIR")
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--torch-python", default=sys.executable, help="an interpreter that has PyTorch and NumPy")
     parser.add_argument("--precision", nargs="+", default=usable, choices=["float32", "mixed_bfloat16"])
     options = parser.parse_args()
     if options.data_dir:
@@ -68,10 +68,11 @@ def main() -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     print(machine(cores))
     script = str(Path(__file__).parent / "plain.py")
-    torch = subprocess.run([sys.executable, "-c", "import torch"], capture_output=True).returncode == 0
+    ways = {"keras": sys.executable}
+    if has_torch(options.torch_python):
+        ways["torch"] = options.torch_python
     for _ in range(options.rounds):
-        plain = {how: timed([sys.executable, script, how, "cifar10", "1", "relu:0", "relu:1"])
-                 for how in ("keras", *(["torch"] if torch else []))}  # fmt: skip
+        plain = {how: timed([python, script, how, "cifar10", "1", "relu:0", "relu:1"]) for how, python in ways.items()}
         for precision in options.precision:
             with tempfile.TemporaryDirectory() as folder:
                 ours = actlab(Path(folder), precision, cores)

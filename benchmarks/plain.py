@@ -1,6 +1,6 @@
 """What a careful user would write instead of actlab, in plain Keras and in plain PyTorch; and the machine's limit.
 
-python benchmarks/plain.py keras mnist EPOCHS ACTIVATION:SEED...
+python benchmarks/plain.py {keras,torch,torch_loader} {mnist,cifar10} EPOCHS ACTIVATION:SEED...
 """
 
 from __future__ import annotations
@@ -23,6 +23,11 @@ def timed(command: list[str]) -> float:
     began = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.perf_counter() - began
+
+
+def has_torch(python: str) -> bool:
+    """Whether an interpreter can import PyTorch."""
+    return subprocess.run([python, "-c", "import torch"], capture_output=True).returncode == 0
 
 
 def machine(cores: int) -> str:
@@ -134,38 +139,55 @@ def torch_model(dataset: str, activation: str) -> Any:
     return nn.Sequential(*hidden, nn.Flatten(), nn.Linear(2304, 512), act(), nn.Dropout(0.5), nn.Linear(512, 10))
 
 
-def by_torch(dataset: str, epochs: int, runs: list[str]) -> None:
+def by_torch(dataset: str, epochs: int, runs: list[str], loader: bool = False) -> None:
+    """All runs one after the other; the batches drawn by hand from tensors, or by a DataLoader as the tutorials do."""
     import torch
 
     x, y, x_val, y_val = (torch.as_tensor(array) for array in images(dataset))
-    x, x_val, y, y_val = (
-        x.permute(0, 3, 1, 2).contiguous(),
-        x_val.permute(0, 3, 1, 2).contiguous(),
-        y.long(),
-        y_val.long(),
-    )
+    x, x_val = (pixels.permute(0, 3, 1, 2).contiguous() for pixels in (x, x_val))
+    y, y_val = y.long(), y_val.long()
     for run in runs:
         activation, _, seed = run.partition(":")
         torch.manual_seed(int(seed))
         model = torch_model(dataset, activation)
-        batch = 100 if dataset == "mnist" else 64
-        optimizer = (
-            torch.optim.SGD(model.parameters(), 0.1) if dataset == "mnist" else torch.optim.Adam(model.parameters())
-        )
+        weights, batch = model.parameters(), 100 if dataset == "mnist" else 64
+        optimizer = torch.optim.SGD(weights, 0.1) if dataset == "mnist" else torch.optim.Adam(weights)
         for _ in range(epochs):
             model.train()
-            for indices in torch.randperm(len(x)).split(batch):
+            for pixels, labels in loaded(x, y, batch) if loader else drawn(x, y, batch):
                 optimizer.zero_grad()
-                torch.nn.functional.cross_entropy(model(x[indices]), y[indices]).backward()
+                torch.nn.functional.cross_entropy(model(pixels), labels).backward()
                 optimizer.step()
             model.eval()
             with torch.no_grad():
-                sum(
-                    int((model(a).argmax(1) == b).sum())
-                    for a, b in zip(x_val.split(500), y_val.split(500), strict=True)
-                )
+                hits = [(model(a).argmax(1) == b).sum() for a, b in parts(x_val, y_val)]
+            print(f"{run}: {int(sum(hits)) / len(y_val):.4f}")
 
+
+def drawn(x: Any, y: Any, batch: int) -> Any:
+    """Shuffled batches, each taken from the whole by one indexing."""
+    import torch
+
+    return ((x[indices], y[indices]) for indices in torch.randperm(len(x)).split(batch))
+
+
+def loaded(x: Any, y: Any, batch: int) -> Any:
+    """The same by PyTorch's own classes, with their defaults."""
+    from torch.utils.data import DataLoader, TensorDataset
+
+    return DataLoader(TensorDataset(x, y), batch, shuffle=True)
+
+
+def parts(x: Any, y: Any) -> Any:
+    return zip(x.split(500), y.split(500), strict=True)
+
+
+def by_torch_loader(dataset: str, epochs: int, runs: list[str]) -> None:
+    by_torch(dataset, epochs, runs, loader=True)
+
+
+WAYS = {"keras": by_keras, "torch": by_torch, "torch_loader": by_torch_loader}
 
 if __name__ == "__main__":
-    {"keras": by_keras, "torch": by_torch}[sys.argv[1]](sys.argv[2], int(sys.argv[3]), sys.argv[4:])
+    WAYS[sys.argv[1]](sys.argv[2], int(sys.argv[3]), sys.argv[4:])
     print(f"peak memory {peak_memory_gib():.2f} GiB")

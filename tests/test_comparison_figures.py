@@ -429,6 +429,9 @@ def study(train: Train, configs: Sequence[Mapping[str, Any]], count: int = 2) ->
          ["seeds", "differences", "by_learning_rate"]),
         ([*({"batch_size": b} for b in (16, 64, 256)), *({"activation": LEAKY[s]} for s in (0.01, 0.1))],
          ["seeds", "differences", "by_batch_size", "by_negative_slope"]),
+        ([{"activation": a, "batch_size": b, "optimizer": RATES[r]}
+          for a in ("relu", LEAKY[0.01]) for b in (16, 64) for r in (0.01, 0.1)],
+         ["seeds", "differences", "by_learning_rate_and_batch_size"]),
         ([{"epochs": 3}, {"epochs": None, "steps": 10}], ["seeds", "differences"]),
     ],
 )  # fmt: skip
@@ -465,6 +468,19 @@ def test_differences_of_a_grid_are_each_from_its_own_baseline(train: Train) -> N
         expected = [value - base[seed] for seed, value in comparison.values[name].items()]
         np.testing.assert_allclose(lines(figure)[name].get_xdata(), expected, rtol=1e-9)
     assert figure.axes[0].get_xlabel().endswith("minus that of its baseline")
+
+
+@pytest.mark.parametrize("value", [math.inf, math.nan, 10**400, True, None, "0.1", [1, 2], {"a": 1}])
+def test_a_record_may_hold_anything_where_a_number_is_expected(
+    value: Any, make_run: Callable[..., Path], resolved: Callable[..., RunConfig], tmp_path: Path
+) -> None:
+    runs = []
+    for size in (16, 64, value):
+        config = resolved(batch_size=32, seed=len(runs))
+        written = {**config.canonical(), "batch_size": size, "seed": 0}
+        path = make_run(tmp_path / "study", config, [0.9], "done", {"config": written, "hash": str(len(runs))})
+        runs.append(Run(path))
+    assert list(figures(compare(runs), "odd")) == ["seeds", "differences", "by_batch_size"]
 
 
 def test_a_seed_that_diverged_is_counted(train: Train) -> None:
@@ -527,6 +543,15 @@ def test_an_activation_keeps_its_colour_in_all_comparisons_of_a_report(train: Tr
     assert two["gelu"].color not in {look.color for look in one.values()}
     assert [three["sgd"].color, three["adam"].color] == list(PALETTE[:2]), "optimizers have colours of their own"
     assert len({look.color for look in two.values()}) == 3
+
+
+def test_a_swept_number_is_no_colour_where_something_else_differs(train: Train) -> None:
+    slopes = [{"activation": LEAKY[s], "optimizer": {"name": o}} for o in ("sgd", "adam") for s in (0.01, 0.1)]
+    comparison = study(train, slopes, 1)
+    look_of = looks_of([comparison])[0]
+    assert [look.color for look in look_of.values()] == [PALETTE[0]] * 2 + [PALETTE[1]] * 2
+    drawn = lines(figures(comparison, "t")["by_negative_slope"])
+    assert drawn["sgd"].get_color() == PALETTE[0] and drawn["adam"].get_color() == PALETTE[1]
 
 
 def test_forty_conditions_have_looks(train: Train) -> None:

@@ -371,8 +371,11 @@ def test_a_worker_sees_the_one_gpu_that_it_is_given() -> None:
         assert done.stdout.strip() == expected, done.stderr
 
 
-def test_the_import_of_tensorflow_leaves_out_what_nobody_needs() -> None:
-    """What it made is not looked through for garbage again; Matplotlib's windows come when they are asked for."""
+def test_a_worker_imports_and_keeps_no_more_of_tensorflow_than_it_needs() -> None:
+    """What the import made is not looked through for garbage again; Matplotlib's windows come when they are asked for.
+
+    And of a function that was traced nothing is left.
+    """
     program = """
 import gc, sys
 from actlab.executors.worker import import_tensorflow
@@ -386,6 +389,20 @@ assert callable(matplotlib.pyplot.plot)
 before = gc.get_freeze_count()
 import_tensorflow()
 assert gc.get_freeze_count() == before
+
+import weakref
+import tensorflow as tf
+from actlab.executors.worker import forget_gradients
+def traced():
+    variable = tf.Variable(tf.ones(3))
+    tf.function(lambda x: tf.nn.silu(x * variable))(tf.ones(3))
+    return weakref.ref(variable)
+variable = traced()
+gc.collect()
+assert variable() is not None, "TensorFlow no longer keeps it: forget_gradients is not needed any more"
+forget_gradients()
+gc.collect()
+assert variable() is None
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -134,7 +134,7 @@ def test_verdicts_are_those_of_the_comparison(html: str) -> None:
 def test_claims_have_a_verdict_and_evidence(html: str) -> None:
     said = words(html)
     assert "✓ supported with activation leaky_relu, dead_units at its highest is 0 at every seed" in said
-    assert "✗ refuted Learning a slope hurts (with activation prelu, val_accuracy at the end" in said
+    assert "✗ refuted Learning a slope hurts with activation prelu, val_accuracy at the end" in said
 
 
 def test_numbers_of_the_table_are_those_of_the_runs(html: str, study: Path) -> None:

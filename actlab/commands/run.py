@@ -107,8 +107,7 @@ def _train(
     """Train what is left of a study, in view of a person."""
     for warning in study.warnings:
         talk.print(Text(f"NOTE  {warning}", style="bold yellow"), soft_wrap=True)
-    if study.jobs or study.elsewhere:
-        experiment.begin(study)
+    experiment.begin(study)
     if not study.jobs:
         return {}
     workers = min(study.workers, len(study.jobs))

@@ -6,6 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from actlab.compare.comparison import Comparison
@@ -80,10 +81,12 @@ class _Drawer:
         numbers = swept(self.comparison)
         keys = sorted(tied(numbers), key=lambda group: -len(set(numbers[group[0]].values())))
         short = _short([group[0] for group in keys])
-        if len(keys) > 1 and (cells := self._cells(numbers, keys[0], keys[1])) is not None:
-            across, up = short[keys[0][0]], short[keys[1][0]]
-            figure = plots.heat_map(cells, self.metric, (across, up), self.title, self.note, self._left_out(cells))
-            return {f"by_{_slug(across)}_and_{_slug(up)}": figure}
+        for first, second in combinations(keys, 2):
+            if (cells := self._cells(numbers, first, second)) is not None:
+                names = short[first[0]], short[second[0]]
+                when = self._left_out(cells) + _with([*first[1:], *second[1:]])
+                figure = plots.heat_map(cells, self.metric, names, self.title, self.note, when)
+                return {f"by_{_slug(names[0])}_and_{_slug(names[1])}": figure}
         lines = [(group, self._lines(numbers[group[0]], group)) for group in keys]
         return {
             f"by_{_slug(short[group[0]])}": plots.number_figure(

@@ -12,21 +12,20 @@ from actlab.conditions import at_key, words
 from actlab.config import PARTS
 
 NO_NUMBER = (DATA, "seed")
+LARGEST = 1e100  # a record may hold anything; an axis needs numbers that have squares
 
 
 def swept(comparison: Comparison) -> dict[str, dict[str, float]]:
     """Dotted key to condition to its number, for each number that differs; conditions without one are left out.
 
-    Where activations differ ("relu", "leaky_relu 0.01", "leaky_relu 0.1"), a parameter counts as swept if it differs
-    between two of the same name: a sweep of the slope, not a choice between two activations.
+    Parameters of parts are among them: of "relu", "leaky_relu 0.01" and "leaky_relu 0.1", `activation.negative_slope`.
     """
     configs = {name: runs[0].config for name, runs in comparison.conditions.items()}
     found = {}
     for column in comparison.differs:
         for key in _keys(column, list(configs.values())):
             numbers = {name: number for name, c in configs.items() if (number := _number(at_key(c, key))) is not None}
-            names = {name: _name(configs[name], column) for name in numbers}
-            if any(len({numbers[name] for name in numbers if names[name] == part}) > 1 for part in names.values()):
+            if len(set(numbers.values())) > 1:
                 found[key] = numbers
     return found
 
@@ -45,12 +44,8 @@ def _number(value: Any) -> float | None:
     """A value as the number that it is; a list of one number is one too (a single hidden layer)."""
     if isinstance(value, list) and len(value) == 1:
         return _number(value[0])
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _name(config: Mapping[str, Any], column: str) -> str:
-    part = config.get(column) if column in PARTS else None
-    return str(part.get("name", "")) if isinstance(part, Mapping) else ""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if number and abs(value) < LARGEST else None
 
 
 def tied(numbers: Mapping[str, Mapping[str, float]]) -> list[list[str]]:

@@ -30,7 +30,7 @@ from actlab.executors.worker import Outcome
 from actlab.training import Job
 
 POLL_SECONDS = 0.2  # between two looks at signals and two pictures of the display; the end of a job is seen at once
-RUNS_A_WORKER = 100  # then another takes its place: TensorFlow keeps a few megabytes of every traced function
+RUNS_A_WORKER = 100  # then another takes its place, in case that a library keeps something of every run
 GIB_A_WORKER = 1.2  # TensorFlow, a net of a million weights and the mapped images; measured with the CIFAR-10 CNN
 
 
@@ -161,8 +161,8 @@ class _Slot:
             outcome = Outcome("failed", "the worker died before it could begin")
         else:
             return None
-        # what has gone wrong in a worker (a full GPU, a broken library) may still be wrong for the next run in it
-        if outcome.status == "failed" or not self.pool.active:
+        # what has gone wrong in a worker that lives (a full GPU, a broken library) may go wrong again in the next run
+        if not self.pool.active or (outcome.status == "failed" and not _has_ended_worker(self.future)):
             self.close()
         self.job = self.future = None
         return outcome
@@ -269,6 +269,11 @@ def _outcome(future: ProcessFuture, timeout: float | None) -> Outcome:
     if isinstance(error, ProcessExpired):
         return Outcome("failed", _death(error.exitcode))
     return Outcome("failed", f"{type(error).__name__}: {error}")
+
+
+def _has_ended_worker(future: ProcessFuture) -> bool:
+    """Whether the worker of a job that has ended went with it; its pool then has another one already."""
+    return isinstance(future.exception(), ProcessExpired | FutureTimeout | TimeoutError)
 
 
 def _death(exitcode: int | None) -> str:

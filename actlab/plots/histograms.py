@@ -146,7 +146,7 @@ def _write_share(axes: Axes, share: float, edges: Values, row: int) -> None:
     inside, before = right - left > 0.2, right > 0.7
     place = right - 0.02 if inside else left - 0.02 if before else right + 0.02
     axes.text(place, row + TALLEST - 0.04, percent(share), ha="right" if inside or before else "left", va="top",
-              fontsize=SHARE_POINTS, color="white" if inside else QUIET, transform=axes.get_yaxis_transform(which="grid")
+              fontsize=SHARE_POINTS, color="white" if inside else QUIET, transform=axes.get_yaxis_transform("grid")
               )  # fmt: skip
 
 

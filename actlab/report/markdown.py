@@ -12,6 +12,7 @@ from actlab.rundir import EXPERIMENT
 
 SPECIAL = re.compile(r"([\\`*{}\[\]|~$]|(?<!\w)_|_(?!\w))")  # an underline within a word is one
 AT_THE_START = re.compile(r"^([-+#=]|\d+(?=[.)]))")  # what would make a line a list, a heading or a rule
+LINE = "\n"
 LEGEND = (
     "Mean ± standard deviation over n finished seeds; in brackets the 95% interval of the mean, of the difference and "
     "of the share. †: see what stands beside the verdict."
@@ -58,7 +59,10 @@ def _section(level: int, title: str) -> list[str]:
 
 
 def _items(items: Iterable[table.Item]) -> list[str]:
-    made = [f"- {item.sign} **{item.word}** – {escaped(item.about)}: {escaped(item.reason)}" for item in items]
+    made = [
+        f"- {item.sign} **{item.word}** – {escaped(item.about)}: {escaped(item.reason.replace(LINE, '; '))}"
+        for item in items
+    ]
     return [*made, ""] if made else []
 
 

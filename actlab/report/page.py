@@ -14,7 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 from actlab import compare as comparing
-from actlab.claims import Claim
+from actlab.claims import ClaimVerdict
 from actlab.report import figures, functions, inside, record, table
 from actlab.report.functions import Download, as_address
 from actlab.report.reading import Chapter
@@ -192,8 +192,10 @@ def warnings(chapter: Chapter) -> list[str]:
 
 def claims(chapter: Chapter) -> list[table.Item]:
     """Each claim with its verdict and evidence."""
-    return [table.Item(judged.word, _claimed(judged.claim), judged.evidence) for judged in chapter.claims]
+    return [_claim(judged) for judged in chapter.claims]
 
 
-def _claimed(claim: Claim) -> str:
-    return f"{claim.says} ({claim})" if claim.says else str(claim)
+def _claim(judged: ClaimVerdict) -> table.Item:
+    """What the author says first, then exactly what was held against the runs."""
+    said, claim = judged.claim.says, str(judged.claim)
+    return table.Item(judged.word, said or claim, "\n".join(filter(None, [said and claim, judged.evidence])))

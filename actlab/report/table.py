@@ -241,13 +241,13 @@ def lead(comparison: Comparison) -> str:
 
 
 def verdicts(comparison: Comparison) -> list[Item]:
-    """Each condition against the baseline, in words; what is established first."""
+    """Each condition against the baseline, in words; what is established first, and what is alike together."""
     order = {"better": 0, "worse": 1}
-    items = [
-        Item(verdict.word, name, _reason(comparison, name, verdict.reason))
-        for name, verdict in comparison.verdicts.items()
-        if verdict is not None
-    ]
+    alike: dict[tuple[str, str], list[str]] = {}
+    for name, verdict in comparison.verdicts.items():
+        if verdict is not None:
+            alike.setdefault((verdict.word, _reason(comparison, name, verdict.reason)), []).append(name)
+    items = [Item(word, ", ".join(names), reason) for (word, reason), names in alike.items()]
     return sorted(items, key=lambda item: order.get(item.word, 2))
 
 

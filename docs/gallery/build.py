@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -31,9 +32,9 @@ KEPT = ("epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "dead_u
 def main(results: Path) -> None:
     page = PAGE.read_text()
     PAGE.write_text(SECTION.sub(lambda match: _section(results, match), page))
-    for name in dict.fromkeys(match[3] for match in SECTION.finditer(page)):
-        if (results / name).is_dir():
-            _keep(results / name, HERE / name)
+    for match in SECTION.finditer(page):
+        if match[2] == "compare" and (results / match[3]).is_dir():
+            _keep(results / match[3], HERE / match[3], shlex.split(match[4]))
 
 
 def _section(results: Path, match: re.Match[str]) -> str:
@@ -49,9 +50,22 @@ def _table(folder: Path, options: list[str]) -> str:
 
 
 def _claims(folder: Path, options: list[str]) -> str:
-    found = json.loads(_actlab("claims", str(folder), *options, "--json"))
-    rows = ["| the claim | verdict | evidence |", "| --- | --- | --- |"]
-    return "\n".join([*rows, *(f"| {c['claim']} | **{c['verdict']}** | {c['evidence']} |" for c in found["claims"])])
+    (found,) = json.loads(_actlab("claims", str(folder), *options, "--json"))
+    rows = [f"| {_cell(c['says'] or c['sentence'])} | **{c['verdict']}** | {_evidence(c)} |" for c in found["claims"]]
+    return "\n".join(["| the claim | verdict | evidence |", "| --- | --- | --- |", *rows])
+
+
+def _evidence(claim: dict[str, Any]) -> str:
+    """The evidence for each condition; only how often where ten conditions say the same."""
+    found = claim["evidence"]
+    if len(found) > 4:
+        return f"so in {sum(e['verdict'] == claim['verdict'] for e in found)} of {len(found)} conditions"
+    lines = [e["reason"] if len(found) == 1 else f"{e['condition']}: {e['reason']}" for e in found]
+    return "<br>".join(map(_cell, lines))
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def _runs(folder: Path, options: list[str]) -> str:
@@ -59,21 +73,19 @@ def _runs(folder: Path, options: list[str]) -> str:
     runs = [run for run in discover([folder])[0] if run.status == "done"]
     seconds = sum(run.record["wall_seconds"] for run in runs)
     threads = sorted({str(run.environment.get("threads")) for run in runs})
-    commits = sorted({str(run.environment.get("git_commit"))[:8] for run in runs})
+    seeds = sorted({int(run.config["seed"]) for run in runs})
     return (
-        f"{len(runs)} runs, {seconds / 60:.0f} minutes of training in workers of {', '.join(threads)} thread; "
-        f"commit {', '.join(commits)}."
+        f"Trained for this page: {len(runs)} runs, seeds {', '.join(map(str, seeds))}; {seconds / 60:.0f} minutes in "
+        f"all, of workers of {', '.join(threads)} thread."
     )
 
 
-def _keep(folder: Path, target: Path) -> None:
+def _keep(folder: Path, target: Path, options: list[str]) -> None:
     """Histories in one table, and the figures of the comparison."""
     target.mkdir(exist_ok=True)
     runs = [run for run in discover([folder])[0] if run.status == "done"]
     pd.concat([_history(run) for run in runs]).to_csv(target / "histories.csv", index=False, float_format="%.5g")
-    _actlab("compare", str(folder), "-o", str(target))
-    for name in ("report.html", "experiment.yaml"):
-        (target / name).unlink(missing_ok=True)
+    _actlab("compare", str(folder), *options, "-o", str(target))
     shutil.copy(folder / "experiment.yaml", target / "experiment.yaml")
 
 
