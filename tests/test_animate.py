@@ -202,6 +202,15 @@ def test_large_films_get_smaller_tiles_and_keep_every_frame(monkeypatch: pytest.
         assert frames[0].shape[1] <= large_page.shape[1]
 
 
+def test_a_film_whose_size_was_guessed_too_small_is_made_smaller_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The frames that the guess looks at are empty, the others are noise."""
+    noise = np.random.default_rng(0).integers(0, 256, (8, 16, 14, 14), dtype=np.uint8)
+    noise[1::2] = 0
+    free = film(noise, None, moments(8), "t").webp
+    monkeypatch.setattr(animate, "WEBP_BYTES", len(free) * 3 // 4)
+    assert len(film(noise, None, moments(8), "t").webp) <= len(free) * 3 // 4
+
+
 def test_resized() -> None:
     picture = np.array([[[0, 10, 20], [30, 40, 50]]], np.uint8)
     np.testing.assert_array_equal(resized(picture, 2.0)[0, :2], [[0, 0, 10, 10, 20, 20]] * 2)

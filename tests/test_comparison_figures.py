@@ -470,7 +470,7 @@ def test_differences_of_a_grid_are_each_from_its_own_baseline(train: Train) -> N
     assert figure.axes[0].get_xlabel().endswith("minus that of its baseline")
 
 
-@pytest.mark.parametrize("value", [math.inf, math.nan, 10**400, True, None, "0.1", [1, 2], {"a": 1}])
+@pytest.mark.parametrize("value", [10**400, True, None, "0.1", [1, 2], {"a": 1}])
 def test_a_record_may_hold_anything_where_a_number_is_expected(
     value: Any, make_run: Callable[..., Path], resolved: Callable[..., RunConfig], tmp_path: Path
 ) -> None:

@@ -146,6 +146,14 @@ def test_dead_units_without_a_finite_value() -> None:
     assert plots.png(gone).startswith(b"\x89PNG")
 
 
+def test_both_panels_show_the_same_epochs_where_one_ends_early() -> None:
+    frame = history(8).astype({"dead_units": float})
+    frame.loc[3:, "dead_units"] = np.nan
+    upper, lower = plots.dead_units_figure(frame, "t").axes
+    assert upper.get_xlim() == lower.get_xlim()
+    assert lower.get_xlim()[1] >= 8
+
+
 def test_watched_units_are_those_of_layers_that_were_measured() -> None:
     frame = network(["dense", "dense_1", "logits"], 3)
     assert plots.watched_units(frame) == 10 + 11
@@ -204,6 +212,7 @@ def test_two_hundred_layers() -> None:
     names = [f"dense_{i}" for i in range(199)] + ["logits"]
     figure = plots.gradient_norms_figure(network(names, 3), "deep")
     assert list(lines(figure, 0)) == names, "no largest values, which nobody could tell apart"
+    assert not said(figure, "thin")
     named = [text for text in texts(figure) if text in names]
     assert len(named) == 12 and {"dense_0", "logits"} <= set(named)
     assert said(figure, "200 layers, dark (first) to light (last), 12 of them named")
@@ -320,7 +329,10 @@ def test_many_layers_and_evaluations_are_drawn_in_part_and_the_figure_says_so() 
 def test_histograms_of_a_constant_and_of_nothing() -> None:
     frame = network(["dense"], 2).assign(activation_min=0.0, activation_max=0.0)
     frame[COUNTS] = [100, 0, 0, 0]
-    assert plots.png(plots.histograms_figure(frame, "dead")).startswith(b"\x89PNG")
+    figure = plots.histograms_figure(frame, "dead")
+    left, right = figure.axes[0].get_xlim()
+    assert left < 0 and right >= 1, "a layer that always says 0 is a thin bar at 0"
+    assert plots.png(figure).startswith(b"\x89PNG")
     nothing = plots.histograms_figure(frame.assign(activation_min=np.nan), "nothing")
     assert "no finite value" in texts(nothing)
 

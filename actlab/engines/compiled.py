@@ -169,7 +169,7 @@ class Engine:
             entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
             loss += tf.reduce_sum(tf.cast(entropy, tf.float64))
             correct += _correct(logits, y)
-            sums = probes.update(sums, tensors)
+            sums = probes.update(sums, tensors, "CPU" in self.device)
         return loss, correct, sums
 
     def _penalty(self) -> float:

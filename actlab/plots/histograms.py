@@ -88,7 +88,7 @@ def _ridges(name: str, part: pd.DataFrame, time: str, times: list[Any]) -> Ridge
     rows = part.drop_duplicates(time).set_index(time).reindex(times)
     counts = rows[[column for column in rows if BIN.fullmatch(str(column))]].fillna(0).to_numpy(float)
     low, high = (rows[f"activation_{end}"].to_numpy(float) for end in ("min", "max"))
-    high = np.where(high > low, high, low + 1e-6 * np.maximum(1, np.abs(low)))  # of a layer that says always the same
+    high = np.where(high > low, high, low + np.maximum(1, np.abs(low)))  # of a layer that always says the same
     edges = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, counts.shape[1] + 1)
     return Ridges(name, counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), edges)
 
@@ -131,10 +131,11 @@ def _draw(axes: Axes, layer: Ridges) -> None:
 
 
 def _limit(axes: Axes, layer: Ridges, last: int) -> None:
-    """From the first to the last bin that can be seen at one moment at least."""
-    seen = layer.shares >= LEAST_HEIGHT * layer.full
+    """From the first to the last bin that can be seen at one moment at least; all bins where that is only one."""
+    seen = (layer.shares > 0) & (layer.shares >= LEAST_HEIGHT * layer.full)
     axes.set_ylim(-0.05, last + 1)
     if seen.any():
+        seen |= seen.sum(axis=1).max() == 1
         low, high = layer.edges[:, :-1][seen].min(), layer.edges[:, 1:][seen].max()
         axes.set_xlim(low - 0.03 * (high - low), high + 0.03 * (high - low))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from actlab.probes.layers import TOTAL, ProbedLayer, probed_layers
 from actlab.probes.seen import Seen
 
 AllSums = dict[str, dict[str, Sums]]  # probe to layer to its sums
+CACHED = 2**17  # pre-activations: a few arrays of so many float32 fit into a core's own cache
 
 
 class Probes:
@@ -68,21 +70,36 @@ class Probes:
             for name, probe in self.evaluation.items()
         }
 
-    def update(self, sums: AllSums, tensors: Sequence[Any]) -> AllSums:
-        """All sums with one more batch, whose values of `tensors` are given."""
-        pairs = zip(self._activated, tensors[::2], tensors[1::2], strict=True)
-        seen = {layer.name: Seen(layer, z, y) for layer, z, y in pairs}
-        return {
-            name: {layer: probe.update(sums[name][layer], seen[layer]) for layer in seen}
-            for name, probe in self.evaluation.items()
-        }
+    def update(self, sums: AllSums, tensors: Sequence[Any], in_pieces: bool) -> AllSums:
+        """All sums with one more batch, whose values of `tensors` are given.
+
+        Args:
+            sums: before it.
+            tensors: in their order.
+            in_pieces: whether to look at a few images at a time, which a processor's cache holds: what is seen is
+                read and written many times. A GPU would rather have all at once.
+        """
+        found: AllSums = {name: {} for name in self.evaluation}
+        for layer, z, y in zip(self._activated, tensors[::2], tensors[1::2], strict=True):
+            images = max(1, CACHED // math.prod(z.shape[1:])) if in_pieces else tf.shape(z)[0]
+            mine = {name: sums[name][layer.name] for name in self.evaluation}
+            for name, own in self._update_layer(layer, mine, z, y, images).items():
+                found[name][layer.name] = own
+        return found
+
+    def _update_layer(self, layer: ProbedLayer, sums: dict[str, Sums], z: Any, y: Any, images: Any) -> dict[str, Sums]:
+        for start in tf.range(0, tf.shape(z)[0], images):
+            tf.autograph.experimental.set_loop_options(shape_invariants=self.shapes(sums))
+            seen = Seen(layer, z[start : start + images], y[start : start + images])
+            sums = {name: probe.update(sums[name], seen) for name, probe in self.evaluation.items()}
+        return sums
 
     def sum_specs(self) -> Any:
         """The shapes and dtypes of all sums, as the compiled function is told of them."""
         sums = self.start()
         return tf.nest.map_structure(lambda tensor: tf.TensorSpec(_shape(tensor), tensor.dtype), sums)
 
-    def shapes(self, sums: AllSums) -> list[tuple[Any, Any]]:
+    def shapes(self, sums: Mapping[str, Any]) -> list[tuple[Any, Any]]:
         """Each sum with its shape, where it grows from batch to batch."""
         return [(tensor, tensor.shape) for tensor in tf.nest.flatten(sums) if tensor.shape[:1] == [None]]
 
