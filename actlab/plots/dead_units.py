@@ -162,9 +162,9 @@ def _finish(panels: Sequence[Axes], curves: Sequence[list[Curve]], time: str) ->
     for axes in panels:
         set_time_axis(axes, time, times.min(), times.max())
     upper, lower = panels
-    low = min(axes.get_xlim()[0] for axes in panels), max(axes.get_xlim()[1] for axes in panels)
+    limits = min(axes.get_xlim()[0] for axes in panels), max(axes.get_xlim()[1] for axes in panels)
     for axes in panels:
-        axes.set_xlim(low)
+        axes.set_xlim(limits)
     upper.set_xlabel("")
     upper.tick_params(labelbottom=False)
     set_value_axis(upper, "accuracy", log=False)
