@@ -394,15 +394,14 @@ import weakref
 import tensorflow as tf
 from actlab.executors.worker import forget_gradients
 def traced():
-    variable = tf.Variable(tf.ones(3))
-    tf.function(lambda x: tf.nn.silu(x * variable))(tf.ones(3))
-    return weakref.ref(variable)
-variable = traced()
+    function = tf.function(lambda x: tf.nn.silu(2 * x))
+    return weakref.ref(function.get_concrete_function(tf.ones(3)).graph)
+graph = traced()
 gc.collect()
-assert variable() is not None, "TensorFlow no longer keeps it: forget_gradients is not needed any more"
+assert graph() is not None, "TensorFlow no longer keeps it: forget_gradients is not needed any more"
 forget_gradients()
 gc.collect()
-assert variable() is None
+assert graph() is None
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
