@@ -35,6 +35,6 @@ def _draw_probes(path: Path, title: str, note: str) -> None:
 def _draw_film(path: Path, title: str, note: str) -> None:
     arrays = rundir.read_arrays(path / rundir.WEIGHT_FILM)
     moments = [f"epoch {epoch:.4g}" for epoch in arrays["epoch"]]
-    made = film(arrays["frames"], arrays.get("dead"), moments, title, note)
+    made = film(arrays["frames"], arrays.get("dead"), moments, f"Layer {arrays['layer']} of {title}", note)
     for kind, data in (("webp", made.webp), ("gif", made.gif), ("png", made.png)):
         rundir.write_bytes(path / f"weight_film.{kind}", data)

@@ -376,12 +376,12 @@ class _Training:
             rundir.write_bytes(self.job.path / rundir.WEIGHTS, rundir.npz(arrays))
 
     def _keep_film(self) -> None:
-        """The frames as arrays, with the epochs that they end."""
+        """The frames as arrays, with the epochs that they end and the layer that they show."""
         if not self.film or not (raw := (self.job.path / rundir.FRAMES).read_bytes()):
             return
         history = rundir.read_table(self.job.path / rundir.HISTORY)[self.film.every - 1 :: self.film.every]
         moments = {name: history[name].to_numpy(dtype=float) for name in ("epoch", "step")}
-        arrays = {**self.film.arrays(raw), **moments}
+        arrays = {**self.film.arrays(raw), **moments, "layer": np.array(self.film.layer.name)}
         rundir.write_bytes(self.job.path / rundir.WEIGHT_FILM, rundir.npz(arrays, compressed=True))
 
     def _draw(self) -> None:

@@ -183,14 +183,16 @@ def _draw_cell(axes: Axes, cell: dict[Any, Any], grid: _Grid, colors: ScalarMapp
             axes.plot([x], [y], "o", color="none", markeredgecolor=ink, markersize=7, gid=gid)
         return
     if not empty:
-        axes.text(x, y + 0.15, short(cell["mean"]), ha="center", va="center", fontsize=MEAN_POINTS, color=ink, gid=gid)
+        mean = short(cell["mean"], colors.get_clim()[1])
+        axes.text(x, y + 0.15, mean, ha="center", va="center", fontsize=MEAN_POINTS, color=ink, gid=gid)
     axes.text(x, y if empty else y - 0.22, f"n = {cell['count']}{missing}", ha="center", va="center",
               fontsize=COUNT_POINTS, color=ink, gid=gid)  # fmt: skip
 
 
-def short(value: float) -> str:
-    """Four decimals where a number has few before the point; else four digits."""
-    return f"{value:.4f}" if 1e-3 <= abs(value) < 10 or value == 0 else f"{value:.4g}"
+def short(value: float, largest: float) -> str:
+    """As many decimals as the largest number of a map leaves room for: 0.9754 of 1, 9.3 of 242; else four digits."""
+    decimals = 1 if 10 <= abs(largest) < 1e4 else 4
+    return f"{value:.{decimals}f}" if 10**-decimals <= abs(value) < 1e4 or value == 0 else f"{value:.4g}"
 
 
 def _name(axes: Axes, name: str, grid: _Grid) -> None:

@@ -94,7 +94,8 @@ def _ridges(name: str, part: pd.DataFrame, time: str, times: list[Any]) -> Ridge
 
 
 def _subtitle(names: list[Any], chosen: list[Any], moments: list[Any], times: list[Any], time: str) -> str:
-    said = ["n = 1 run", "bar: share of the layer's activations in a bin; cut where a number stands"]
+    said = ["n = 1 run", "bar: share of a layer's activations in a bin, over the probe's first images",
+            "cut where a number stands"]  # fmt: skip
     if len(chosen) < len(names):
         said.append(f"{len(chosen)} of {len(names)} layers")
     if len(times) < len(moments):

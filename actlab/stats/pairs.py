@@ -23,7 +23,7 @@ class Paired:
     Args:
         n: pairs.
         differences: value − baseline of each pair; exactly 0 where rounding alone could make the difference.
-        difference: their mean; NaN where n = 0.
+        difference: their mean, exactly 0 likewise; NaN where n = 0.
         low, high: Student t interval of the mean difference; NaN where n < 2.
         p: two-sided p of the sign-flip test; NaN where n = 0.
         smallest_p: the smallest that p can be with so many pairs.
@@ -79,10 +79,11 @@ def paired(
         raise ValueError(f"{first.size} values against {second.size} of the baseline: a pair is a seed that both have")
     n, off = first.size, rounding(first, second)
     d = np.where(np.abs(first - second) > off, first - second, 0.0)
+    mean = float(d.mean()) if n else math.nan
     low, high = t_interval(d, share(confidence))
     exact = n <= EXACT_PAIRS
     return Paired(
-        n, tuple(d.tolist()), float(d.mean()) if n else math.nan, low, high, sign_flip_p(d, off, generator),
+        n, tuple(d.tolist()), 0.0 if abs(mean) <= off else mean, low, high, sign_flip_p(d, off, generator),
         smallest_p(n) if exact else 1 / (DRAWS + 1), *superiority(d, confidence), _seeds_needed(d, off, comparisons),
         confidence, exact,
     )  # fmt: skip
