@@ -35,7 +35,7 @@ def machine(cores: int) -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-    return f"{name}, {cores} core{"" if cores == 1 else "s"}, {platform.system()}"
+    return f"{name}, {cores} core{'' if cores == 1 else 's'}, {platform.system()}"
 
 
 def peak_gflops(threads: int, processes: int, shapes: list[tuple[int, int, int]]) -> float:

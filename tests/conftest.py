@@ -12,6 +12,12 @@ import pytest
 from actlab.config import RunConfig, resolve
 
 WriteConfig = Callable[..., Path]
+SLOWEST = ("test_executors.py", "test_training.py", "test_probes.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slowest files first: a process takes a file at a time, and none shall be left with a long one at the end."""
+    items.sort(key=lambda item: SLOWEST.index(item.path.name) if item.path.name in SLOWEST else len(SLOWEST))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -98,7 +98,7 @@ FEATURES: dict[str, dict[str, Any]] = {
 def test_a_resumed_run_has_the_bytes_of_one_that_never_stopped(name: str, tmp_path: Path) -> None:
     made = config(**FEATURES[name])
     train(job(tmp_path / "whole", made))
-    assert stopped_and_resumed(tmp_path / "cut", made, 1, 3, 5) >= 2
+    assert stopped_and_resumed(tmp_path / "cut", made, 1, 4) == 2
     assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")
     assert Run(tmp_path / "cut").results == Run(tmp_path / "whole").results
 
@@ -265,6 +265,7 @@ def test_the_film_is_kept_with_the_evaluations_it_shows(tmp_path: Path) -> None:
     film = np.load(tmp_path / "weight_film.npz")
     assert film["frames"].shape == (2, 16, 28, 28)
     assert film["dead"].shape == (2, 16)
+    assert str(film["layer"]) == "dense"
     assert film["step"].tolist() == [20, 40]
     assert film["dead"].sum(axis=1).tolist() == run.history["dead_units"].tolist()[1:4:2]
     pictures = {"weight_film.gif", "weight_film.webp", "weight_film.png", "dead_units.png"}
