@@ -121,7 +121,7 @@ def test_what_failed_is_skipped_until_it_is_to_be_retried(tmp_path: Path, monkey
 
 
 def test_a_forced_run_that_is_cut_goes_on(whole: Path, tmp_path: Path) -> None:
-    """It is trained anew, goes on from its own checkpoint and not from the record that it replaces, to the same bytes."""
+    """Trained anew, it goes on from its own checkpoint, not from the record that it replaces, to the same bytes."""
     out = tmp_path / "out"
     shutil.copytree(whole, out)
     path = write(tmp_path, LONG)
