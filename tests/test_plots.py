@@ -171,7 +171,7 @@ def test_overlay_without_a_finite_value() -> None:
     assert png(overlay_figure(study(["a"], 1).iloc[:0], "loss", "no rows")).startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("count", [9, 20, 40])
+@pytest.mark.parametrize("count", [9, 24])
 def test_many_conditions_get_a_panel_each(count: int) -> None:
     names = [f"condition {index}" for index in range(count)]
     curves = study(names, 2, epochs=4)
@@ -196,6 +196,24 @@ def test_labels_at_line_ends_do_not_overlap() -> None:
     for i, box in enumerate(boxes):
         assert box.x1 <= figure.bbox.x1
         assert not any(box.overlaps(other) for other in boxes[i + 1 :])
+
+
+@pytest.mark.parametrize("count", [8, 9])
+def test_a_loss_that_spans_much_fills_a_logarithmic_axis(count: int) -> None:
+    curves = study([f"c{i}" for i in range(count)], 2, epochs=4)
+    curves["loss"] = 10.0 ** -curves["epoch"]
+    for axes in overlay_figure(curves, "loss", "much").axes:
+        low, high = axes.get_ylim()
+        assert axes.get_yscale() == "log"
+        assert 1e-5 < low < 1e-4 < 1e-1 < high < 1
+
+
+def test_of_very_many_conditions_some_are_named_and_all_are_drawn() -> None:
+    figure = overlay_figure(study([f"c{i}" for i in range(30)], 2, epochs=2), "val_accuracy", "thirty")
+    assert len(figure.axes) == 24
+    assert "the first 24 of 30 conditions; grey: all others" in " ".join(texts(figure)).replace("\n", " ")
+    (grey,) = figure.axes[0].findobj(LineCollection)
+    assert len(grey.get_segments()) == 30
 
 
 @pytest.mark.parametrize("name", HOSTILE)

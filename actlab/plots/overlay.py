@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 LABEL_INCHES = 2.2
 PANEL_INCHES = 2.0
 PANEL_POINTS = 9.5
+COLUMNS, MOST_PANELS = 4, 24
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,8 @@ def overlay_figure(
     """Mean of a metric over the seeds of each condition, with a band from the smallest to the largest seed.
 
     Up to eight conditions share one pair of axes and are named at the ends of their lines; more get a panel each,
-    with all the others in grey behind. Where a seed has ended early or is not finite, the mean goes on without it,
-    dotted.
+    with all the others in grey behind, up to MOST_PANELS; the figure says of how many. Where a seed has ended early or
+    is not finite, the mean goes on without it, dotted.
 
     Args:
         curves: columns `condition`, `seed`, `epoch` (or `step`) and `metric`; a row an evaluation. A seed counts
@@ -153,7 +154,7 @@ def _together(
     )  # fmt: skip
     for curve in data:
         draw_curve(axes, curve, chosen[curve.name])
-    _finish(axes, data, metric, time)
+    _finish(axes, _all_points(data), metric, time)
     ends = [
         LineEnd(float(curve.points.index[-1]), float(curve.points["mean"].iloc[-1]), label, chosen[curve.name].color,
                 part_of(curve.name))
@@ -167,24 +168,25 @@ def _together(
 def _panels(
     data: list[Curve], metric: str, time: str, title: str, subtitle: str, note: str, chosen: Mapping[str, Look]
 ) -> Figure:
-    columns = 4 if len(data) <= 24 else 5
-    rows = ceil(len(data) / columns)
+    named = data[:MOST_PANELS]
+    rows = ceil(len(named) / COLUMNS)
+    part = f"the first {len(named)} of {len(data)} conditions; " if len(named) < len(data) else ""
     figure, grid = figure_with_axes(
-        title, subtitle=f"{label_of(metric)}; {subtitle}; grey: all others", note=note, rows=rows,
-        columns=columns, width=1.1 + columns * (PANEL_INCHES + 0.14), height=1.6 + rows * 1.65, gap=(0.14, 0.52),
+        title, subtitle=f"{label_of(metric)}; {subtitle}; {part}grey: all others", note=note, rows=rows,
+        columns=COLUMNS, width=1.1 + COLUMNS * (PANEL_INCHES + 0.14), height=1.6 + rows * 1.65, gap=(0.14, 0.52),
         over=0.42,
     )  # fmt: skip
     others = [mean_points(curve) for curve in data if len(curve.points)]
-    for axes, curve, tail in zip(grid, data, tails_of(data, time), strict=False):
+    for axes, curve, tail in zip(grid, named, tails_of(data, time), strict=False):
         axes.set_gid(part_of(curve.name))
         draw_others(axes, others)
         draw_curve(axes, curve, Look(chosen[curve.name].color, "-"))
         lines = wrapped(curve.name + tail, PANEL_INCHES, PANEL_POINTS)
         # without `y` matplotlib measures every tick of every panel for a place that is the same
         axes.set_title("\n".join(lines), loc="left", fontsize=PANEL_POINTS, color=INK, pad=3, linespacing=1.1, y=1.0)
-    for axes in grid[len(data) :]:
+    for axes in grid[len(named) :]:
         axes.remove()
-    _share(grid[: len(data)], columns, data, metric, time)
+    _share(grid[: len(named)], data, metric, time)
     return figure
 
 
@@ -200,16 +202,20 @@ def draw_others(axes: Axes, lines: list[np.ndarray[Any, Any]]) -> None:
     axes.add_collection(LineCollection(lines, colors=FAINT, linewidths=0.7, zorder=1))
 
 
-def _share(grid: list[Axes], columns: int, data: list[Curve], metric: str, time: str) -> None:
+def _share(grid: list[Axes], data: list[Curve], metric: str, time: str) -> None:
     """The same limits everywhere; labels only at the outer panels."""
+    points = _all_points(data)
+    if len(points) and _log(points, metric):  # before limits are taken: the margin of a linear axis goes below 0
+        for axes in grid:
+            axes.set_yscale("log")
     low, high = min(axes.get_ylim()[0] for axes in grid), max(axes.get_ylim()[1] for axes in grid)
     for index, axes in enumerate(grid):
-        bottom = index + columns >= len(grid)
+        bottom = index + COLUMNS >= len(grid)
         axes.set_ylim(low, high)
-        _finish(axes, data, metric, time)
+        _finish(axes, points, metric, time)
         axes.set_ylabel("")
         axes.set_xlabel(label_of(time) if bottom else "")
-        axes.tick_params(labelleft=index % columns == 0, labelbottom=bottom)
+        axes.tick_params(labelleft=index % COLUMNS == 0, labelbottom=bottom)
 
 
 @styled
@@ -226,12 +232,19 @@ def draw_curve(axes: Axes, curve: Curve, look: Look) -> None:
                   gid=part)  # fmt: skip
 
 
-def _finish(axes: Axes, data: list[Curve], metric: str, time: str) -> None:
-    points = pd.concat([curve.points for curve in data]) if data else pd.DataFrame()
+def _all_points(data: list[Curve]) -> pd.DataFrame:
+    return pd.concat([curve.points for curve in data]) if data else pd.DataFrame()
+
+
+def _log(points: pd.DataFrame, metric: str) -> bool:
+    return needs_log(metric, points[["low", "high"]].to_numpy())
+
+
+def _finish(axes: Axes, points: pd.DataFrame, metric: str, time: str) -> None:
     if points.empty:
         no_data(axes)
         return
-    log = needs_log(metric, points[["low", "high"]].to_numpy())
+    log = _log(points, metric)
     name_value_axis(axes, label_of(metric) + (", log scale" if log else ""))
     set_time_axis(axes, time, points.index.min(), points.index.max())
     set_value_axis(axes, metric, log)
