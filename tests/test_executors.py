@@ -341,6 +341,15 @@ def test_a_sweep_that_is_done_says_so_without_tensorflow(whole: Path, tmp_path: 
     assert time.monotonic() - began < 10  # two seconds on an idle machine
 
 
+def test_a_sweep_that_is_done_takes_over_the_claims_of_its_config(whole: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(whole, out)
+    path = write(tmp_path, LONG + "claims:\n  - {metric: val_accuracy, is: '> 0.1'}\n")
+    assert run(path, out) == 0
+    assert (out / "study" / "experiment.yaml").read_text() == path.read_text()
+    assert outcome(out) == outcome(whole)
+
+
 def test_workers_are_spread_over_the_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     """No GPU is needed to see that k workers a GPU share it, and that no worker gets none."""
     monkeypatch.setattr(local, "gpus", lambda: ["2", "GPU-5f"])

@@ -3,9 +3,9 @@
     python docs/gallery/build.py results
 
 For every section of docs/gallery.md that begins with `<!-- compare NAME OPTIONS -->` it runs `actlab compare` on
-results/NAME with these options and writes its table between that line and `<!-- end -->`; `<!-- claims NAME -->`
-is filled with the verdicts of `actlab claims`. The files lie in docs/gallery/NAME. What stands outside is written by
-hand, and stays.
+results/NAME with these options and writes its table between that line and `<!-- end -->`; `<!-- claims NAME -->` is
+filled with the verdicts of `actlab claims`, `<!-- runs NAME -->` with what was trained. The histories, and those
+figures that the page shows, lie in docs/gallery/NAME. What stands outside is written by hand, and stays.
 """
 
 from __future__ import annotations
@@ -27,6 +27,11 @@ HERE = Path(__file__).parent
 PAGE = HERE.parent / "gallery.md"
 SECTION = re.compile(r"(<!-- (compare|claims|runs) ([\w.-]+)(.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
 KEPT = ("epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "dead_units", "unmoved_units", "revived_units")
+PICTURES = (  # of one run: its experiment, how its label begins, the file
+    ("vanishing_gradient", "sigmoid-random_normal", "gradient_norms.png"),
+    ("dying_relu_film", "relu", "weight_film.webp"),
+    ("dying_relu_film", "relu", "dead_units.png"),
+)
 
 
 def main(results: Path) -> None:
@@ -35,6 +40,10 @@ def main(results: Path) -> None:
     for match in SECTION.finditer(page):
         if match[2] == "compare" and (results / match[3]).is_dir():
             _keep(results / match[3], HERE / match[3], shlex.split(match[4]))
+    for name, label, file in PICTURES:
+        if found := sorted((results / name).glob(f"{label}*-seed*/{file}")):
+            (HERE / name).mkdir(exist_ok=True)
+            shutil.copy(found[0], HERE / name / file)
 
 
 def _section(results: Path, match: re.Match[str]) -> str:
@@ -56,10 +65,12 @@ def _claims(folder: Path, options: list[str]) -> str:
 
 
 def _evidence(claim: dict[str, Any]) -> str:
-    """The evidence for each condition; only how often where ten conditions say the same."""
+    """The evidence for each condition; of many, how many say so, and one of these in full."""
     found = claim["evidence"]
     if len(found) > 4:
-        return f"so in {sum(e['verdict'] == claim['verdict'] for e in found)} of {len(found)} conditions"
+        alike = [e for e in found if e["verdict"] == claim["verdict"]]
+        example = f"{alike[0]['condition']}: {alike[0]['reason']}" if alike else ""
+        return _cell(f"{claim['verdict']} in {len(alike)} of {len(found)} conditions, such as {example}")
     lines = [e["reason"] if len(found) == 1 else f"{e['condition']}: {e['reason']}" for e in found]
     return "<br>".join(map(_cell, lines))
 
@@ -87,6 +98,10 @@ def _keep(folder: Path, target: Path, options: list[str]) -> None:
     pd.concat([_history(run) for run in runs]).to_csv(target / "histories.csv", index=False, float_format="%.5g")
     _actlab("compare", str(folder), *options, "-o", str(target))
     shutil.copy(folder / "experiment.yaml", target / "experiment.yaml")
+    page = PAGE.read_text()
+    for figure in target.glob("*.png"):  # those that the page does not show would only make the repository large
+        if f"gallery/{target.name}/{figure.name}" not in page:
+            figure.unlink()
 
 
 def _history(run: Run) -> pd.DataFrame:
