@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -65,6 +66,16 @@ def test_a_description_says_what_the_source_did_and_what_is_different(name: str)
     assert "?" in said, "what is asked"
     assert re.search(r"\bHere\b|\bhere\b", said), "what is done here"
     assert re.search(r"differently|instead of|not in it|had one run", said), "what is done differently"
+
+
+NUMBERS = {"three": 3, "seven": 7, "eight": 8}
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_description_counts_the_seeds_right(name: str) -> None:
+    of_condition = Counter(label.rsplit("-seed", 1)[0] for label, _ in plan(name).runs)
+    words = re.findall(r"([A-Za-z]+) seeds\b", plan(name).experiment.description)
+    assert {NUMBERS[word.lower()] for word in words if word.lower() in NUMBERS} <= set(of_condition.values())
 
 
 @pytest.mark.parametrize("name", sorted(RUNS))

@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -71,7 +71,7 @@ def show_layers(run: Run, as_json: bool) -> None:
     sizes = Column("units", [_number(number, whole=True) for number in units.values()])
     for some in _side_by_side(columns, out.width - min(names.width, NAME_ROOM) - sizes.width - 2 * GAP):
         out.print(Text())
-        out.print(FittedTable([names, sizes, *some], NAME_ROOM))
+        out.print(FittedTable(_without_empty_rows([names, sizes, *some]), NAME_ROOM))
     out.print(Text(f"\n{_legend(times, bool(histograms))}"))
 
 
@@ -150,6 +150,16 @@ def _column(measure: Measure, signs: str) -> Column:
     width = max(map(len, last))
     lines = [sparkline(_thinned(v), measure.tops[layer], signs) for layer, v in measure.values.items()]
     return Column(measure.name, [f"{n:>{width}} {line}" for n, line in zip(last, lines, strict=True)])
+
+
+def _without_empty_rows(columns: list[Column]) -> list[Column]:
+    """Without the layers of which no measure of the table says anything; `layer` and `units` come first."""
+    kept = [
+        place
+        for place, cells in enumerate(zip(*(c.cells for c in columns[2:]), strict=True))
+        if any(map(str.strip, cells))
+    ]
+    return [replace(column, cells=[column.cells[place] for place in kept]) for column in columns]
 
 
 def _number(value: float, whole: bool = False) -> str:

@@ -107,7 +107,7 @@ def _one_run(history: pd.DataFrame, time: str, title: str, note: str, units: int
     names = ("accuracy (fraction correct)", f"{', '.join(counted)} units{_of(units)}")
     said = f"; {DEAD}" if "dead" in counted else ""
     if "unmoved" in counted:
-        said += "; unmoved: no incoming weight changed since the last evaluation"
+        said += "; unmoved: no incoming weight changed since the last evaluation, output units counted too"
     labels = [curve.name for curve in upper], counted if len(counted) > 1 else [""]
     return _pair((upper, lower), labels, chosen, names, time, title, note, f"n = 1 run{said}")
 

@@ -56,7 +56,7 @@ class RevivedUnits(DeadUnits):
     )
 )
 def dead_units() -> DeadUnits:
-    """Units whose activation has slope 0 for every sample of the evaluation set: no gradient reaches their weights.
+    """Units whose activation has slope 0 for every sample: through their output no gradient reaches their weights.
 
     For relu these are the units that are never positive. The slope is that of the activation at the pre-activations
     of the inference pass, in float32, so it is found for any activation. A convolution's unit is a channel, over
