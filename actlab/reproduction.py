@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,7 @@ def reproduce(
         raise RunDirError(f"{run.path}: no longer what its record states: {', '.join(damaged)}")
     config = run_config(run)
     prepared = datasets.prepare(config.dataset.name, config.dataset.parameters, data_dir, say=say)
+    prepared = replace(prepared, stand_in_for=run.record.get("dataset", {}).get("stand_in_for"))
     wanted = "gpu" if str(run.environment.get("device", "cpu")).startswith("gpu") else "cpu"
     device = environment.choose_device(wanted)
     path = scratch / run.path.name
@@ -86,11 +87,10 @@ def _padded(lines: list[str], length: int) -> list[str]:
 
 
 def _differences(run: Run, again: Run) -> dict[str, tuple[Any, Any]]:
-    """What differs in environment and data."""
+    """What differs in environment and data; of what the first record does not tell, nothing can be said."""
     keys = ("environment", "dataset", "initial_weights_sha256")
     before, now = (_flat({key: r.record.get(key) for key in keys}) for r in (run, again))
-    names = dict.fromkeys([*before, *now])
-    return {name: (before.get(name), now.get(name)) for name in names if before.get(name) != now.get(name)}
+    return {name: (then, now.get(name)) for name, then in before.items() if then != now.get(name)}
 
 
 def _flat(data: Any, prefix: str = "") -> dict[str, Any]:

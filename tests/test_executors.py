@@ -283,6 +283,23 @@ def test_the_first_signal_writes_checkpoints_and_the_sweep_goes_on_later(
         assert outcome(out) == outcome(whole)
 
 
+def test_ctrl_c_while_workers_start_leaves_no_traceback(tmp_path: Path) -> None:
+    """A terminal sends it to the workers too, which are still importing."""
+    sweep = Sweep(write(tmp_path, "epochs: 4000\nsweep: {seed: [0, 1]}\n"), tmp_path / "out")
+    deadline = time.monotonic() + 60
+    while not sweep.workers() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    for _ in range(5):  # over some tenths of a second of imports, to the workers only
+        for pid in sweep.workers():
+            os.kill(pid, signal.SIGINT)
+        time.sleep(0.1)
+    os.killpg(sweep.process.pid, signal.SIGINT)
+    code, said = sweep.end()
+    assert code == 130, said
+    assert "Traceback" not in said
+    assert "KeyboardInterrupt" not in said
+
+
 def test_the_second_signal_ends_at_once(tmp_path: Path) -> None:
     out = tmp_path / "out"
     sweep = Sweep(write(tmp_path, "epochs: 4000\nsweep: {seed: [0, 1]}\n"), out)
@@ -292,7 +309,9 @@ def test_the_second_signal_ends_at_once(tmp_path: Path) -> None:
     sweep.process.send_signal(signal.SIGINT)
     time.sleep(0.2)  # two that are pending at once are one
     sweep.process.send_signal(signal.SIGINT)
-    assert sweep.end()[0] == 130
+    code, said = sweep.end()
+    assert code == 130
+    assert said.splitlines()[-1] == "stopped at once; the same command goes on from the last checkpoints"
     assert time.monotonic() - began < 3
     assert gone(workers)
 

@@ -53,6 +53,7 @@ def retold(path: Path, history: str) -> None:
     record = json.loads((path / rundir.RECORD).read_text())
     record["files"][rundir.HISTORY] = hashlib.sha256(history.encode()).hexdigest()
     record["environment"]["threads"] = 4
+    del record["environment"]["onednn"]  # as of an older actlab, which did not record it: nothing can be said of it
     (path / rundir.RECORD).write_text(json.dumps(record))
 
 
@@ -74,7 +75,7 @@ def test_the_same_bytes_come_out_and_others_are_told(
     assert not found.same
     assert found.files == {"history.csv": False, "layers.csv": True, "weights.npz": True}
     assert found.parts_at == (3, other, last)
-    assert found.environment["environment.threads"] == (4, 1)
+    assert found.environment == {"environment.threads": (4, 1)}
     said = lines(found)
     assert "history.csv: DIFFERS" in said
     assert "history.csv parts at line 3:" in said

@@ -31,6 +31,7 @@ from actlab.training import Job
 
 POLL_SECONDS = 0.2  # between two looks at signals and two pictures of the display; the end of a job is seen at once
 RUNS_A_WORKER = 100  # then another takes its place, in case that a library keeps something of every run
+QUIET_TRACKER = "ignore::UserWarning:multiprocessing.resource_tracker"
 GIB_A_WORKER = 1.2  # TensorFlow, a net of a million weights and the mapped images; measured with the CIFAR-10 CNN
 
 
@@ -87,6 +88,7 @@ class Signals:
         self.count += 1
         if self.count > 1:
             kill_workers()
+            _say_stopped()
             os._exit(128 + self.received)
 
     def __enter__(self) -> Signals:
@@ -96,6 +98,15 @@ class Signals:
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+
+def _say_stopped() -> None:
+    """The last word of a process that ends at once, under a display that has no time to go."""
+    for stream in (1, 2):
+        if os.isatty(stream):
+            os.write(stream, b"\n\x1b[?25h")  # the display has hidden the cursor
+            break
+    os.write(2, b"stopped at once; the same command goes on from the last checkpoints\n")
 
 
 def kill_workers() -> None:
@@ -146,7 +157,8 @@ class _Slot:
             context = multiprocessing.get_context("spawn")
             self.pool = ProcessPool(1, RUNS_A_WORKER, worker.start, self.start, context)
         try:
-            self.future = self.pool.schedule(worker.work, args=(job, stop_file), timeout=timeout)
+            with _deaf_to_ctrl_c():
+                self.future = self.pool.schedule(worker.work, args=(job, stop_file), timeout=timeout)
         except RuntimeError:  # the idle worker has died since its last job
             self.close()
             self.take(job, stop_file, timeout)
@@ -299,8 +311,29 @@ def mark_failed(job: Job, reason: str) -> None:
 
 
 @contextlib.contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Threads that begin here, and the workers that they start, get no SIGINT; a worker is told to stop by a file.
+
+    A terminal sends it to all processes of a command, and one that is still importing would answer with a traceback.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
 def _importable_main() -> Iterator[None]:
-    """Keep a spawned worker from importing the caller's main script again: a worker needs none of it."""
+    """Keep a spawned worker from importing the caller's main script again: a worker needs none of it.
+
+    And keep Python's own helper process from a warning over the prompt after an end at once.
+    """
+    if QUIET_TRACKER not in sys.warnoptions:
+        sys.warnoptions.append(QUIET_TRACKER)  # children are started with these
     main = sys.modules["__main__"]
     kept = {name: getattr(main, name) for name in ("__file__", "__spec__") if hasattr(main, name)}
     for name in kept:
