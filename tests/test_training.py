@@ -84,8 +84,6 @@ FEATURES: dict[str, dict[str, Any]] = {
         "metric": "val_loss", "patience": 1, "restore_best": True}},
     "nadam, mixed_float16": {"optimizer": "nadam", "precision": "mixed_float16"},
     "ema, accumulation": {"optimizer": {"name": "sgd", "use_ema": True, "gradient_accumulation_steps": 2}},
-    "mixed_float16, cnn": {"model": {"name": "simple_cnn", "filters": 2, "units": 8}, "precision": "mixed_float16",
-                           "optimizer": "adam"},
     "all probes and a film": {"probes": "all", "weight_film": {"every": 2}, "activation": "prelu", "steps": 25,
                               "evaluate_every": 3, "optimizer": {"name": "sgd", "learning_rate": 1.0}},
     "all probes, mixed_float16, cnn": {

@@ -21,6 +21,7 @@ from typing import Any
 
 import pandas as pd
 
+from actlab import sweep
 from actlab.rundir import Run, discover
 
 HERE = Path(__file__).parent
@@ -37,9 +38,10 @@ PICTURES = (  # of one run: its experiment, how its label begins, the file
 def main(results: Path) -> None:
     page = PAGE.read_text()
     PAGE.write_text(SECTION.sub(lambda match: _section(results, match), page))
-    for match in SECTION.finditer(page):
-        if match[2] == "compare" and (results / match[3]).is_dir():
-            _keep(results / match[3], HERE / match[3], shlex.split(match[4]))
+    options = {match[3]: shlex.split(match[4]) for match in SECTION.finditer(page) if match[2] == "compare"}
+    for name in dict.fromkeys(match[3] for match in SECTION.finditer(page)):
+        if (results / name).is_dir():
+            _keep(results / name, HERE / name, options.get(name, []))
     for name, label, file in PICTURES:
         if found := sorted((results / name).glob(f"{label}*-seed*/{file}")):
             (HERE / name).mkdir(exist_ok=True)
@@ -80,15 +82,22 @@ def _cell(text: str) -> str:
 
 
 def _runs(folder: Path, options: list[str]) -> str:
-    """How many runs of how many epochs took how long, on what."""
+    """What is asked, and how many runs took how long, on what."""
     runs = [run for run in discover([folder])[0] if run.status == "done"]
     seconds = sum(run.record["wall_seconds"] for run in runs)
     threads = sorted({str(run.environment.get("threads")) for run in runs})
     seeds = sorted({int(run.config["seed"]) for run in runs})
+    epochs = sorted({f"{run.history['epoch'].iloc[-1]:.3g}" for run in runs}, key=float)
     return (
-        f"Trained for this page: {len(runs)} runs, seeds {', '.join(map(str, seeds))}; {seconds / 60:.0f} minutes in "
-        f"all, of workers of {', '.join(threads)} thread."
+        f"*{_question(folder)}*\n\nTrained for this page: {len(runs)} runs of {' or '.join(epochs)} "
+        f"epoch{'' if epochs == ['1'] else 's'}, seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}; "
+        f"{seconds / 60:.0f} minutes in all, by workers of {', '.join(threads)} thread."
     )
+
+
+def _question(folder: Path) -> str:
+    """The first sentence of the description."""
+    return sweep.read(folder / "experiment.yaml").experiment.description.partition("?")[0] + "?"
 
 
 def _keep(folder: Path, target: Path, options: list[str]) -> None:
