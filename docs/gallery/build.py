@@ -38,7 +38,10 @@ PICTURES = (  # of one run: its experiment, how its label begins, the file
 def main(results: Path) -> None:
     page = PAGE.read_text()
     PAGE.write_text(SECTION.sub(lambda match: _section(results, match), page))
-    options = {match[3]: shlex.split(match[4]) for match in SECTION.finditer(page) if match[2] == "compare"}
+    options: dict[str, list[str]] = {}  # those of the first table, which the figures are of
+    for match in SECTION.finditer(page):
+        if match[2] == "compare":
+            options.setdefault(match[3], shlex.split(match[4]))
     for name in dict.fromkeys(match[3] for match in SECTION.finditer(page)):
         if (results / name).is_dir():
             _keep(results / name, HERE / name, options.get(name, []))
