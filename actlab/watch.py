@@ -17,11 +17,12 @@ from typing import Any
 
 from actlab import report, rundir
 from actlab.errors import ActlabError
-from actlab.report.current import Pace
+from actlab.report.current import Pace, load
 
 LOOPBACK = "127.0.0.1"
 LOOK_SECONDS = 1.0  # between two looks at the run directories
 PAUSE_SECONDS = 2.0  # between two pages, at the least
+PATIENCE_SECONDS = 10.0  # between two pages, at the most, unless they take seconds themselves
 SEEN = (rundir.RECORD, rundir.HISTORY, rundir.LAYERS)
 HEADERS = {
     "Cache-Control": "no-store",
@@ -48,7 +49,7 @@ class Watch:
         self.paths = list(paths)
         self.shown = ("", b"")  # the version of the page and the page, replaced as one
         self.state: tuple[Any, ...] | None = None
-        self.pace = Pace(PAUSE_SECONDS)
+        self.pace = Pace(PAUSE_SECONDS, patience_seconds=PATIENCE_SECONDS)
         self.ended = threading.Event()
         self.server = _bound(port, self)
         self.threads = [threading.Thread(target=target, daemon=True) for target in (self._follow, self._serve)]
@@ -82,6 +83,7 @@ class Watch:
         if state != self.state:
             self.state = state
             version = hashlib.sha256(repr(state).encode()).hexdigest()[:16]
+            load()
             with self.pace.measured():
                 self.shown = (version, self._made(version).encode())
 

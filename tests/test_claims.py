@@ -367,6 +367,9 @@ def test_damaged_runs_have_no_number(judged: Judged) -> None:
 # --- against another condition ---------------------------------------------------------------------------------
 
 ABOVE = '{metric: val_accuracy, of: {activation: relu}, is: "> {activation: sigmoid}"}'
+BELOW = '{metric: val_accuracy, of: {activation: relu}, is: "< {activation: sigmoid}"}'
+NEAR = '{metric: val_accuracy, of: {activation: relu}, is: "~= {activation: sigmoid}", margin: 0.001}'
+NOT_FAR_BELOW = '{metric: val_accuracy, of: {activation: relu}, is: ">= {activation: sigmoid}", margin: 0.02}'
 SIX = [0.90, 0.91, 0.92, 0.90, 0.93, 0.91]
 GAINS = [0.010, 0.012, 0.008, 0.011, 0.009, 0.010]  # mean 0.01, s = 0.001414, interval 0.01 ± 0.001484
 
@@ -473,13 +476,37 @@ def test_pairs_are_of_seeds_that_both_have(judged: Judged) -> None:
 
 
 def test_a_seed_without_a_partner_leaves_a_comparison_open(judged: Judged) -> None:
-    """Seven pairs would do; but what the eighth would have said is not known."""
+    """Seven pairs would do; but what the eighth would have said is not known, unless it was lost by what loses."""
     numbers = above([*GAINS, 0.010, 0.011], [*SIX, 0.9, 0.9])
     assert judged([ABOVE], numbers)[0].word == "supported"
     named = BASE.replace("dataset:", "name: again\ndataset:", 1)
-    (verdict,) = judged([ABOVE], numbers, ends={"sigmoid-seed7": "diverged"}, base=named)
+    (verdict,) = judged([ABOVE], numbers, ends={"sigmoid-seed7": "interrupted"}, base=named)
     assert verdict.word == "undecided"
     assert "n = 7 pairs, p = 0.0156; a seed without a number leaves it open; sigmoid without seed 7" in verdict.evidence
+
+
+@pytest.mark.parametrize(
+    ("claim", "lost", "word"),
+    [
+        (ABOVE, "sigmoid-seed7", "supported"),
+        (ABOVE, "relu-seed7", "undecided"),
+        (BELOW, "sigmoid-seed7", "refuted"),
+        (BELOW, "relu-seed7", "undecided"),
+        (NEAR, "sigmoid-seed7", "refuted"),
+        (NEAR, "relu-seed7", "undecided"),
+        (NOT_FAR_BELOW, "relu-seed7", "undecided"),
+        (NOT_FAR_BELOW, "sigmoid-seed7", "supported"),
+    ],
+)
+@pytest.mark.parametrize("end", ["diverged", "failed"])
+def test_a_seed_lost_by_what_loses_leaves_a_verdict_and_one_lost_by_what_wins_does_not(
+    claim: str, lost: str, word: str, end: str, judged: Judged
+) -> None:
+    """As in a comparison; and where a claim allows the condition to be somewhat worse, its lost seeds count."""
+    numbers = above([*GAINS, 0.010, 0.011], [*SIX, 0.9, 0.9])
+    (verdict,) = judged([claim], numbers, ends={lost: end})
+    assert verdict.word == word
+    assert f"{lost[:-6]} without seed 7 ({end})" in verdict.evidence
 
 
 GRID = BASE + "  initializer: [he, xavier]\n"
@@ -519,7 +546,10 @@ def test_a_moment_chosen_on_test_data_is_told(judged: Judged) -> None:
     base = BASE.replace("offline: synth_mnist", "offline: synth_mnist, validation: test")
     best = ABOVE.replace("of:", "at: best-validation, of:")
     (verdict,) = judged([best], above(GAINS), base=base)
-    assert any(note.startswith("validation: test") for note in verdict.notes)
+    assert any(note.startswith("validation: test - the epoch was chosen") for note in verdict.notes)
+    stopping = base.replace("dataset:", "name: stopping\nearly_stopping: {patience: 2}\ndataset:", 1)
+    (verdict,) = judged([ABOVE], above(GAINS), base=stopping)
+    assert any(note.startswith("validation: test - trainings were stopped") for note in verdict.notes)
 
 
 def test_different_data_are_never_held_against_each_other(judged: Judged) -> None:
@@ -717,11 +747,13 @@ def test_newer_claims_are_held_against_older_runs(
     ],
 )  # fmt: skip
 def test_what_holds_no_claims_is_told(
-    arguments: list[str], said: str, write_config: Callable[..., Path], train: Callable[..., Path], tmp_path: Path
-) -> None:
+    arguments: list[str], said: str, write_config: Callable[..., Path], train: Callable[..., Path], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     path = write_config(config_text([GOOD], 1))
     folder = train(path, {"sigmoid": [0]}, "dead_units")
     (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")  # where there is no folder results
     (tmp_path / "note.txt").write_text("")
     places = {"path": path, "none": tmp_path / "none", "tmp": tmp_path / "empty", "text": tmp_path / "note.txt",
               "run": next(folder.glob("*/run.json")).parent}  # fmt: skip

@@ -18,8 +18,10 @@ from matplotlib.text import Text
 from scipy import stats
 from typer.testing import CliRunner
 
+from actlab.activations import ACTIVATIONS
 from actlab.cli import app
 from actlab.compare import Comparison, compare, curves, figures, looks_of
+from actlab.compare.looks import PLACES, place_of
 from actlab.config import RunConfig
 from actlab.plots import (
     PALETTE,
@@ -33,7 +35,7 @@ from actlab.plots import (
 )  # fmt: skip
 from actlab.plots.number_axis import scale_of
 from actlab.plots.rows import MOST_ROWS
-from actlab.plots.style import part_of
+from actlab.plots.style import LINE_STYLES, part_of
 from actlab.rundir import Run
 
 HOSTILE = ["$\\frac$ <script>alert(1)</script> a_{b}^2 & co.", "_" + "x" * 300]
@@ -529,9 +531,39 @@ def test_colours_follow_the_config_and_not_the_order_of_the_table(train: Train, 
     plain, by_name = compare(runs), compare(runs, sort="activation")
     assert list(plain.conditions) == ["elu", "tanh", "relu"] and list(by_name.conditions) == ["elu", "relu", "tanh"]
     assert looks_of([plain]) == looks_of([by_name])
-    assert looks_of([plain])[0]["relu"].color == PALETTE[2]
     drawn = figures(by_name, "t")["differences"]
-    assert lines(drawn)["relu"].get_color() == PALETTE[2]
+    assert lines(drawn)["relu"].get_color() == looks_of([plain])[0]["relu"].color == PALETTE[0]
+
+
+def test_optimizers_keep_their_colours_however_the_table_is_sorted(train: Train) -> None:
+    runs = [train(optimizer={"name": name}) for name in ("sgd", "rmsprop", "adam")]
+    plain, by_name = compare(runs), compare(runs, sort="optimizer")
+    assert list(plain.conditions) != list(by_name.conditions)
+    assert looks_of([plain]) == looks_of([by_name])
+    assert {look.color for look in looks_of([plain])[0].values()} == set(PALETTE[:3])
+
+
+def test_an_activation_has_one_look_in_figures_that_know_nothing_of_each_other(train: Train) -> None:
+    sets = (["relu", "tanh", LEAKY[0.01]], [LEAKY[0.01], "gelu"], ["elu", LEAKY[0.01], LEAKY[0.1], "prelu"])
+    found = []
+    for number, names in enumerate(sets):
+        parts = [{"activation": name} for name in names]
+        found.append(looks_of([study(lambda n=number, **c: train(f"study{n}", **c), parts)])[0])
+    slopes = [
+        look for looks in found for name, look in looks.items() if name.startswith("leaky_relu") and "0.1" not in name
+    ]
+    assert len(slopes) == 3 and len(set(slopes)) == 1
+    first, second = (look for name, look in found[2].items() if name.startswith("leaky_relu"))
+    assert first.color == second.color and first.linestyle != second.linestyle
+    assert all(len(set(looks.values())) == len(looks) for looks in found)
+
+
+def test_each_activation_has_a_look_of_its_own() -> None:
+    names = [entry.name for entry in ACTIVATIONS]
+    assert len({place_of(name) for name in names}) == len(names) == len(PALETTE) * len(LINE_STYLES)
+    assert {name for row in PLACES for name in row} == set(names)
+    other = place_of("one of another version")
+    assert other == place_of("one of another version") and other[0] < len(PALETTE) and other[1] < len(LINE_STYLES)
 
 
 def test_an_activation_keeps_its_colour_in_all_comparisons_of_a_report(train: Train) -> None:

@@ -17,7 +17,16 @@ from typer.testing import CliRunner
 
 from actlab import cli, rundir
 from actlab.commands.comparison_table import columns, remarks
-from actlab.commands.formats import FORMATS, check_format, format_of, written
+from actlab.commands.formats import (
+    FORMATS,
+    LINE_POINTS,
+    _on_a_line,
+    _points,
+    _text_points,
+    check_format,
+    format_of,
+    written,
+)
 from actlab.compare import Comparison, compare
 from actlab.config import RunConfig
 from actlab.errors import UnknownName
@@ -155,7 +164,7 @@ def test_markdown_is_a_table_with_the_sentences_as_a_list(names: Sequence[str], 
 UNESCAPED = {r"\textbackslash{}": "\\", r"\{": "{", r"\}": "}", r"\$": "$", r"\&": "&", r"\#": "#", r"\%": "%",
              r"\_": "_", r"\textasciitilde{}": "~", r"\textasciicircum{}": "^", r"\textless{}": "<",
              r"\textgreater{}": ">", r"\textbar{}": "|", r"\char34{}": '"', r"\char96{}": "`", r"$\pm$": "±",
-             r"\dag{}": "†", "$-$": "-"}  # fmt: skip
+             r"\dag{}": "†", "$-$": "-", r"\hspace{0pt}": ""}  # fmt: skip
 SIGN = re.compile("|".join(re.escape(key) for key in sorted(UNESCAPED, key=len, reverse=True)))
 
 
@@ -165,7 +174,8 @@ def test_latex_is_one_tabular_of_whole_rows(names: Sequence[str], made: Make) ->
     text = written(comparison, "latex", "100% of study_1", seeds=True)
     bare = SIGN.sub("", text)
     commands = re.findall(r"\\(?:[a-zA-Z]+|.)", bare)
-    assert set(commands) <= {r"\begin", r"\centering", r"\hline", r"\\", r"\end", r"\caption"}
+    known = "begin end centering hline caption scriptsize setlength tabcolsep raggedright footnotesize par"
+    assert set(commands) <= {r"\\", *(f"\\{name}" for name in known.split())}
     assert commands.count(r"\begin") == commands.count(r"\end") == 2
     assert bare.count("{") == bare.count("}")
     inside = text.split("\\hline\n")[2].strip()
@@ -177,6 +187,41 @@ def test_latex_is_one_tabular_of_whole_rows(names: Sequence[str], made: Make) ->
     ]
     assert all(row.startswith("{}") for row in rows)  # a star or a bracket after \\ would be read as its argument
     assert not re.search(r"(?<!\\)[%#]", text)
+
+
+def test_latex_fits_the_width_of_an_article(made: Make) -> None:
+    """What TeX itself makes of these widths: 345 points, of which the estimate leaves a few."""
+    comparison = compare(
+        made(["relu", "reflection_linear", "softplus_linear", *HOSTILE, "x" * 60]), metrics=["val_accuracy", "val_loss"]
+    )
+    text = written(comparison, "latex", "study")
+    assert r"\centering\footnotesize" in text and r"\setlength{\tabcolsep}{3pt}" in text
+    (sides, header) = re.findall(r"\\begin{tabular}{@{}(.*)@{}}\n\\hline\n(.*) \\\\\n", text)[0]
+    assert sides.startswith("p{95pt}"), "long names are folded"
+    assert "difference" in header and "verdict" in header
+    left_out = re.search(r"left out for the width of a page: ([^.]*)", text)
+    assert left_out is not None and "superiority" in left_out[1] and "superiority" not in header
+    chosen = [c for c in columns(comparison) if c.drop <= 6]
+    kept, _, size = _on_a_line(chosen)
+    assert _points(kept, size) <= LINE_POINTS < _points(chosen, size)
+    assert r"\shortstack[r]{" in text and "\\{}[" in text
+    caption = re.search(r"\\caption{(.*)}\n", text)
+    assert caption is not None and caption[1] == "study."
+    assert r"\hspace{0pt}".join(["x" * 8] * 7) in text
+
+
+def test_a_narrow_table_in_latex_loses_nothing(made: Make) -> None:
+    text = written(compare(made(["relu"], seeds=3)), "latex", "study")
+    assert "left out" not in text and r"\shortstack" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "points", "measured"),
+    [("0.9757 ± 0.0023", 8.5, 59.5), ("[0.9699, 0.9815]", 8.5, 57.1),
+     ("-0.0582 [-0.0617, -0.0548]", 8.5, 103.4), ("not established †", 8.5, 62.4), ("not established †", 7.8, 58.8)],
+)  # fmt: skip
+def test_widths_are_about_those_of_tex(text: str, points: float, measured: float) -> None:
+    assert measured * 0.97 <= _text_points(text, points) <= measured * 1.1
 
 
 def test_what_only_few_need_is_left_out_of_a_page(made: Make) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import io
 import itertools
 import json
 import math
@@ -18,13 +20,15 @@ import pandas as pd
 import pytest
 from browser import Visit, chromium
 from markdown_it import MarkdownIt
+from PIL import Image
 from typer.testing import CliRunner
 
 from actlab import rundir
 from actlab.cli import app
 from actlab.config import RunConfig
 from actlab.errors import ActlabError, UnknownName
-from actlab.report import report, report_markdown
+from actlab.report import inside, report, report_markdown
+from actlab.report.markdown import escaped
 from actlab.report.svg import inline
 
 Make = Callable[..., Path]
@@ -248,6 +252,30 @@ def test_markdown_is_a_readme(study: Path) -> None:
     assert sum(token.type == "tr_open" for token in tokens) == 1 + len(ACTIVATIONS)
     fences = [token.content for token in tokens if token.type == "fence"]
     assert fences[1].strip() == CONFIG.strip()
+
+
+def test_numbers_in_markdown_stand_as_they_are(study: Path) -> None:
+    text = report_markdown([study])
+    table = [line for line in text.splitlines() if line.startswith("| ")]
+    assert "\\" not in "".join(table[2:]), table[2:]
+    assert re.search(r"\| \+0\.0\d+ \(", text)
+
+
+@pytest.mark.parametrize("text", [
+    "- item", "+ item", "1. item", "23) item", "# heading", "### heading", "#", "---", "- - -", "===", "* item",
+    "*bold*", "_it_", "`code`", "[a](http://x)", "<b>", "a|b", "~~gone~~", "***", "> quote", "\\*",
+])  # fmt: skip
+def test_what_markdown_would_read_as_markup_stays_text(text: str) -> None:
+    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(f"before\n\n{escaped(text)}\n")
+    assert [token.type for token in tokens] == ["paragraph_open", "inline", "paragraph_close"] * 2
+    (inline,) = [token for token in tokens[3:] if token.type == "inline"]
+    assert {child.type for child in inline.children or []} <= {"text", "text_special"}
+    assert "".join(child.content for child in inline.children or []) == text
+
+
+@pytest.mark.parametrize("text", ["0.1135", "+0.8004", "-0.5", "−0.0582", "snake_case", "#1", "x = 3", "{a: 1}", "1.5"])
+def test_what_is_no_markup_is_not_escaped(text: str) -> None:
+    assert escaped(text) == text
 
 
 # --- hostile records -------------------------------------------------------------------------------------------
@@ -610,6 +638,104 @@ def test_two_hundred_runs_take_seconds_and_megabytes(tmp_path: Path, make_run: M
     assert "The first 40 of 42 conditions are drawn; the table has all of them." in page
 
 
+COLUMNS = ("gradient_norm_mean", "gradient_norm_max", "dead_units", "saturated_fraction", "weight_norm", "update_norm")
+
+
+def probe_widely(path: Path, layers: int = 5, bins: int = 32) -> None:
+    """As `probe`, with as many layers, columns and histograms as a real run has."""
+    history, random = pd.read_csv(path / "history.csv"), np.random.default_rng(int(path.name[-6:], 16))
+    for column in COLUMNS:
+        history[column] = random.uniform(0.1, 2, len(history)).round(4)
+    history.to_csv(path / "history.csv", index=False)
+    table = pd.concat(
+        [history[["epoch", "step", *COLUMNS]].assign(layer=f"dense_{i}", units=100) for i in range(layers)]
+    )
+    table["activation_mean"], table["activation_min"], table["activation_max"] = 0.5, 0.0, 1.0
+    counts = pd.DataFrame(random.integers(0, 999, (len(table), bins)), index=table.index)
+    table = pd.concat([table, counts.set_axis([f"activation_histogram_{i:02}" for i in range(bins)], axis=1)], axis=1)
+    table.to_csv(path / "layers.csv", index=False)
+    record = json.loads((path / "run.json").read_text())
+    record["files"] = {
+        name: hashlib.sha256((path / name).read_bytes()).hexdigest()
+        for name in ("history.csv", "timing.csv", "layers.csv")
+    }
+    (path / "run.json").write_text(json.dumps(record))
+
+
+def test_two_hundred_probed_runs_take_seconds_and_megabytes(tmp_path: Path, make_run: Make, resolved: Resolved) -> None:
+    """Eight experiments: five of four conditions, and three of so many that each has a panel."""
+    for study, conditions in enumerate((4, 4, 4, 4, 4, 12, 12, 24)):
+        for rate in np.logspace(-4, 0, conditions):
+            for seed in range(3):
+                config = resolved(seed=seed, epochs=30, optimizer={"name": "sgd", "learning_rate": float(rate)})
+                values = np.random.default_rng([seed, study, int(1e6 * rate)]).uniform(0.5, 0.9, 30).round(4)
+                probe_widely(make_run(tmp_path / f"study{study}", config, values.tolist()))
+    began = time.process_time()
+    page = report([tmp_path])
+    assert time.process_time() - began < 30
+    assert len(page.encode()) < 4e6
+    assert page.count('class="pick"') == 68
+    assert page.count("left out, since this page shows several experiments. Their tables lie in") == 10
+    assert "Histograms by layer, 2 of 4 conditions" in page
+
+
+def test_long_lines_are_thinned_and_panels_share_what_is_behind() -> None:
+    points = [(i / 10, 10 * math.sin(i / 100)) for i in range(1000)]
+    panels = "".join(
+        f'<g id="panel_{left}"><path clip-path="url(#c{left})" style="fill: none; stroke: #d9d9d9" d="'
+        + " ".join(f"{'L' if i else 'M'} {x + left:.6f} {y + 50:.6f}" for i, (x, y) in enumerate(points))
+        + '"/></g>'
+        for left in (0, 200)
+    )
+    text = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 100">{panels}</svg>'
+    made = str(inline(text, "p", "t", "d", {}))
+    assert len(made) < len(text) / 20
+    assert made.count("<path") == 1 and re.findall(r'<use href="#p-line0" x="([\d.]+)" y="50"', made) == ["0", "200"]
+    assert made.count('clip-path="url(#p-c') == 2
+    (steps,) = re.findall(r'd="M0 0l([^"]*)"', made)
+    numbers = np.array([float(n) for n in re.findall(r"-?[\d.]+", steps)]).reshape(-1, 2)
+    places = np.vstack([[0, 0], numbers.cumsum(axis=0)])
+    np.testing.assert_allclose(places[-1], points[-1], atol=0.051)
+    np.testing.assert_allclose(places[:, 1], 10 * np.sin(places[:, 0] / 10), atol=0.15)
+
+
+def film(path: Path, frames: int, size: int = 512) -> bytes:
+    """A film of noise, which no format makes small."""
+    random = np.random.default_rng(0)
+    first, *others = (Image.fromarray(random.integers(0, 256, (size, size), np.uint8)) for _ in range(frames))
+    first.save(path, save_all=True, append_images=others, duration=[100] * frames, lossless=True)
+    return path.read_bytes()
+
+
+def test_a_large_film_is_made_smaller_and_said_to_be(tmp_path: Path, make_run: Make, resolved: Resolved) -> None:
+    run = make_run(tmp_path / "x", resolved(), [0.5, 0.6])
+    whole = film(run / "weight_film.webp", 15)
+    page = report([tmp_path / "x"])
+    (carried,) = re.findall(r"data:image/webp;base64,([^\"]+)", page)
+    data = base64.b64decode(carried)
+    assert len(data) < len(whole) / 4
+    with Image.open(io.BytesIO(data)) as shown:
+        assert (shown.size, shown.n_frames) == ((256, 256), inside.MOST_FRAMES)
+        times = []
+        for place in range(shown.n_frames):
+            shown.seek(place)
+            shown.load()
+            times.append(shown.info["duration"])
+    assert sum(times) == 1500
+    assert f"Made smaller for this page, with 10 frames at most; {run / 'weight_film.webp'} is whole." in words(page)
+
+
+def test_films_share_the_room_of_a_page(
+    tmp_path: Path, make_run: Make, resolved: Resolved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [make_run(tmp_path / name, resolved(), [0.5, 0.6]) for name in ("x", "y")]
+    data = [film(run / "weight_film.webp", 2, 64) for run in runs]
+    monkeypatch.setattr(inside, "FILM_BYTES", len(data[0]) + 10)
+    page = report([tmp_path / "x", tmp_path / "y"])
+    assert page.count("data:image/webp") == 1
+    assert f"Too large for this page: {runs[1] / 'weight_film.webp'}." in words(page)
+
+
 # --- the command -----------------------------------------------------------------------------------------------
 
 
@@ -638,3 +764,11 @@ def test_wrong_options_are_answered(arguments: list[str], said: str, study: Path
     done = CliRunner().invoke(app, ["report", str(study), *arguments])
     assert isinstance(done.exception, ActlabError)
     assert said in str(done.exception)
+
+
+def test_a_run_that_stopped_early_says_so(tmp_path: Path, make_run: Make, resolved: Resolved) -> None:
+    rule = {"early_stopping": {"metric": "val_loss", "patience": 2}}
+    make_run(tmp_path / "x", resolved(**rule), [0.9], record={"stopped_early": True})
+    assert "stopped_early: true" in report([tmp_path / "x"])
+    make_run(tmp_path / "y", resolved(**rule), [0.9], record={"stopped_early": False})
+    assert "stopped_early:" not in report([tmp_path / "y"])

@@ -230,13 +230,48 @@ def test_pages_keep_their_distance() -> None:
     assert pace.due
     began = time.monotonic()
     with pace.measured():
-        time.sleep(0.2)
-    assert pace.next - began >= 0.4  # as long again as it took
+        compute(0.2)
+    assert pace.next - began >= 0.4  # twice as long as it took
     assert not pace.due or time.monotonic() - began >= 0.4
     pace = Pace(pause_seconds=30.0)
     with pace.measured():
         pass
     assert not pace.due
+
+
+def compute(seconds: float) -> None:
+    """Take so much of a core."""
+    began = time.thread_time()
+    while time.thread_time() - began < seconds:
+        pass
+
+
+def test_who_watches_is_not_kept_waiting() -> None:
+    found = []
+    for seconds in (0.0, 0.3, 1.0):
+        pace = Pace(pause_seconds=2.0, share=0.05, patience_seconds=4.0)
+        began = time.monotonic()
+        with pace.measured():
+            compute(seconds)
+        found.append(pace.next - began)
+    assert found[0] == pytest.approx(2.0, abs=0.5)  # the least
+    assert found[1] == pytest.approx(4.0, abs=0.5)  # not the six seconds of a twentieth of a core
+    assert 5.0 <= found[2] < 8.0  # a page that takes a second takes no more than a fifth of a core
+
+
+def test_what_only_waits_for_a_core_takes_none() -> None:
+    pace = Pace(pause_seconds=0.0)
+    with pace.measured():
+        time.sleep(0.2)
+    assert pace.next - time.monotonic() < 1.0
+
+
+def test_imports_do_not_count_as_the_making_of_a_page(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "load", lambda: compute(1.0))
+    monkeypatch.setattr(report, "report", lambda *_, **__: "page")
+    with Watch([study]) as watched:
+        assert watched.pace.next - time.monotonic() < 2.5
+        assert watched.pace.patience_seconds == 10.0
 
 
 def test_a_page_that_fails_leaves_the_sweep_alone(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,8 @@ A claim holds only if it holds for every condition, or pair of conditions, that 
 t interval of the mean over seeds must lie where the claim says (supported), or wholly elsewhere (refuted); against
 another condition the rules are those of a comparison (`actlab.stats.verdict`): 6 pairs or more, the interval of the
 difference, and p under 0.05 after Holm's correction over all such comparisons of the file. "==" and "!=" speak of every
-run by itself. While a run that is meant has no number, nothing can be supported.
+run by itself. While a run that is meant has no number, nothing can be supported, unless its training diverged or failed
+and it belongs to the condition that loses anyway.
 """
 
 from __future__ import annotations

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from actlab.claims.planned import PlannedRun
 from actlab.compare.grouping import Group, stand_in
 from actlab.compare.guard import Guard
+from actlab.compare.notes import chosen_by_test
 from actlab.statements import Claim
 
 if TYPE_CHECKING:
     from actlab.claims.findings import Side
-
-CHOSEN = ("best-validation", "max", "min")  # moments that are chosen by looking at the numbers
-VALIDATION = ("val_accuracy", "val_loss")
 
 
 def stand_ins(runs: Sequence[PlannedRun]) -> str:
@@ -25,15 +23,8 @@ def stand_ins(runs: Sequence[PlannedRun]) -> str:
 
 def notes_on_claim(claim: Claim, runs: Sequence[PlannedRun]) -> list[str]:
     """Whether the moment was chosen on test data."""
-    on_test = any(_validation(planned.config) == "test" for planned in runs)
-    if on_test and (claim.at == "best-validation" or (claim.at in CHOSEN and claim.metric in VALIDATION)):
-        return ["validation: test - the evaluation was chosen by the test images, so its numbers are too good"]
-    return []
-
-
-def _validation(config: Mapping[str, Any]) -> Any:
-    part = config.get("dataset")
-    return part.get("validation") if isinstance(part, Mapping) else None
+    how = chosen_by_test([planned.config for planned in runs], [claim.metric], claim.at)
+    return [f"validation: test - {how} by the test images, so its numbers are too good"] if how else []
 
 
 def notes_on_side(side: Side) -> tuple[str, ...]:

@@ -11,6 +11,8 @@ from actlab import stats
 from actlab.claims.findings import Finding, Side, Word
 from actlab.claims.guard import notes_between, notes_on_side
 from actlab.claims.regions import Region, region
+from actlab.compare.values import LOST
+from actlab.measures import higher_is_better
 from actlab.statements import Claim, number
 from actlab.stats import Paired
 
@@ -77,8 +79,8 @@ class Comparison:
             comparisons: those of the file that have a p.
         """
         pair, keys = self.moved(comparisons=comparisons), tuple(self.claim.relation.other or ())
-        absent = self.side.absent + self.other.absent
-        word: Word = "undecided" if absent else self.word(p_holm, comparisons)
+        absent, found = self.side.absent + self.other.absent, self.word(p_holm, comparisons)
+        word: Word = "undecided" if self._could_turn(found) else found
         numbers = dict(zip(self.seeds, pair.differences, strict=True))
         reason = self._reason(pair, p_holm, comparisons, word)
         notes = (*notes_on_side(self.side), *notes_on_side(self.other), *notes_between(self.side, self.other, keys))
@@ -95,6 +97,28 @@ class Comparison:
         if above == "worse" or below == "better":
             return "refuted"
         return "supported" if above in (None, "better") and below in (None, "worse") else "undecided"
+
+    def _could_turn(self, word: Word) -> bool:
+        """Whether a seed without a number leaves a verdict open.
+
+        One that was lost in training only speaks against the side that lost it, and leaves a verdict that goes that
+        way; any other might say anything.
+        """
+        upward = higher_is_better(self.claim.metric)
+        for side, raises in ((self.side, not upward), (self.other, upward)):
+            missing = [planned for planned in side.runs if planned.seed not in side.numbers]
+            if any(planned.state not in LOST for planned in missing):
+                return True
+            if missing and not self._firmer(word, raises):
+                return True
+        return False
+
+    def _firmer(self, word: Word, higher: bool) -> bool:
+        """Whether a higher, or lower, difference than the one found would have the same verdict."""
+        if word == "refuted":
+            beyond = self._beyond()
+            return beyond is not None and beyond == (self.region.high if higher else self.region.low)
+        return word == "supported" and math.isinf(self.region.high if higher else self.region.low)
 
     def _reason(self, pair: Paired, p_holm: float, comparisons: int, word: Word) -> str:
         if not pair.n:

@@ -10,7 +10,7 @@ from typing import Any
 from actlab.compare import BAD_ENDS, Comparison, few, moment, too_few
 from actlab.config import PARTS
 from actlab.measures import higher_is_better
-from actlab.tables import Column, fitted
+from actlab.tables import Column, fitted, folded
 
 MARK = "†"
 LEAST_CANONICAL = 1e-3  # below, four digits after the point would be zeros
@@ -61,10 +61,10 @@ def _spread(metric: str, at: str, rows: list[Any], drop: int) -> Column:
     name = f"{metric} {at}"
     form = _form([row[f"{name} mean"] for row in rows])
     cells = [_pair(row[f"{name} mean"], row[f"{name} std"], form, " ± ") for row in rows]
-    short = metric.replace("accuracy", "acc").replace("_", " ")
     header = metric if at == "last" else f"{metric} {at}"
-    narrow = short if at == "last" else f"{short}\n{at}"
-    return Column(header, cells, narrow, [cell.replace(" ", "") for cell in cells], drop)
+    short_cells = [cell.replace(" ", "") for cell in cells]
+    narrow = folded(header, max(map(len, short_cells), default=0))
+    return Column(header, cells, narrow, short_cells, drop)
 
 
 def _interval(name: str, rows: list[Any]) -> Column:
@@ -90,8 +90,8 @@ def _against_baseline(comparison: Comparison, rows: list[Any]) -> list[Column]:
     ]  # fmt: skip
     marked = [_verdict(name, comparison) for name in comparison.conditions]
     return [
-        Column("difference", differences, short_cells=[d.replace(", ", ",") for d in differences], drop=2),
-        Column("superiority", beats, "beats it", short_cells=[b.replace(", ", ",") for b in beats], drop=6),
+        Column("difference", differences, short_cells=[d.replace(", ", ",") for d in differences], drop=1),
+        Column("superiority", beats, short_cells=[b.replace(", ", ",") for b in beats], drop=6),
         Column("p", [_plain(row["p"], ".3g", "") for row in rows], drop=8),
         Column("p Holm", [_plain(row["p holm"], ".3g", "") for row in rows], drop=3),
         Column("verdict", marked, right=False, style=_style),
@@ -101,7 +101,8 @@ def _against_baseline(comparison: Comparison, rows: list[Any]) -> list[Column]:
 
 def _verdict(name: str, comparison: Comparison) -> str:
     verdict = comparison.verdicts[name]
-    return (verdict.word if verdict else "baseline") + (f" {MARK}" if comparison.confounded[name] else "")
+    word = verdict.word if verdict else "baseline" if name in comparison.baselines.values() else "-"
+    return word + (f" {MARK}" if comparison.confounded[name] else "")
 
 
 def _style(word: str) -> str:
@@ -120,7 +121,7 @@ def _time(comparison: Comparison, rows: list[Any]) -> list[Column]:
             name = f"{unit} to {level}"
             took = _pair(row[f"{name} mean"], row[f"{name} std"], ".1f", " ± ")
             cells.append(_never(row, level) or took)
-        found.append(Column(f"{unit} to {level}", cells, f"{unit} to\n{level.split(' ')[-1]}", drop=1))
+        found.append(Column(f"{unit} to {level}", cells, f"{unit} to\n{level.split(' ')[-1]}", drop=2))
     return found
 
 

@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,13 @@ LATEX = {
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "|": r"\textbar{}", '"': r"\char34{}", "`": r"\char96{}", "±": r"$\pm$", "†": r"\dag{}",
 }  # fmt: skip
+# what a line of an article holds, in points, at the sizes of letters that are tried: command, points a letter, gap
+LINE_POINTS = 340.0
+SIZES = (("", 10.0, 6.0), (r"\footnotesize", 8.5, 3.0), (r"\scriptsize", 7.8, 3.0))
+NARROW, BROAD = set(" .,:;[]()|!'ijlt1rf-"), set("−±+=†mwMW%@")
+MOST_NAME_POINTS = 95.0  # from which on the names of conditions are folded
+STACKED = re.compile(r" (\[[^]]*\]|± \S+|established.*)$")  # what may stand on a second line of its cell
+BREAK, LONGEST_WORD, BROKEN_EVERY = r"\hspace{0pt}", 18, 8  # signs of a word that is folded
 MINUS = re.compile(r"(?<![\w)])-(?=\d)")  # before a number; in a name it is a hyphen
 MARKDOWN = set("\\`*_[|~$")  # `<`, `>` and `&` become entities, since Markdown may hold HTML
 BEGINS_BLOCK = re.compile(r"^(?=[#+-] )|^(?=[=-]+$)|(?<=^\d)(?=[.)] )")  # a list, a heading
@@ -106,16 +114,88 @@ def _in_markdown(text: str) -> str:
 
 
 def _latex(chosen: Sequence[Column], title: str, sentences: Sequence[str]) -> str:
-    # without {} a name could be read as what may follow \\\\: a star, or a length in brackets
-    rows = ["{}" + " & ".join(map(_in_latex, row)) for row in zip(*(column.cells for column in chosen), strict=True)]
-    sides = "".join("r" if column.right else "l" for column in chosen)
-    header = " & ".join(_in_latex(column.header) for column in chosen)
+    kept, left_out, (size, points, gap) = _on_a_line(chosen)
+    told = [*sentences, *([f"left out for the width of a page: {', '.join(left_out)}"] if left_out else [])]
+    # without {} a name could be read as what may follow \\: a star, or a length in brackets
+    columns = [[_cell_in_latex(column, cell) for cell in column.cells] for column in kept]
+    rows = ["{}" + " & ".join(row) for row in zip(*columns, strict=True)]
+    sides = "".join(_side(column, points) for column in kept)
+    header = " & ".join(_in_latex(column.header) for column in kept)
     body = "".join(f"{row} \\\\\n" for row in rows)
-    notes = " ".join(f"{_in_latex(sentence)}." for sentence in sentences)
+    notes = " ".join(f"{_in_latex(sentence)}." for sentence in told)
     return (
-        "\\begin{table}\n\\centering\n\\begin{tabular}{" + sides + "}\n\\hline\n" + f"{header} \\\\\n\\hline\n{body}"
-        "\\hline\n\\end{tabular}\n\\caption{" + f"{_in_latex(title)}. {notes}" + "}\n\\end{table}\n"
+        f"\\begin{{table}}\n\\centering{size}\n\\setlength{{\\tabcolsep}}{{{gap:g}pt}}\n"
+        f"\\begin{{tabular}}{{@{{}}{sides}@{{}}}}\n\\hline\n{header} \\\\\n\\hline\n{body}\\hline\n\\end{{tabular}}\n"
+        f"\\caption{{{_in_latex(title)}.}}\n{{\\raggedright\\footnotesize {notes}\\par}}\n\\end{{table}}\n"
     )
+
+
+def _on_a_line(chosen: Sequence[Column]) -> tuple[list[Column], list[str], tuple[str, float, float]]:
+    """The columns that fit on a line of an article, the names of the others, and the size of the letters.
+
+    The size is the largest at which all have room. Where they have none, intervals stand under their numbers, and then
+    those columns that matter least are left out, unless each seed was asked for: then all stay.
+    """
+    kept, left_out = list(chosen), list[str]()
+    if any(column.header == "by seed" for column in chosen):
+        return kept, [], SIZES[-1]
+    while True:
+        stacked = list(map(_stacked, kept))
+        ways = [*((kept, size) for size in SIZES), *((stacked, size) for size in SIZES[1:])]
+        found = next(((columns, size) for columns, size in ways if _points(columns, size) <= LINE_POINTS), None)
+        last = max(kept, key=lambda column: column.drop)
+        if found or not last.drop:
+            columns, size = found or ways[-1]
+            return columns, left_out, size
+        kept = [column for column in kept if column is not last]
+        left_out.append(last.header)
+
+
+def _stacked(column: Column) -> Column:
+    """With interval or spread on a line of its own, under its number."""
+    if column.folds:
+        return column
+    return replace(column, cells=[STACKED.sub(r"\n\1", cell) for cell in column.cells])
+
+
+def _cell_in_latex(column: Column, text: str) -> str:
+    if column.folds:
+        return " ".join(BREAK.join(map(_in_latex, _parts(word))) for word in _one_line(text).split(" "))
+    written = list(map(_in_latex, text.split("\n")))
+    side = "r" if column.right else "l"
+    stack = " \\\\{}".join(written)  # {}: a bracket behind \\\\ would be read as its argument
+    return written[0] if len(written) == 1 else f"\\shortstack[{side}]{{{stack}}}"
+
+
+def _parts(word: str) -> list[str]:
+    """A word as it may be broken, without a sign that is not part of it; TeX itself breaks no name."""
+    if len(word) <= LONGEST_WORD:
+        return [word]
+    return [word[start : start + BROKEN_EVERY] for start in range(0, len(word), BROKEN_EVERY)]
+
+
+def _points(columns: Sequence[Column], size: tuple[str, float, float]) -> float:
+    _, points, gap = size
+    return sum(_column_points(column, points) for column in columns) + 2 * gap * (len(columns) - 1)
+
+
+def _column_points(column: Column, points: float) -> float:
+    lines = [line for text in [column.header, *column.cells] for line in text.split("\n")]
+    widest = max(_text_points(line, points) for line in lines)
+    return min(widest, MOST_NAME_POINTS) if column.folds else widest
+
+
+def _text_points(text: str, points: float) -> float:
+    """About what the letters of TeX take; those of other scripts are as wide as they are high."""
+    ems, text = {True: 0.3, False: 0.53}, MINUS.sub("−", text)
+    return points * sum(0.8 if c in BROAD or c.isupper() else ems[c in NARROW] if ord(c) < 591 else 1.0 for c in text)
+
+
+def _side(column: Column, points: float) -> str:
+    """How a column is set: names that are too long are folded."""
+    if column.folds and _column_points(column, points) >= MOST_NAME_POINTS:
+        return f"p{{{MOST_NAME_POINTS:g}pt}}"
+    return "r" if column.right else "l"
 
 
 def _in_latex(text: str) -> str:

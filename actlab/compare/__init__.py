@@ -3,6 +3,7 @@
     order       the runs as their config file planned them
     describing  what differs, in words
     grouping    conditions
+    keys        of the config, by their last part
     baseline    what each is compared with
     values      one number a seed
     judging     summaries, pairs, Holm's correction, verdicts

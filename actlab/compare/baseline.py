@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from actlab import measures
 from actlab.compare.grouping import DATA, Group
+from actlab.compare.keys import configs_of, full_conditions
 from actlab.config import PARTS
 from actlab.errors import ActlabError, UnknownName
 from actlab.registry import nearest
@@ -30,11 +31,12 @@ def against(groups: Sequence[Group], wanted: str | None, by: Sequence[str] = ())
 
     In a grid of several axes the baseline is one value of one axis, and each condition is held against the one that
     has this value and is equal in all other axes; where there is none, against the one that differs in the fewest.
+    Where that would compare most conditions with nothing, the first condition is the baseline of all others.
 
     Args:
         groups: all conditions.
         wanted: a condition's name, a value of one axis ("relu"), or "key=value"; None is the first condition's value of
-            the activation, or of the first axis where activations do not differ.
+            the activation, or of the first axis where activations do not differ; or itself, as said above.
         by: the keys that conditions were asked to be grouped by; the first is the axis then.
 
     Raises:
@@ -48,12 +50,23 @@ def against(groups: Sequence[Group], wanted: str | None, by: Sequence[str] = ())
     if whole and len(columns) > 1:
         return {g.name: Against(whole.name, _axis(g, whole, by)) for g in groups if g is not whole}
     axis, bases = _bases(groups, wanted, by)
+    if wanted is None and _leaves_most_alone(bases, groups, axis):
+        axis, bases = tuple(columns), [groups[0]]
     if len(bases) == 1 and 1 < len(axis) == len(columns):
         return against(groups, bases[0].name, by)
     others = [column for column in columns if column not in axis]
     return {
         group.name: Against(_closest(group, bases, others).name, axis) for group in groups if group not in bases
     }  # fmt: skip
+
+
+def _leaves_most_alone(bases: Sequence[Group], groups: Sequence[Group], axis: Sequence[str]) -> bool:
+    """Whether one value of one axis is the wrong baseline: more conditions have it than could be held against them.
+
+    So it is where a study is several grids side by side. Numbers on several datasets stay apart all the same.
+    """
+    others = [column for column in groups[0].words if column not in axis]
+    return 2 * len(bases) > len(groups) and any(column.split(".")[0] not in ("dataset", DATA) for column in others)
 
 
 def _closest(group: Group, bases: list[Group], others: list[str]) -> Group:
@@ -90,8 +103,9 @@ def _bases(groups: Sequence[Group], wanted: str | None, by: Sequence[str]) -> tu
 
 
 def _by_key(groups: Sequence[Group], wanted: str) -> tuple[tuple[str, ...], list[Group]]:
-    conditions = measures.parse_where(wanted)
-    measures.check_keys(conditions, [run.config for group in groups for run in group.runs])
+    configs = configs_of([run for group in groups for run in group.runs])
+    conditions = full_conditions(measures.parse_where(wanted), configs)
+    measures.check_keys(conditions, configs)
     columns = list(groups[0].words)
     for condition in conditions:
         if not any(covers(condition.key, column) for column in columns):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from actlab.compare.baseline import Against, against
 from actlab.compare.grouping import Group, grouped, once
 from actlab.compare.guard import Guard
 from actlab.compare.judging import floors, judged
+from actlab.compare.keys import configs_of, full_conditions, full_keys
 from actlab.compare.order import in_plan_order
 from actlab.compare.table import Contents, sorted_rows, table
 from actlab.compare.values import Reached, Values, moment, reached, seed_values
@@ -88,21 +90,25 @@ def compare(
             and data are the same run, and count once.
         metrics: measures, as `actlab.measures` knows them; the first is judged. By default val_accuracy and, where it
             is taken, test_accuracy.
-        by: config keys to group by instead ("activation", "optimizer.learning_rate").
+        by: config keys to group by instead ("activation", "optimizer.learning_rate"). Here, in `baseline` and in
+            `where` the last part of a key ("learning_rate") will do where only one of those that differ ends so.
         sort: a column of the table; the best of a metric comes first, all else ascends. None keeps the config's order.
         baseline: a condition, a value of one axis ("relu"), or "key=value"; None is the first of the config.
         at: when the measures are taken, as `actlab.measures.value` says.
         where: which runs to take.
-        reach: also give the time that the first of the metrics that has a history took to this level.
+        reach: also give the time that the first of the metrics that has a history took to this level; finite.
 
     Raises:
-        ActlabError: no runs; an unknown metric, key, column or condition, with the nearest one.
+        ActlabError: no runs; an unknown metric, key, column or condition, with the nearest one; a level that is none.
     """
-    runs, twice = once(in_plan_order(_chosen(runs, where)))
+    _check_level(reach)
+    where, by = full_conditions(where, configs_of(runs)), full_keys(by, configs_of(runs))
+    everything = in_plan_order(runs)
+    runs, twice = once(_chosen(everything, where))
     metrics = list(dict.fromkeys(metrics)) or _usual(at)
     for metric in metrics:
         _check(metric, at, runs)
-    groups, apart = grouped(runs, by)
+    groups, apart = grouped(runs, by, everything)
     pairings = against(groups, baseline, by)
     values = {metric: {group.name: seed_values(group, metric, at) for group in groups} for metric in metrics}
     first = values[metrics[0]]
@@ -115,7 +121,8 @@ def compare(
     rows = table(contents)
     order = sorted_rows(rows, sort, at, metrics[0])
     said = [*noting.notes(runs, first, metrics, at), *noting.unpaired(first, pairings)]
-    said += [*noting.pooled(first, guard.unnamed(groups[0].words)), *apart, *twice]
+    said += [*noting.unused(groups, pairings), *noting.pooled(first, guard.unnamed(groups[0].words))]
+    said += [*guard.pooled(groups), *apart, *twice]
     return _comparison(contents, rows.iloc[order].reset_index(drop=True), order, [*said, *noting.damage(runs)])
 
 
@@ -186,6 +193,11 @@ def _beside(
     for name, pairing in pairings.items():
         found[name] += [f"{pairing.baseline} {without}" for without in noting.left_out(values[pairing.baseline])]
     return found
+
+
+def _check_level(level: float | None) -> None:
+    if level is not None and not math.isfinite(level):
+        raise ActlabError(f"reach: expected a finite number, such as 0.97, read {level}")
 
 
 def _times(groups: Sequence[Group], metrics: Sequence[str], reach: float | None) -> tuple[str, dict[str, Reached]]:

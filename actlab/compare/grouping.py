@@ -29,9 +29,19 @@ class Group:
     runs: list[Run]
 
 
-def grouped(runs: Sequence[Run], by: Sequence[str]) -> tuple[list[Group], list[str]]:
-    """The conditions in the order of their first runs, and a note where runs had to be kept apart."""
+def grouped(runs: Sequence[Run], by: Sequence[str], among: Sequence[Run] = ()) -> tuple[list[Group], list[str]]:
+    """The conditions in the order of their first runs, and a note where runs had to be kept apart.
+
+    Args:
+        runs: those to group.
+        by: config keys to group by instead of those that differ.
+        among: the runs that these were chosen from; where nothing differs between those that are left, what differs
+            between all of them says which condition it is.
+    """
     described = describe(runs, by)
+    if among and not described[0]:
+        all_words = {id(run): words for run, words in zip(among, describe(among), strict=True)}
+        described = [all_words[id(run)] for run in runs]
     data = _filled(data_words(runs), [tuple(words.values()) for words in described])
     mixed = _mixed(described, data)
     if mixed:

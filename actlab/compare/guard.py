@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from actlab.compare.baseline import Against, covers
 from actlab.compare.describing import describe
 from actlab.compare.grouping import DATA, Group, data_words, stand_in
 from actlab.compare.values import seed_of
+from actlab.errors import RunDirError
 from actlab.rundir import Run
 
-PARAMETERS, WEIGHTS = "parameters", "initial weights"
+PARAMETERS, WEIGHTS, TRAINED, CODE = "parameters", "initial weights", "trained to", "code"
+EARLY, DIRTY = " by early stopping", " with uncommitted changes"  # ends of what is said of a run
 # What must differ where a part of the config is what is compared; to say so would be noise.
 FOLLOWS = {"model": {PARAMETERS, WEIGHTS}, "dataset": {PARAMETERS, WEIGHTS, DATA}, "initializer": {WEIGHTS},
-           DATA: {DATA}, "seed": {WEIGHTS}}  # fmt: skip
-MOST_WORDS = 4
+           DATA: {DATA}, "seed": {WEIGHTS}, "epochs": {TRAINED}, "steps": {TRAINED},
+           "early_stopping": {TRAINED}}  # fmt: skip
+BY_SEED = (PARAMETERS, WEIGHTS, TRAINED, DATA)  # what may differ within a condition, or is told elsewhere
+VERSION = "version of "
+MOST_WORDS, MOST_POOLS = 4, 3
 Facts = dict[str, str]
 
 
@@ -108,6 +114,25 @@ class Guard:
             found[name] += self.differences(by_name[name], by_name[base], pairing.axis)
         return found
 
+    def pooled(self, groups: Sequence[Group]) -> list[str]:
+        """A note for the conditions whose own seeds were trained by other code, versions or machines."""
+        alike: dict[tuple[tuple[str, str], ...], list[str]] = defaultdict(list)
+        for group in groups:
+            if found := self._within(group):
+                alike[tuple(found.items())].append(group.name)
+        if len(alike) > MOST_POOLS:
+            kinds = _unique(name for found in alike for name, _ in found)
+            return [f"{sum(map(len, alike.values()))} conditions pool seeds trained with different {listed(kinds)}"]
+        return [
+            f"{_who(names, len(groups))} seeds trained with {', '.join(f'{name} {words}' for name, words in found)}"
+            for found, names in alike.items()
+        ]  # fmt: skip
+
+    def _within(self, group: Group) -> dict[str, str]:
+        facts = self._collected([run for run in group.runs if run.status == "done"])
+        several = {name: words for name, words in facts.items() if len(words) > 1 and name not in BY_SEED}
+        return {name.removeprefix(VERSION): listed(_few(words)) for name, words in several.items()}
+
     def twins(self, group: Group) -> str:
         """The seeds of a condition that began with the same weights; empty if none did."""
         seeds: dict[str, set[int]] = defaultdict(set)
@@ -131,16 +156,29 @@ def facts(run: Run) -> Facts:
         "threads": _word(environment.get("threads_of_parts") or environment.get("threads")),
         "oneDNN": _word(environment.get("onednn")),
         "op determinism": _word(environment.get("op_determinism")),
-        **{f"version of {package}": _word(version) for package, version in versions.items()},
+        TRAINED: _trained_to(run),
+        **{f"{VERSION}{package}": _word(version) for package, version in versions.items()},
     }
-    return {**words, "code": code(run)}
+    return {**words, CODE: code(run)}
+
+
+def _trained_to(run: Run) -> str:
+    """The last epoch, and whether early stopping made it the last; empty where it is not recorded."""
+    stopped = run.status == "done" and bool(run.record.get("stopped_early"))
+    epoch = _mapping(run.results.get("final")).get("epoch")
+    if stopped:  # what the training ended with may be the best evaluation, and not the last
+        with suppress(RunDirError, IndexError):
+            epoch = float(run.history["epoch"].iloc[-1])
+    return f"{epoch:g}{EARLY if stopped else ''}" if isinstance(epoch, int | float) else ""
 
 
 def code(run: Run) -> str:
-    """The commit of actlab's own checkout, and whether more than that was in it; empty for an installed actlab."""
+    """The digest of actlab's source; of runs that do not have it, the commit, and whether more than that was in it."""
+    if source := _word(run.environment.get("source_sha256")):
+        return f"source {source[:8]}"
     git = _mapping(run.environment.get("git"))
     commit = _word(git.get("commit"))[:8]
-    return f"{commit} with uncommitted changes" if commit and git.get("dirty") else commit
+    return f"{commit}{DIRTY}" if commit and git.get("dirty") else commit
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -161,14 +199,44 @@ def _differing(
 ) -> str:  # fmt: skip
     """In how many pairs a fact differs, and how; a fact that only one side knows differs from nothing."""
     both = [seed for seed in seeds if ours[seed].get(name) and others[seed].get(name)]
-    where = [seed for seed in both if set(ours[seed][name]) != set(others[seed][name])]
+    where = [seed for seed in both if _parted(name, ours[seed][name], others[seed][name])]
     if not where:
         return ""
     share = f" in {len(where)} of {len(both)} pairs" if len(where) < len(both) else ""
     if name == WEIGHTS:
         return f"other initial weights{share}"
     mine, theirs = (_unique(word for seed in where for word in side[seed][name]) for side in (ours, others))
+    if name == TRAINED:
+        return f"{_ended(mine, theirs)}{share}"
+    if mine == theirs:
+        return f"{name} {_listed(mine)} on both sides, which may not be the same{share}"
     return f"{name} {_listed(mine)} against {_listed(theirs)}{share}"
+
+
+def _parted(name: str, mine: Sequence[str], theirs: Sequence[str]) -> bool:
+    """Whether a pair may differ in a fact; lengths that the config asks for are told with the config."""
+    if name == CODE and any(word.endswith(DIRTY) for word in (*mine, *theirs)):
+        return True
+    differ = set(mine) != set(theirs)
+    return differ and (name != TRAINED or any(word.endswith(EARLY) for word in (*mine, *theirs)))
+
+
+def _ended(mine: Sequence[str], theirs: Sequence[str]) -> str:
+    """The last epochs of two conditions, at least one of which early stopping ended."""
+    if all(word.endswith(EARLY) for word in (*mine, *theirs)):
+        return f"ended by early stopping at {_epochs(mine)} against {_epochs(theirs).split(' ', 1)[1]}"
+    said = [f"{_epochs(words)}{_share_of_early(words)}" for words in (mine, theirs)]
+    return f"ended at {said[0]} against {said[1]}"
+
+
+def _epochs(words: Sequence[str]) -> str:
+    numbers = sorted({float(word.removesuffix(EARLY)) for word in words})
+    return f"epoch {numbers[0]:g}" if len(numbers) == 1 else f"epochs {numbers[0]:g} to {numbers[-1]:g}"
+
+
+def _share_of_early(words: Sequence[str]) -> str:
+    early = [word.endswith(EARLY) for word in words]
+    return EARLY if all(early) else f", some{EARLY}" if any(early) else ""
 
 
 def _unique(words: Iterable[str]) -> list[str]:
@@ -176,8 +244,20 @@ def _unique(words: Iterable[str]) -> list[str]:
 
 
 def _listed(words: Sequence[str]) -> str:
-    shown = [word or '""' for word in words[:MOST_WORDS]]
-    return ", ".join(shown) + (f" and {len(words) - MOST_WORDS} more" if len(words) > MOST_WORDS else "")
+    more = f" and {len(words) - MOST_WORDS} more" if len(words) > MOST_WORDS else ""
+    return ", ".join(word or '""' for word in words[:MOST_WORDS]) + more
+
+
+def _few(words: Sequence[str]) -> list[str]:
+    return [*words] if len(words) <= MOST_WORDS else [*words[:MOST_WORDS], f"{len(words) - MOST_WORDS} more"]
+
+
+def _who(names: Sequence[str], conditions: int) -> str:
+    if len(names) == conditions > 1:
+        return "every condition pools"
+    if len(names) > MOST_WORDS:
+        return f"{len(names)} of {conditions} conditions pool"
+    return f"{listed(names)} {'pools' if len(names) == 1 else 'pool'}"
 
 
 def listed(items: Sequence[Any]) -> str:

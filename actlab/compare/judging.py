@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -55,13 +56,28 @@ def judged(
     verdicts: dict[str, Verdict | None] = dict.fromkeys(values)
     for name in pairings:
         pair = pairs[name]
-        verdicts[name] = (
-            Verdict("not established", refused[name])
-            if pair is None
-            else stats.verdict(pair, p_holm[name], max(1, comparisons), higher_is_better, ALPHA)
-        )
+        if pair is None:
+            verdicts[name] = Verdict("not established", refused[name])
+        else:
+            found = stats.verdict(pair, p_holm[name], max(1, comparisons), higher_is_better, ALPHA)
+            verdicts[name] = _unless_lost(found, name, pairings[name].baseline, values)
     summaries = {name: stats.summary(list(of.by_seed.values())) for name, of in values.items()}
     return Judged(summaries, pairs, p_holm, verdicts, comparisons)
+
+
+def _unless_lost(found: Verdict, name: str, base: str, values: Mapping[str, Values]) -> Verdict:
+    """The verdict; withheld where seeds of the side that wins diverged or failed, and so could not lose.
+
+    Seeds that the other side lost would hardly have turned it, and leave it as it is.
+    """
+    winner, loser = (name, base) if found.word == "better" else (base, name)
+    mine, theirs = values[winner], values[loser]
+    missing = Counter(end for seed, end in mine.lost.items() if seed in theirs.by_seed or seed in theirs.lacking)
+    if found.word == "not established" or not missing:
+        return found
+    seeds = len(mine.by_seed) + len(mine.lacking)
+    ends = [f"{count} of {seeds} seeds of {winner} {end}" for end, count in missing.items()]
+    return Verdict("not established", f"{' and '.join(ends)}; without these it would be {found.word}: {found.reason}")
 
 
 def _partners(mine: Values, theirs: Values) -> tuple[list[float], list[float]]:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from actlab.compare.baseline import Against
-from actlab.compare.grouping import stand_in
+from actlab.compare.grouping import Group, stand_in
 from actlab.compare.guard import code, listed
 from actlab.compare.values import Values
 from actlab.errors import RunDirError
 from actlab.measures import higher_is_better
 from actlab.rundir import HISTORY, TIMING, Run
 
-CHOSEN = ("best-validation", "max", "min")
+EPOCH = "the epoch was chosen"
+IMAGES_OF_VALIDATION = ("val_accuracy", "val_loss")
 MOST_SEEDS, MOST_NAMES = 8, 6  # that a sentence names
 IMAGES = {"test_accuracy": "test_images", "val_accuracy": "validation_images"}
 
@@ -22,7 +24,7 @@ IMAGES = {"test_accuracy": "test_images", "val_accuracy": "validation_images"}
 def notes(runs: Sequence[Run], values: Mapping[str, Values], metrics: Sequence[str], at: str) -> list[str]:
     """Sentences on data, epochs, seeds and code; `values` are those of the metric that is judged."""
     return [
-        *_stand_ins(runs), *_validation(runs, at), *_luckiest(metrics, at), *_single(values),
+        *_stand_ins(runs), *_validation(runs, metrics, at), *_luckiest(metrics, at), *_single(values),
         *_own_error(runs, metrics), *_uncommitted(runs), *_lacking(values),
     ]  # fmt: skip
 
@@ -41,22 +43,35 @@ def stand_in_note(runs: Sequence[Run]) -> str:
     )
 
 
-def _validation(runs: Sequence[Run], at: str) -> list[str]:
+def _validation(runs: Sequence[Run], metrics: Sequence[str], at: str) -> list[str]:
     """Where validation is done on the test images, what the choice of an epoch is worth."""
-    tested = [run for run in runs if _on_test(run)]
-    if not tested:
-        return []
-    stopped = any(run.config.get("early_stopping") for run in tested)
-    if stopped or at in CHOSEN:
-        how = "trainings were stopped" if stopped else "the epoch was chosen"
-        remedy = "" if stopped else "; --at last is fixed in advance"
+    configs = [run.config for run in runs]
+    if how := chosen_by_test(configs, metrics, at):
+        remedy = "; --at last is fixed in advance" if how == EPOCH else ""
         return [f"validation: test - {how} by the test images, so these numbers are too good{remedy}"]
-    return ["validation: test - val_accuracy and val_loss are those of the test images; no epoch is chosen by them"]
+    if any(map(_on_test, configs)):
+        return ["validation: test - val_accuracy and val_loss are those of the test images; no epoch is chosen by them"]
+    return []
 
 
-def _on_test(run: Run) -> bool:
-    part = run.config.get("dataset", {})
-    return isinstance(part, dict) and part.get("validation") == "test"
+def chosen_by_test(configs: Sequence[Mapping[str, Any]], metrics: Sequence[str], at: str) -> str:
+    """What was chosen by looking at the test images; empty where nothing was.
+
+    Args:
+        configs: of the runs whose numbers are read.
+        metrics: what is read; the largest or smallest of what the test images have no part in is no choice by them.
+        at: when.
+    """
+    tested = [config for config in configs if _on_test(config)]
+    if any(config.get("early_stopping") for config in tested):
+        return "trainings were stopped"
+    on_test = any(metric in IMAGES_OF_VALIDATION for metric in metrics)
+    return EPOCH if tested and (at == "best-validation" or (at in ("max", "min") and on_test)) else ""
+
+
+def _on_test(config: Mapping[str, Any]) -> bool:
+    part = config.get("dataset")
+    return isinstance(part, Mapping) and part.get("validation") == "test"
 
 
 def _luckiest(metrics: Sequence[str], at: str) -> list[str]:
@@ -149,6 +164,16 @@ def unpaired(values: Mapping[str, Values], pairings: Mapping[str, Against]) -> l
         if mine - theirs:
             found[f"{_seeds(sorted(mine - theirs))} without a run", f"of {pairing.baseline}"].append(name)
     return [f"{few(names)}: {what}, {whose}: no pairs of these" for (what, whose), names in found.items()]
+
+
+def unused(groups: Sequence[Group], pairings: Mapping[str, Against]) -> list[str]:
+    """A note for the conditions that have the baseline's value, while no other condition is held against them."""
+    axes = list(dict.fromkeys(column for pairing in pairings.values() for column in pairing.axis))
+    bases = {pairing.baseline for pairing in pairings.values()}
+    alone = [group.name for group in groups if group.name not in bases and group.name not in pairings]
+    if not alone or not pairings:
+        return []
+    return [f"{few(alone)}: compared with nothing, since no condition differs from it in {listed(axes)} alone"]
 
 
 def few(names: Sequence[str]) -> str:

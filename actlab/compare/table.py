@@ -84,7 +84,10 @@ def _described(name: str, values: Values, counted: bool) -> dict[str, Any]:
 
 
 def _compared(name: str, contents: Contents) -> dict[str, Any]:
-    """The condition against its baseline; empty cells for a baseline, no cells where nothing is compared."""
+    """The condition against its baseline; empty cells for a baseline, no cells where nothing is compared.
+
+    A condition that is compared with nothing, and nothing with it, has no verdict.
+    """
     if not contents.pairings:
         return {}
     pair, verdict = contents.judged.pairs[name], contents.judged.verdicts[name]
@@ -100,10 +103,14 @@ def _compared(name: str, contents: Contents) -> dict[str, Any]:
         "p holm": contents.judged.p_holm[name],
         "superiority": better[0], "superiority low": better[1], "superiority high": better[2],
         "seeds needed": pair.seeds_needed if pair and pair.seeds_needed else math.nan,
-        "verdict": verdict.word if verdict else "baseline",
+        "verdict": verdict.word if verdict else "baseline" if name in _baselines(contents) else "",
         "reason": verdict.reason if verdict else "",
         "beside": "; ".join(contents.confounded[name]),
     }  # fmt: skip
+
+
+def _baselines(contents: Contents) -> set[str]:
+    return {pairing.baseline for pairing in contents.pairings.values()}
 
 
 def _time(level: str, reached: Reached) -> dict[str, Any]:
@@ -157,6 +164,9 @@ def seconds_an_epoch(run: Run) -> float:
 # --- order -----------------------------------------------------------------------------------------------------
 
 
+SHOWN = {"p Holm": "p holm", "s/epoch": "seconds an epoch"}  # as the printed table heads a column, and its name
+
+
 def sorted_rows(table: pd.DataFrame, sort: str | None, at: str, metric: str) -> list[int]:
     """The rows in the order of a column: the best metric first, all else ascending, empty cells last.
 
@@ -166,9 +176,11 @@ def sorted_rows(table: pd.DataFrame, sort: str | None, at: str, metric: str) -> 
     if sort is None:
         return list(range(len(table)))
     columns = [str(column) for column in table.columns]
-    column = next((c for c in (sort, f"{sort} {at} mean", f"{sort} mean") if c in columns), None)
+    meant = (sort, SHOWN.get(sort), f"{sort} {at} mean", f"{sort} mean", f"{metric} {at} {sort}")
+    column = next((c for c in meant if c in columns), None)
     if column is None:
-        raise UnknownName("column", sort, nearest(sort, columns), columns)
+        short = [c.removesuffix(" mean").removesuffix(f" {at}") for c in columns if c.endswith(" mean")]
+        raise UnknownName("column", sort, nearest(sort, [*short, *SHOWN, *columns]), columns)
     positions = _sortable(table[column]).sort_values(
         ascending=not _descends(column, metric), kind="stable", na_position="last"
     )

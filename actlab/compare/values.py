@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
@@ -14,6 +14,7 @@ from actlab import measures
 from actlab.compare.grouping import Group
 from actlab.rundir import Run
 
+LOST = ("diverged", "failed")  # ends that are no number and no accident of when one looked
 MOST_REASON = 80  # characters of a reason in a table's notes; run.json has the whole
 
 
@@ -24,11 +25,13 @@ class Values:
     Args:
         by_seed: seed to its number, in the order of the seeds; finite.
         lacking: seed to why it has none.
+        lost: of these, those whose training diverged or failed, and which of the two.
         runs_a_seed: 1, or more where a condition pools settings: then a seed's number is the mean of its runs.
     """
 
     by_seed: dict[int, float]
     lacking: dict[int, str]
+    lost: dict[int, str] = field(default_factory=dict)
     runs_a_seed: int = 1
 
 
@@ -48,7 +51,14 @@ def seed_values(group: Group, metric: str, at: str) -> Values:
             found[seed] = fmean(numbers)
         else:
             lacking[seed] = _why(reasons, len(settings) - len(numbers), len(settings))
-    return Values(found, lacking, len(settings))
+    lost = {seed: end for seed in lacking if (end := _lost(by_seed[seed]))}
+    return Values(found, lacking, lost, len(settings))
+
+
+def _lost(settings: Mapping[str, Sequence[Run]]) -> str:
+    """How the training of a seed ended where that leaves it without a number for good; else empty."""
+    ends = [runs[0].status for runs in settings.values() if all(run.status in LOST for run in runs)]
+    return min(ends, default="")
 
 
 def _by_seed(runs: Sequence[Run]) -> dict[int, dict[str, list[Run]]]:

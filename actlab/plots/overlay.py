@@ -26,6 +26,7 @@ from actlab.plots.style import (
     FAINT,
     INK,
     PALETTE,
+    STYLE,
     TEXT_POINTS,
     Look,
     figure_with_axes,
@@ -212,10 +213,25 @@ def _share(grid: list[Axes], data: list[Curve], metric: str, time: str) -> None:
     for index, axes in enumerate(grid):
         bottom = index + COLUMNS >= len(grid)
         axes.set_ylim(low, high)
+        if index % COLUMNS and not bottom and len(points):
+            _finish_inner(axes, grid[0])
+            continue
         _finish(axes, points, metric, time)
         axes.set_ylabel("")
         axes.set_xlabel(label_of(time) if bottom else "")
         axes.tick_params(labelleft=index % COLUMNS == 0, labelbottom=bottom)
+
+
+def _finish_inner(axes: Axes, first: Axes) -> None:
+    """The lines of the first panel without its ticks, which would take longer to draw than all the rest."""
+    low, high = axes.get_ylim()
+    heights = [tick for tick in first.get_yticks() if low <= tick <= high]
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_yticks([], minor=True)
+    across = np.tile([0, 1, np.nan], len(heights))
+    axes.plot(across, np.repeat(heights, 3), color=STYLE["grid.color"], linewidth=STYLE["grid.linewidth"], zorder=0.5,
+              transform=axes.get_yaxis_transform(), scalex=False, scaley=False)  # fmt: skip
 
 
 @styled

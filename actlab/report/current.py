@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
+import math
 import os
 import threading
 import time
@@ -13,6 +15,14 @@ from actlab import report, rundir
 
 PAUSE_SECONDS = 10.0  # between two pages of a sweep
 SHARE = 0.05  # of one core that making pages may take
+PATIENT_SHARE = 0.2  # where somebody waits for them
+DRAWN_WITH = ("pandas", "scipy.stats", "matplotlib.figure", "matplotlib.backends.backend_svg")
+
+
+def load() -> None:
+    """Import what pages are drawn with, which would else be counted to the first of them."""
+    for name in DRAWN_WITH:
+        importlib.import_module(name)
 
 
 class Pace:
@@ -20,22 +30,28 @@ class Pace:
 
     Args:
         pause_seconds: the least between the beginnings of two.
-        share: of the time that may be spent on making them.
+        share: of one core that making them may take.
+        patience_seconds: what somebody who looks on may be kept waiting, though pages then take more than `share`; of
+            pages that are slow themselves, as long as PATIENT_SHARE allows.
     """
 
-    def __init__(self, pause_seconds: float, share: float = SHARE) -> None:
-        self.pause_seconds, self.share = pause_seconds, share
+    def __init__(self, pause_seconds: float, share: float = SHARE, patience_seconds: float = math.inf) -> None:
+        self.pause_seconds, self.share, self.patience_seconds = pause_seconds, share, patience_seconds
         self.next = time.monotonic()
 
     @contextlib.contextmanager
     def measured(self) -> Iterator[None]:
-        """Note how long a page takes: the next one waits in proportion."""
-        began = time.monotonic()
+        """Note how much of a core a page takes: the next one waits in proportion.
+
+        What the thread itself computed counts: a page that only waits for a sweep on the same cores costs it nothing.
+        """
+        began, computed = time.monotonic(), time.thread_time()
         try:
             yield
         finally:
-            took = time.monotonic() - began
-            self.next = began + max(self.pause_seconds, took / self.share)
+            took = time.thread_time() - computed
+            patient = max(self.patience_seconds, took / PATIENT_SHARE)
+            self.next = began + max(self.pause_seconds, min(took / self.share, patient))
 
     @property
     def due(self) -> bool:
@@ -81,6 +97,7 @@ class CurrentReport:
 
     def _make(self) -> None:
         try:
+            load()
             with self.pace.measured():
                 rundir.write_bytes(self.path, report.report([self.folder]).encode())
             self.problem = ""

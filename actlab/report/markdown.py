@@ -10,8 +10,9 @@ from actlab.report.reading import Chapter
 from actlab.report.words import listed, printable
 from actlab.rundir import EXPERIMENT
 
-SPECIAL = re.compile(r"([\\`*{}\[\]|~$]|(?<!\w)_|_(?!\w))")  # an underline within a word is one
-AT_THE_START = re.compile(r"^([-+#=]|\d+(?=[.)]))")  # what would make a line a list, a heading or a rule
+SPECIAL = re.compile(r"([\\`*\[\]|~$]|(?<!\w)_|_(?!\w))")  # an underline within a word is one
+# what would make a line a list, a heading or a rule; a number such as 0.95 makes none
+AT_THE_START = re.compile(r"^([-+](?=\s|$)|-(?=[-\s]*$)|=+$|#(?=#{0,5}(\s|$))|\d{1,9}(?=[.)](\s|$)))")
 LINE = "\n"
 LEGEND = (
     "Mean ± standard deviation over n finished seeds; in brackets the 95% interval of the mean, of the difference and "

@@ -36,11 +36,12 @@ def html(chapters: Sequence[Chapter], title: str, wrong: Sequence[str], version:
     """
     environment = _environment()
     style, script, live = (_asset(name) for name in ("report.css", "report.js", "live.js"))
-    scripts = [script] if version is None else [script, live]
+    scripts, room = [script] if version is None else [script, live], inside.Room(len(chapters))
     return environment.get_template("report.html").render(
         title=title, generator=record.generator(), policy=policy(style, scripts, version is not None),
         style=Markup(style), script=Markup(script), live=Markup(live) if version is not None else "",
-        version=version or "", summary=_summary(chapters), chapters=[_chapter(c, i) for i, c in enumerate(chapters)],
+        version=version or "", summary=_summary(chapters),
+        chapters=[_chapter(chapter, i, room) for i, chapter in enumerate(chapters)],
         wrong=[*wrong, *(sentence for chapter in chapters for sentence in chapter.wrong)],
     )  # fmt: skip
 
@@ -98,7 +99,7 @@ def _when(runs: Sequence[Run]) -> str:
 # --- a chapter
 
 
-def _chapter(chapter: Chapter, number: int) -> dict[str, Any]:
+def _chapter(chapter: Chapter, number: int, room: inside.Room) -> dict[str, Any]:
     """What the template shows of an experiment."""
     name = f"e{number}"
     shown: dict[str, Any] = {
@@ -110,10 +111,10 @@ def _chapter(chapter: Chapter, number: int) -> dict[str, Any]:
         "config_file": Download("download it", "experiment.yaml",
                                 as_address(chapter.config_text.encode(errors="replace"), "text/yaml"), ""),
     }  # fmt: skip
-    return {**shown, **(_compared(chapter, name) if chapter.comparison else {})}
+    return {**shown, **(_compared(chapter, name, room) if chapter.comparison else {})}
 
 
-def _compared(chapter: Chapter, name: str) -> dict[str, Any]:
+def _compared(chapter: Chapter, name: str, room: inside.Room) -> dict[str, Any]:
     comparison = chapter.comparison
     assert comparison is not None
     items = table.verdicts(comparison) if len(comparison.conditions) > 1 else []
@@ -122,7 +123,7 @@ def _compared(chapter: Chapter, name: str) -> dict[str, Any]:
     groups = [
         inside.Group("seeds", "Every seed", figures.compared(chapter, name)),
         inside.Group("curves", "Over the training", figures.curves(chapter, f"{name}-curve")),
-        *inside.groups(chapter, name),
+        *inside.groups(chapter, name, room),
     ]
     return {
         "lead": table.lead(comparison) if len(comparison.conditions) > 1 else "",

@@ -98,7 +98,7 @@ def _chapter(
     folder: Path, runs: list[Run], whole: bool, comparison: Comparison | None, error: ActlabError | None
 ) -> Chapter:
     name, question, text, wrong = _experiment(folder)
-    judged, unjudged = _claims(folder) if text else ([], [])
+    judged, unjudged = _claims(folder, runs) if text else ([], [])
     wrong += [f"{folder}: its runs are not compared: {error}"] if error else []
     wrong += [
         f"{run.path / rundir.LAYERS}: is not the file that the record states" for run in runs
@@ -126,9 +126,12 @@ def _experiment(folder: Path) -> tuple[str, str, str, list[str]]:
     return (experiment.name, experiment.description, text, []) if experiment else (folder.name, "", text, [])
 
 
-def _claims(folder: Path) -> tuple[list[ClaimVerdict], list[str]]:
+def _claims(folder: Path, runs: Sequence[Run]) -> tuple[list[ClaimVerdict], list[str]]:
     """The claims of an experiment, judged; a sentence where they cannot be."""
+    read = {run.path.resolve(): run for run in runs}  # what holds its tables already
     try:
-        return claiming.judge_folder(folder), []
+        study = claiming.read_folder(folder)
+        planned = [replace(p, run=read.get(p.run.path.resolve(), p.run)) if p.run else p for p in study.runs]
+        return claiming.judge(study.claims, planned), []
     except ActlabError as error:
         return [], [f"{folder / rundir.EXPERIMENT}: its claims cannot be judged: {error}"]

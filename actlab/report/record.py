@@ -74,7 +74,8 @@ def records(chapter: Chapter) -> dict[str, list[Record]]:
 
 
 def _record(run: Run) -> Record:
-    shown = {key: run.record.get(key) for key in ("started", "ended", "wall_seconds", "parameters", "results")}
+    times = ("started", "ended", "wall_seconds", "stopped_early")
+    shown = {key: run.record.get(key) for key in (*times, "parameters", "results")}
     shown |= {
         "initial_weights_sha256": run.record.get("initial_weights_sha256"),
         "files_sha256": run.record.get("files"),

@@ -10,7 +10,10 @@ NO_VALUE = "–"
 
 def printable(text: Any) -> str:
     """Text without control characters and without those that turn the direction of writing: they are spelt out."""
-    return "".join(c if c.isprintable() or c == "\n" else _spelt(c) for c in str(text).replace("\t", "    "))
+    plain = str(text).replace("\t", "    ")
+    if plain.replace("\n", "").isprintable():  # nearly always, and a page has megabytes
+        return plain
+    return "".join(c if c.isprintable() or c == "\n" else _spelt(c) for c in plain)
 
 
 def _spelt(character: str) -> str:

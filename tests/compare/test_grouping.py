@@ -195,6 +195,14 @@ def test_where_chooses_the_runs(train: Train) -> None:
         compare(runs, where=parse_where("activaton=relu"))
 
 
+def test_one_condition_that_is_left_says_which_it_is(train: Train) -> None:
+    runs = [train([0.9], activation=a, batch_size=b, seed=s) for a in ("relu", "elu") for b in (16, 32) for s in (0, 1)]
+    comparison = compare(runs, where=parse_where("activation=elu,batch_size=32"))
+    assert list(comparison.conditions) == ["elu batch_size=32"]
+    assert comparison.table[["activation", "batch_size", "n"]].to_numpy().tolist() == [["elu", "32", 2]]
+    assert comparison.baselines == {}
+
+
 def test_a_single_seed_has_no_spread_and_the_notes_say_so(train: Train) -> None:
     comparison = compare([train([0.9])])
     assert math.isnan(column(comparison, "val_accuracy last std")[0])
@@ -244,6 +252,9 @@ def test_seconds_an_epoch_leave_the_first_out(train: Train) -> None:
         ("val_loss", ["tanh", "elu", "relu"]),
         ("activation", ["elu", "relu", "tanh"]),
         ("seconds an epoch", ["relu", "tanh", "elu"]),
+        ("s/epoch", ["relu", "tanh", "elu"]),
+        ("p Holm", ["tanh", "elu", "relu"]),
+        ("median", ["tanh", "elu", "relu"]),
     ],
 )
 def test_sorting(sort: str | None, expected: list[str], train: Train) -> None:

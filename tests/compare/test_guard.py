@@ -126,6 +126,102 @@ def test_what_is_compared_is_not_confounded_by_itself(train: Train) -> None:
     assert compare(by_rate).confounded == {"0.1": [], "0.2": ["other initial weights"]}
 
 
+STOPPED = {"early_stopping": {"metric": "val_loss", "patience": 2}}
+
+
+def stopping(train: Train, epochs: Mapping[str, list[int]], full: int = 6) -> list[Run]:
+    """Activations whose seeds ended at so many epochs; early where that is less than in full."""
+    return [
+        train([0.5 + s / 100] * n, activation=name, seed=s, record={"stopped_early": n < full}, epochs=full, **STOPPED)
+        for name, counts in epochs.items() for s, n in enumerate(counts)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "said"),
+    [
+        ([3, 3], [6, 6], ["ended at epoch 3 by early stopping against epoch 6"]),
+        ([3, 3], [5, 5], ["ended by early stopping at epoch 3 against 5"]),
+        ([3, 5], [3, 4], ["ended by early stopping at epoch 5 against 4 in 1 of 2 pairs"]),
+        ([3, 5, 6], [2, 4, 5],
+         ["ended at epochs 3 to 6, some by early stopping against epochs 2 to 5 by early stopping"]),
+        ([3, 6], [3, 6], []),
+        ([6, 6], [6, 6], []),
+    ],
+)  # fmt: skip
+def test_trainings_that_early_stopping_ended_elsewhere_are_marked(
+    mine: list[int], theirs: list[int], said: list[str], train: Train
+) -> None:
+    assert compare(stopping(train, {"relu": theirs, "elu": mine})).confounded == {"relu": [], "elu": said}
+
+
+def test_where_the_best_is_restored_the_last_evaluation_is_the_end_all_the_same(train: Train) -> None:
+    runs = stopping(train, {"relu": [5], "elu": [4]})
+    for run in runs:
+        run.record["results"]["final"]["epoch"] = 2
+    assert compare(runs).confounded["elu"] == ["ended by early stopping at epoch 4 against 5"]
+
+
+def test_a_length_that_is_compared_or_configured_is_not_told_as_early_stopping(train: Train) -> None:
+    lengths = [train([0.5] * n, epochs=n) for n in (2, 3)]
+    assert compare(lengths).confounded == {"2": [], "3": []}
+    assert compare([train([0.5] * 3, activation="elu", epochs=3), lengths[0]]).confounded["elu epochs=3"] == []
+    stopped = train([0.5] * 2, seed=1, epochs=3, record={"stopped_early": True}, **STOPPED)
+    rule = [train([0.5] * 3, seed=1, epochs=3), stopped]
+    assert all(words == [] for words in compare(rule).confounded.values())
+
+
+def test_the_digest_of_the_source_tells_whether_the_code_was_the_same(study: Study) -> None:
+    """Whatever the commits say: other documentation is another commit, and what is uncommitted may be the same."""
+    dirty = {"git": {"commit": "a" * 40, "dirty": True}, "source_sha256": "1" * 64}
+    runs = study(environment(git={"commit": "b" * 40, "dirty": False}, source_sha256="1" * 64))
+    for run in runs[:6]:
+        run.record["environment"] = {**ENVIRONMENT, **dirty}
+    assert compare(runs).confounded["elu"] == []
+    for run in runs[:6]:
+        run.record["environment"] = {**ENVIRONMENT, **dirty, "source_sha256": "2" * 64}
+    assert compare(runs).confounded["elu"] == ["code source 11111111 against source 22222222"]
+
+
+def test_uncommitted_changes_on_both_sides_may_be_others(study: Study) -> None:
+    runs = study(environment(git={"commit": "a" * 40, "dirty": True}))
+    dirty = {"environment": {**ENVIRONMENT, "git": {"commit": "a" * 40, "dirty": True}}}
+    for run in runs[:6]:
+        run.record.update(dirty)
+    said = "code aaaaaaaa with uncommitted changes on both sides, which may not be the same"
+    assert compare(runs).confounded["elu"] == [said]
+    runs[8].record.update({"environment": ENVIRONMENT})
+    runs[2].record.update({"environment": ENVIRONMENT})
+    assert compare(runs).confounded["elu"] == [f"{said} in 5 of 6 pairs"]
+
+
+def test_seeds_of_one_condition_that_were_trained_otherwise_are_noted(study: Study) -> None:
+    other = {"versions": {**ENVIRONMENT["versions"], "keras": "3.20"}, "git": {"commit": "b" * 40}, "threads": 8}
+    only_one = compare(study(environment(**other), only=3))
+    words = "threads 1 and 8, keras 3.15.1 and 3.20, code aaaaaaaa and bbbbbbbb"
+    assert f"elu pools seeds trained with {words}" in only_one.notes
+
+
+def test_what_all_conditions_pool_is_noted_once_and_is_no_mark(study: Study) -> None:
+    runs = study()
+    for run in runs:
+        if run.config["seed"] > 2:
+            run.record["environment"] = {**ENVIRONMENT, "git": {"commit": "b" * 40}}
+    comparison = compare(runs)
+    assert [note for note in comparison.notes if "pool" in note] == [
+        "every condition pools seeds trained with code aaaaaaaa and bbbbbbbb"
+    ]  # fmt: skip
+    assert comparison.confounded == {"relu": [], "elu": []}
+
+
+def test_many_ways_of_pooling_are_one_note(train: Train) -> None:
+    runs = [
+        train([0.9], activation=name, seed=s, record={"environment": {"threads": i + s + 1}})
+        for i, name in enumerate(("relu", "elu", "tanh", "selu")) for s in (0, 1)
+    ]  # fmt: skip
+    assert [n for n in compare(runs).notes if "pool" in n] == ["4 conditions pool seeds trained with different threads"]
+
+
 # --- seeds -----------------------------------------------------------------------------------------------------
 
 
@@ -237,6 +333,15 @@ def test_an_epoch_chosen_on_test_data_is_called_out(at: str, config: dict[str, A
     found = [note for note in notes if note.startswith("validation: test")]
     assert len(found) == bool(said)
     assert all(said in note for note in found)
+
+
+@pytest.mark.parametrize(("metric", "chosen"), [("loss", False), ("wall_seconds", False), ("val_loss", True)])
+def test_the_largest_of_what_no_test_image_decides_is_no_choice_by_them(
+    metric: str, chosen: bool, train: Train
+) -> None:  # fmt: skip
+    on_test = {"name": "mnist", "validation": "test"}
+    notes = compare([train([0.8, 0.9], seed=s, dataset=on_test) for s in (0, 1)], metrics=[metric], at="max").notes
+    assert any("the epoch was chosen by the test images" in note for note in notes) == chosen
 
 
 @pytest.mark.parametrize(

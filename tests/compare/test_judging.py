@@ -12,6 +12,7 @@ from scipy import stats as scipy_stats
 from statsmodels.stats.multitest import multipletests
 
 from actlab.compare import compare
+from actlab.errors import ActlabError
 from actlab.rundir import Run
 
 Train = Callable[..., Run]
@@ -138,6 +139,43 @@ def test_pairs_share_a_seed_and_those_without_a_partner_are_named(train: Train) 
     assert comparison.confounded["elu"] == ["without seed 1 (diverged)", "relu without seed 3 (diverged)"]
 
 
+TEN = [0.9 + s / 1000 for s in range(10)]
+LOST_FOUR = [*TEN[:6], *[math.nan] * 4]
+
+
+@pytest.mark.parametrize(
+    ("relu", "elu", "word", "reason"),
+    [
+        (TEN, [v + 0.05 for v in LOST_FOUR], "not established",
+         "4 of 10 seeds of elu diverged; without these it would be better: higher by 0.05 over 6 pairs"),
+        (LOST_FOUR, [v - 0.05 for v in TEN], "not established",
+         "4 of 10 seeds of relu diverged; without these it would be worse: lower by 0.05 over 6 pairs"),
+        (TEN, [v - 0.05 for v in LOST_FOUR], "worse", "lower by 0.05"),
+        (LOST_FOUR, [v + 0.05 for v in TEN], "better", "higher by 0.05"),
+    ],
+)  # fmt: skip
+def test_what_wins_must_not_have_lost_seeds(
+    relu: list[float], elu: list[float], word: str, reason: str, train: Train
+) -> None:
+    verdict = compare(study(train, {"relu": relu, "elu": elu})).verdicts["elu"]
+    assert verdict is not None
+    assert verdict.word == word
+    assert verdict.reason.startswith(reason)
+
+
+@pytest.mark.parametrize(("status", "word"), [("failed", "not established"), ("interrupted", "better")])
+def test_a_seed_that_is_not_finished_yet_is_not_lost(status: str, word: str, train: Train) -> None:
+    runs = study(train, {"relu": TEN, "elu": [v + 0.05 for v in TEN[:9]]})
+    runs.append(train([0.1], activation="elu", seed=9, status=status))
+    assert compare(runs).table["verdict"].tolist() == ["baseline", word]
+
+
+def test_a_lost_seed_that_the_other_side_never_had_is_no_missing_pair(train: Train) -> None:
+    runs = study(train, {"relu": TEN, "elu": [v + 0.05 for v in TEN]})
+    runs.append(train([0.1], activation="elu", seed=10, status="diverged"))
+    assert compare(runs).table["verdict"].tolist() == ["baseline", "better"]
+
+
 def test_the_reason_of_a_failure_is_told(train: Train) -> None:
     record = {"reason": "loss is not finite at step 300"}
     runs = [train([0.9], seed=0), train([0.2], seed=1, status="diverged", record=record)]
@@ -219,3 +257,6 @@ def test_time_to_a_level_is_a_mean_only_where_all_came_there(train: Train) -> No
     assert table["epochs to val_accuracy 0.8 median"].tolist()[:2] == [2.0, 2.0]  # never counts as later than all
     assert math.isnan(table["epochs to val_accuracy 0.8 median"].tolist()[2])
     assert compare(runs).reach == ""
+    for level in (math.nan, math.inf, -math.inf):
+        with pytest.raises(ActlabError, match=f"reach: expected a finite number, such as 0.97, read {level}"):
+            compare(runs, reach=level)

@@ -11,6 +11,7 @@ import pytest
 from actlab import rundir, sweep
 from actlab.compare import compare
 from actlab.errors import ActlabError, UnknownName
+from actlab.measures import parse_where
 from actlab.rundir import Run
 
 Train = Callable[..., Run]
@@ -145,6 +146,62 @@ def test_by_default_the_activation_is_compared(
     for row in table[table["verdict"] != "baseline"].to_dict("records"):
         base = table.iloc[list(comparison.conditions).index(row["baseline"])]
         assert [key for key in comparison.differs if row[key] != base[key]] == [axis]
+
+
+@pytest.fixture
+def union(train: Train) -> list[Run]:
+    """Two grids side by side, as a study of dropout and of penalties has them."""
+    cells = [(0.0, None), (0.0, 0.1), (0.0, 0.2), (0.0, 0.3), (0.5, None), (0.5, 0.4)]
+    return [
+        train([0.9], model={"name": "mnist_dense", "dropout": dropout}, epochs=3, seed=s,
+              optimizer={"name": "sgd", "weight_decay": decay})
+        for dropout, decay in cells for s in (0, 1)
+    ]  # fmt: skip
+
+
+def test_in_a_union_of_grids_the_first_condition_is_the_baseline_of_all(union: list[Run]) -> None:
+    comparison = compare(union)
+    first = "dropout=0 weight_decay=None"
+    assert comparison.baselines == dict.fromkeys(list(comparison.conditions)[1:], first)
+    assert comparison.table["verdict"].tolist().count("baseline") == 1
+    both = "dropout=0.5 weight_decay=0.4"
+    assert {name: words for name, words in comparison.confounded.items() if words} == {
+        both: ["optimizer.weight_decay 0.4 against None"]
+    }  # fmt: skip
+
+
+def test_what_is_compared_with_nothing_is_no_baseline(union: list[Run]) -> None:
+    comparison = compare(union, baseline="model.dropout=0")
+    assert comparison.table["verdict"].tolist() == ["baseline", "", "", "", "not established", "not established"]
+    alone = ", ".join(f"dropout=0 weight_decay={decay}" for decay in (0.1, 0.2, 0.3))
+    assert f"{alone}: compared with nothing, since no condition differs from it in model.dropout alone" in (
+        comparison.notes
+    )  # fmt: skip
+    assert not any("compared with nothing" in note for note in compare(union).notes)
+
+
+def test_datasets_side_by_side_are_not_held_against_the_first(train: Train) -> None:
+    runs = [train([0.9], dataset=d) for d in ("mnist", "fashion_mnist")]
+    comparison = compare([*runs, train([0.9], activation="elu")])
+    assert comparison.baselines == {"mnist elu": "mnist relu"}
+    assert comparison.table["verdict"].tolist() == ["baseline", "", "not established"]
+
+
+def test_the_last_part_of_a_key_will_do(union: list[Run]) -> None:
+    comparison = compare(union, baseline="dropout=0")
+    assert comparison.baselines == compare(union, baseline="model.dropout=0").baselines
+    chosen = compare(union, where=parse_where("dropout=0.5"), by=["weight_decay"])
+    assert chosen.table["optimizer.weight_decay"].tolist() == ["None", "0.4"]
+    with pytest.raises(UnknownName, match=r"unknown config key 'momentum'; did you mean 'optimizer\.momentum'"):
+        compare(union, where=parse_where("momentum=0.5"))
+    with pytest.raises(UnknownName, match="unknown config key 'drop_out'"):
+        compare(union, where=parse_where("drop_out=0.5"))
+
+
+def test_the_last_part_of_two_keys_will_not_do(train: Train) -> None:
+    runs = [train([0.9], activation=a, optimizer=o) for a, o in (("relu", "sgd"), ("elu", "adam"))]
+    with pytest.raises(ActlabError, match=r"name is short for several keys of the config: activation\.name or opt"):
+        compare(runs, where=parse_where("name=elu"))
 
 
 def test_what_is_asked_for_first_is_compared(grid: list[Run]) -> None:
