@@ -110,9 +110,10 @@ def compare(
 ) -> None:
     """Compare finished runs: a row for each condition, over its seeds, held against a baseline; plots."""
     from actlab.commands import compare as command
+    from actlab.commands.paths import found
 
-    arguments = {name: value for name, value in locals().items() if name != "command" and value is not None}
-    command.compare(**arguments)
+    given = {name: value for name, value in locals().items() if name not in ("command", "found") and value is not None}
+    command.compare(**{**given, "paths": list(map(found, paths))})
 
 
 @app.command()
@@ -121,20 +122,21 @@ def claims(
         list[Path], typer.Argument(metavar="PATH...", help="experiment directories or config files", show_default=False)
     ],
     results: Annotated[
-        Path | None, typer.Option("--results", "-o", help="the folder with the runs of the config files")
+        Path | None, typer.Option("--results", "-o", help="where the runs of the config files are; default: results")
     ] = None,
     json: Json = False,
 ) -> None:
     """Hold the claims of config files against their runs: supported, refuted or undecided, and why."""
     from actlab.commands import claims as command
+    from actlab.commands.paths import found
 
-    raise typer.Exit(command.claims(paths, results, json))
+    raise typer.Exit(command.claims(list(map(found, paths)), results, json))
 
 
 @app.command()
 def diff(
-    first: Annotated[Path, typer.Argument(metavar="RUN", help="a run directory", show_default=False)],
-    second: Annotated[Path, typer.Argument(metavar="RUN", help="another one", show_default=False)],
+    first: Annotated[Path, typer.Argument(metavar="FIRST", help="a run directory", show_default=False)],
+    second: Annotated[Path, typer.Argument(metavar="SECOND", help="another one", show_default=False)],
     json: Json = False,
 ) -> None:
     """Say what differs between two runs: config, data, environment, outcome. Ends with 1 where something does."""
@@ -157,8 +159,9 @@ def report(
 ) -> None:
     """Write the page that one sends to others: question, verdicts, table, figures, data, how to reproduce."""
     from actlab.commands import report as command
+    from actlab.commands.paths import found
 
-    command.report(paths, form, out, title, metrics or [], at, baseline, by or [], where or [])
+    command.report(list(map(found, paths)), form, out, title, metrics or [], at, baseline, by or [], where or [])
 
 
 @app.command()
@@ -169,8 +172,9 @@ def watch(
 ) -> None:
     """Show the report in a browser of this machine; it reloads by itself while runs train."""
     from actlab.commands import watch as command
+    from actlab.commands.paths import folders
 
-    raise typer.Exit(command.watch(paths, port, browser))
+    raise typer.Exit(command.watch(folders(paths), port, browser))
 
 
 @app.command(name="list")
@@ -180,13 +184,14 @@ def list_(
 ) -> None:
     """List the runs of a results folder with their numbers."""
     from actlab.commands import look
+    from actlab.commands.paths import folders
 
-    look.list_runs(paths or [Path("results")], json)
+    look.list_runs(folders(paths), json)
 
 
 @app.command()
 def show(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="a run directory")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="a run directory, or its name in results")],
     layers: Annotated[bool, typer.Option("--layers", help="what the probes saw, layer by layer, instead")] = False,
     json: Json = False,
 ) -> None:
@@ -203,8 +208,9 @@ def status(
 ) -> None:
     """Say how far experiments are: what trains now, what is done, failed or still to come, and the time left."""
     from actlab.commands import look
+    from actlab.commands.paths import folders
 
-    look.status(paths or [Path("results")], json)
+    look.status(folders(paths), json)
 
 
 @app.command()

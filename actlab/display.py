@@ -91,13 +91,13 @@ class Display:
         if not now.part or time.monotonic() - self.lines.setdefault(job.path, time.monotonic()) <= LINE_SECONDS:
             return
         self.lines[job.path] = time.monotonic()
-        self.console.print(Text(f"{job.label}: {now.part:.0%}, {numbers(now.now)}"), soft_wrap=True)
+        self.console.print(Text(f"{job.label}: {now.part:.0%}, {numbers(now.now)}"))
 
     def _ended(self, path: Path, outcome: Outcome) -> None:
         if outcome.status == "interrupted":
             return  # a sweep that is stopped has hundreds of these
         words = Text(f"{outcome.status:9}", style=STYLES.get(outcome.status, ""))
-        self.console.print(words + Text(f"{path.name}  {outcome.reason or _result(path)}"), soft_wrap=True)
+        self.console.print(words + Text(f"{path.name}  {outcome.reason or _result(path)}"))
 
 
 # --- the board -------------------------------------------------------------------------------------------------

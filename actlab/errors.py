@@ -22,7 +22,10 @@ class ActlabError(Exception):
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One thing that is wrong in a config: the place, and a sentence that says what and what to do."""
+    """One thing that is wrong in a config: the place, and a sentence that says what and what to do.
+
+    What is no line of a file, such as an option of the command line, is line 0 and column 0.
+    """
 
     file: str
     line: int
@@ -30,7 +33,8 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+        place = f":{self.line}:{self.column}" if self.line else ""
+        return f"{self.file}{place}: {self.message}"
 
 
 class ConfigError(ActlabError):

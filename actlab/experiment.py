@@ -115,6 +115,8 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Study:
             study.elsewhere.append((same, path))
         else:
             study.jobs.append(Job(config, label, path, dataset, options.device, threads, options.checkpoint_seconds))
+            if not options.force and rundir.state(path) == "damaged":
+                study.warnings.append(f"{path}: {_again(study.jobs[-1])}: its {rundir.RECORD} is damaged")
     study.forced = options.force
     _check_splits(study.jobs)
     bfloat16 = any(job.config.precision == "mixed_bfloat16" for job in study.jobs)
@@ -191,6 +193,10 @@ def _ended(path: Path, retry_failed: bool) -> Run | None:
         return None
     stays = ("done",) if retry_failed else rundir.ENDED
     return run if run.status in stays else None
+
+
+def _again(job: Job) -> str:
+    return "goes on from its checkpoint" if resumable(job) else "trains anew"
 
 
 def resumable(job: Job) -> bool:

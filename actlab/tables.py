@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Literal
 
 from rich.cells import cell_len
@@ -16,6 +17,7 @@ GAP = 2
 NAME_ROOM = 24  # characters that names keep, where they need them, before a column of numbers is left out
 LEAST_NAME = 8
 PIECES = re.compile(r"[^-_ =,/]*[-_ =,/]?")  # a name folds after one of these signs, where it has them
+KEY_PIECES = re.compile(r"[^-_ =,/.]*[-_ =,/.]?")  # a header after a dot too: it is a key, and no number
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,14 @@ class Column:
         """Characters of its longest word."""
         return max(map(cell_len, [*self.header.split("\n"), *self.cells]), default=0)
 
+    @property
+    def least(self) -> int:
+        """Characters under which it does not go: no word of a header is broken."""
+        if not self.folds:
+            return self.width
+        words = (cell_len(piece.rstrip()) for piece in KEY_PIECES.findall(self.header))
+        return min(self.width, max(LEAST_NAME, *words))
+
 
 class FittedTable:
     """A table that rich prints at the width there is.
@@ -74,7 +84,7 @@ class FittedTable:
         columns, dropped = fitted(self.columns, options.max_width, self.name_room)
         yield _table(columns, options.max_width, self.fit_name)
         if dropped and self.tells:
-            yield Text(f"left out for want of room: {', '.join(dropped)}", style="dim")
+            yield Text(_listed("left out for want of room:", dropped, options.max_width), style="dim")
 
 
 def fitted(columns: list[Column], room: int, name_room: int = NAME_ROOM) -> tuple[list[Column], list[str]]:
@@ -88,27 +98,52 @@ def fitted(columns: list[Column], room: int, name_room: int = NAME_ROOM) -> tupl
         del kept[least]
         place = places.pop(least)
         dropped[place] = columns[place].header
+    if _needed(kept, 0) > room:
+        kept = _with_one_name(kept)
     return kept, [dropped[place] for place in sorted(dropped)]
+
+
+def _with_one_name(columns: list[Column]) -> list[Column]:
+    """The columns, the names at the left as one: several are wider than one where each has its least room."""
+    names = list(takewhile(lambda column: column.folds, columns))
+    if len(names) < 2 or len(names) == len(columns):
+        return columns
+    cells = [", ".join(words) for words in zip(*(column.cells for column in names), strict=True)]
+    one = Column(", ".join(column.header for column in names), cells, folds=True, right=False)
+    return [one, *columns[len(names) :]]
+
+
+def _listed(said: str, names: Sequence[str], room: int) -> str:
+    """Names on lines of at most so many characters, none on two of them."""
+    lines = [said]
+    for name in [*(f"{name}," for name in names[:-1]), *names[-1:]]:
+        if cell_len(f"{lines[-1]} {name}") > room:
+            lines.append(name)
+        else:
+            lines[-1] += f" {name}"
+    return "\n".join(lines)
 
 
 def _needed(columns: list[Column], name_room: int) -> int:
     """Characters without which another column must go."""
-    names = [column.width for column in columns if column.folds]
-    each = max(LEAST_NAME, name_room // max(1, len(names)))
+    names = [column for column in columns if column.folds]
+    each = name_room // max(1, len(names))
     numbers = sum(column.width for column in columns if not column.folds)
-    return numbers + sum(min(width, each) for width in names) + GAP * (len(columns) - 1)
+    return numbers + sum(min(c.width, max(each, c.least)) for c in names) + GAP * (len(columns) - 1)
 
 
 def _table(columns: list[Column], room: int, fit_name: Callable[[str, int], str]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, GAP, 0, 0))
-    names = [column.width for column in columns if column.folds]
+    names = [column for column in columns if column.folds]
     numbers = sum(column.width for column in columns if not column.folds)
-    widths = iter(shared(names, room - numbers - GAP * (len(columns) - 1)))
+    left = room - numbers - GAP * (len(columns) - 1)
+    widths = iter(shared([column.width for column in names], left, [column.least for column in names]))
     cells = []
     for column in columns:
         width, fit = (next(widths), fit_name) if column.folds else (column.width, _as_it_is)
         justify: Literal["left", "right"] = "right" if column.right else "left"
-        table.add_column(Text(fit(column.header, width)), width=width, justify=justify, overflow="fold")
+        header = folded(column.header, width, KEY_PIECES) if column.folds else column.header
+        table.add_column(Text(header), width=width, justify=justify, overflow="fold")
         cells.append([Text(fit(word, width), style=column.style(word)) for word in column.cells])
     for row in zip(*cells, strict=True):
         table.add_row(*row)
@@ -119,11 +154,19 @@ def _as_it_is(word: str, width: int) -> str:
     return word
 
 
-def shared(wanted: Sequence[int], room: int) -> list[int]:
-    """So many characters shared among columns: none gets more than it wants, and short ones all that they want."""
-    given = [0] * len(wanted)
+def shared(wanted: Sequence[int], room: int, least: Sequence[int] | None = None) -> list[int]:
+    """So many characters shared among columns: none gets more than it wants, and short ones all that they want.
+
+    Args:
+        wanted: by each column.
+        room: for all.
+        least: what each gets, however little room there is.
+    """
+    floors = least or [LEAST_NAME] * len(wanted)
+    given, owed = [0] * len(wanted), sum(floors)
     for left, index in zip(range(len(wanted), 0, -1), sorted(range(len(wanted)), key=lambda i: wanted[i]), strict=True):
-        given[index] = min(wanted[index], max(room // left, LEAST_NAME))
+        owed -= floors[index]
+        given[index] = min(wanted[index], max(floors[index], min(room // left, room - owed)))
         room -= given[index]
     return given
 
@@ -136,10 +179,10 @@ def cut(name: str, width: int) -> str:
     return f"{name[: keep // 2]}...{name[len(name) - (keep - keep // 2) :]}"[:width]
 
 
-def folded(name: str, width: int) -> str:
+def folded(name: str, width: int, pieces: re.Pattern[str] = PIECES) -> str:
     """A name on several lines of at most a width, parted where its words end if they do."""
     lines = [""]
-    for piece in PIECES.findall(name):
+    for piece in pieces.findall(name):
         if lines[-1] and cell_len(lines[-1] + piece.rstrip()) > width:
             lines.append("")
         lines[-1] += piece

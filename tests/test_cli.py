@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,16 +15,21 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
 
-from actlab import cli, rundir
+from actlab import cli, rundir, sweep
 from actlab.activations import ACTIVATIONS
 from actlab.config import RunConfig, schema
 from actlab.datasets import DATASETS
+from actlab.executors.worker import Outcome
+from actlab.training import Job
 
 BASE = "dataset: mnist\nmodel: mnist_dense\nactivation: relu\nepochs: 2\n"
+COUNTS = {"train": 60_000, "test": 10_000}
+RENDERED = "dataset: {name: synth_mnist, train_images: 1200, test_images: 200}\n" + BASE.split("\n", 1)[1]
 COMMANDS = sorted(typer.main.get_command(cli.app).commands)  # type: ignore[attr-defined]
 
 
@@ -138,7 +144,40 @@ def test_check_of_several_files_tells_the_errors_of_all(ask: Ask, write_config: 
     assert answer.out == ""
     first, second = answer.err.splitlines()
     assert first == f"{bad}:5:1: unknown key 'sed'; did you mean 'seed'?"
-    assert second.startswith("missing.yaml:1:1: cannot be read: no such file or directory; in .: bad.yaml, good.yaml")
+    assert second.startswith("missing.yaml: cannot be read: no such file or directory; in .: bad.yaml, good.yaml")
+
+
+def test_a_misspelt_file_gets_the_nearest_first(ask: Ask, write_config: Callable[..., Path], tmp_path: Path) -> None:
+    folder = tmp_path / "configs"
+    folder.mkdir()
+    names = ["relu_vs_leaky.yaml", *(f"a{number:02}.yaml" for number in range(17))]
+    for name in names:
+        write_config(BASE, f"configs/{name}")
+    absent, meant = "cannot be read: no such file or directory", "; did you mean 'configs/relu_vs_leaky.yaml'?"
+    listing = ", ".join([names[0], *names[1:12]])
+    first = ask("check", "configs/relu_vs_leaky.yml").err
+    assert first == f"configs/relu_vs_leaky.yml: {absent}{meant} in configs: {listing}, ... and 6 more\n"
+    assert ask("check", "relu_vs_leaky").err == f"relu_vs_leaky: {absent}{meant}\n"
+    paths = ", ".join(f"configs/{name}" for name in names[1:13])
+    said = f"configs: cannot be read: is a directory; name a file of it: {paths}, ... and 6 more\n"
+    assert ask("check", "configs").err == said
+    (tmp_path / "results").mkdir()
+    assert ask("check", "results").err.endswith("; it holds no config file\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "{}", "--device", "tpu"], "--device: expected auto, cpu or gpu, read 'tpu'"),
+        (["run", "{}", "--workers", "many"], "--workers: expected auto or a number from 1, read 'many'"),
+        (["check", "{}", "--set", "epoch=1"], "--set epoch=1: unknown key 'epoch'; did you mean 'epochs'?"),
+        (["data", "fetsch"], "actlab data: expected list, fetch or verify, read 'fetsch'; did you mean 'fetch'?"),
+        (["activations", "relu", "--at=x"], "--at: expected numbers with commas between them, read 'x'"),
+    ],
+)
+def test_only_a_file_has_lines(arguments: list[str], said: str, ask: Ask, write_config: Callable[..., Path]) -> None:
+    path = write_config(BASE)
+    assert ask(*(word.format(path) for word in arguments)).err == f"{said}\n"
 
 
 def test_the_schema_is_json(ask: Ask) -> None:
@@ -217,6 +256,41 @@ def test_list_of_nothing_is_no_error(ask: Ask) -> None:
     assert ask("list", "--json").json == []
 
 
+@pytest.mark.parametrize("command", ["list", "status", "watch"])
+def test_a_path_that_is_named_must_be_a_folder(command: str, ask: Ask, study: Path, tmp_path: Path) -> None:
+    """Only the default may be nothing yet; a file beside folders, as a shell makes of study/*, is passed over."""
+    for path, said in (
+        ("results/stdy", "results/stdy: does not exist; did you mean 'results/study'?"),
+        ("stdy", "stdy: does not exist; did you mean 'results/study'?"),
+        ("elsewhere", "elsewhere: does not exist"),
+        (study / rundir.EXPERIMENT, f"{study / rundir.EXPERIMENT}: is a file; name the folder of a run, of an"),
+    ):
+        answer = ask(command, path)
+        assert (answer.code, answer.out) == (2, "")
+        assert answer.err.startswith(said) and answer.err.count("\n") == 1
+    if command != "watch":
+        assert ask(command, *study.iterdir(), "--json").code == 0
+
+
+def test_a_watch_waits_on_a_folder_that_is_empty(ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "results").mkdir()
+    monkeypatch.setattr("actlab.watch.Watch.wait", lambda self: None)
+    assert ask("watch", "results", "--no-browser").code == 0
+
+
+def test_a_name_that_list_prints_will_do(ask: Ask, study: Path) -> None:
+    path = next(study.glob("relu-seed0-*"))
+    for name in ("relu-seed0", path.name, f"study/{path.name}", "study/relu-seed0"):
+        assert ask("show", name, "--json").json == ask("show", path, "--json").json
+    assert ask("diff", "relu-seed0", "relu-seed1", "--json").json["config"] == {"seed": [0, 1]}
+    for command in (["compare"], ["report"], ["list"], ["status"]):
+        assert ask(*command, "study").code == 0
+    shutil.copytree(study, study.with_name("other"))
+    several = ask("show", "relu-seed0")
+    named = ", ".join(f"results/{folder}/{path.name}" for folder in ("other", "study"))
+    assert (several.code, several.err) == (2, f"relu-seed0: there are several: {named}; give the path of one\n")
+
+
 def test_show_tells_one_run(ask: Ask, study: Path) -> None:
     diverged = next(path for path in study.glob("tanh-seed1-*"))
     answer = ask("show", diverged)
@@ -226,9 +300,30 @@ def test_show_tells_one_run(ask: Ask, study: Path) -> None:
     assert ask("show", diverged, "--json").json["status"] == "diverged"
 
 
+def test_show_tells_when_a_run_began_and_what_it_took(
+    ask: Ask, tmp_path: Path, make_run: Callable[..., Path], resolved: Callable[..., RunConfig]
+) -> None:
+    config, more = resolved(), {"started": "2026-11-21T11:14:26Z", "peak_memory_gib": 0.75}
+    lines = ask("show", make_run(tmp_path / "results" / "study", config, [0.9], record=more)).out.splitlines()
+    assert lines[1] == f"hash: {config.hash}"
+    assert lines[2] == "started 2026-11-21T11:14:26Z; 12 s of training; 203,530 parameters; at most 0.75 GiB of memory"
+
+
+def test_claims_of_a_config_file_are_held_against_results(
+    ask: Ask, study: Path, write_config: Callable[..., Path]
+) -> None:
+    claim = "claims: [{metric: val_accuracy, of: {activation: relu}, is: '> 0.5'}]\n"
+    sweeps = "sweep: {activation: [relu, tanh], seed: [0, 1]}\n"
+    answer = ask("claims", write_config(BASE.replace("epochs: 2", "epochs: 3") + sweeps + claim), "--json")
+    (told,) = answer.json
+    assert told["claims"][0]["evidence"][0]["n"] == 2
+    assert ask("claims", "nowhere.yaml").code == 2
+
+
+@pytest.mark.parametrize("command", ["show", "reproduce"])
 @pytest.mark.parametrize("path", ["results", "nowhere", "results/study"])
-def test_show_of_something_else_is_an_error(path: str, ask: Ask, study: Path) -> None:
-    answer = ask("show", path)
+def test_what_is_no_run_is_an_error(path: str, command: str, ask: Ask, study: Path) -> None:
+    answer = ask(command, path)
     assert (answer.code, answer.out) == (2, "")
     assert answer.err == f"{path}: holds no run.json; `actlab list` shows where runs are\n"
 
@@ -244,6 +339,67 @@ def test_status_counts(ask: Ask, study: Path) -> None:
     assert "3 done, 1 diverged" in answer.out
     (found,) = ask("status", study, "--json").json
     assert found["counts"] == {"done": 3, "diverged": 1}
+
+
+def test_status_names_a_damaged_record(ask: Ask, study: Path) -> None:
+    path = next(study.glob("relu-seed0-*"))
+    (path / rundir.RECORD).write_text("{")
+    answer = ask("status")
+    shown = f"results/study/{path.name}"
+    assert answer.out.splitlines()[1:] == [
+        f"  {shown}: its run.json is damaged; the same `actlab run` trains it again",
+        "  2 done, 1 diverged, 1 damaged",
+    ]
+    assert ask("status", "--json").json[0]["damaged"] == [shown]
+    said = f"passed over: {shown}/run.json: damaged: not JSON; the same `actlab run` trains this run again"
+    assert said in ask("list").out.splitlines()
+
+
+def test_a_run_whose_record_is_damaged_is_trained_again_and_that_is_said(
+    ask: Ask, write_config: Callable[..., Path], make_run: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = write_config(RENDERED)
+    _, config = sweep.read(path).runs[0]
+    run = make_run(tmp_path / "results" / "study", config, [0.9])
+    assert ask("run", path, "--dry-run").out.splitlines()[-1].startswith("1 to skip; ")
+    (run / rundir.RECORD).write_text("")
+    shown = f"results/study/{run.name}"
+    lines = ask("run", path, "--dry-run").out.splitlines()
+    assert f"NOTE  {shown}: trains anew: its run.json is damaged" in lines
+    assert f"train   {shown}" in lines
+
+
+@pytest.mark.parametrize("begun", [0, 1])
+def test_what_a_stopped_sweep_says_is_true(
+    begun: int, ask: Ask, write_config: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of three runs none or one has begun, and none has a checkpoint: status says the same."""
+
+    def stopped(jobs: list[Job], *_: object) -> dict[Path, Outcome]:
+        for job in jobs[:begun]:
+            record = {"config": job.config.canonical(), "hash": job.config.hash, "status": "interrupted"}
+            rundir.write_json(job.path / rundir.RECORD, record)
+        return {job.path: Outcome("interrupted") for job in jobs}
+
+    monkeypatch.setattr("actlab.executors.local.run", stopped)
+    path = write_config(f"{RENDERED}sweep: {{seed: [0, 1, 2]}}\n")
+    said = ask("run", path).out
+    counts = "1 interrupted, 2 pending" if begun else "3 pending"
+    assert said.splitlines()[-2:] == [counts, "stopped; the same command trains the rest"]
+    assert ("status" in said) == bool(begun) and "left out" not in said
+    assert counts in ask("status").out
+    told = ask("run", path, "--json").json[0]["counts"]
+    assert {word: n for word, n in told.items() if n} == {"interrupted": 1, "pending": 2} if begun else {"pending": 3}
+
+
+def test_a_dry_run_lists_what_it_would_do(
+    ask: Ask, write_config: Callable[..., Path], make_run: Callable[..., Path]
+) -> None:
+    path = write_config(f"{RENDERED}sweep: {{seed: [0, 1]}}\n")
+    run = make_run(Path("results/study"), sweep.read(path).runs[0][1], [0.9])
+    (told,) = ask("run", path, "--dry-run", "--json").json
+    assert told["runs"][0] == {"path": str(run), "act": "skip"}
+    assert [run["act"] for run in told["runs"]] == ["skip", "train"]
 
 
 def test_status_of_a_run_that_has_said_nothing_yet(ask: Ask, study: Path) -> None:
@@ -334,7 +490,10 @@ def test_activations_are_listed_with_their_facts(ask: Ask) -> None:
         (["reluu"], "unknown activation 'reluu'; did you mean 'relu'?"),
         (["relu", "--at=1,x"], "expected numbers with commas between them"),
         (["relu", "--at=inf"], "expected finite numbers"),
+        (["relu", "--at=1,x"], "--at: expected numbers with commas between them, read 'x'\n"),
+        (["relu", "--at=1,"], "--at: expected numbers with commas between them, one is empty\n"),
         (["--at=1"], "need the NAME of an activation"),
+        (["--set", "negative_slope=1"], "need the NAME of an activation"),
         (["--formula", "__import__('os')"], "at character"),
         (["relu", "--formula", "x"], "not both"),
         (["leaky_relu", "--set", "negative_slop=1"], "did you mean 'negative_slope'?"),
@@ -344,6 +503,37 @@ def test_a_wrong_question_about_activations(arguments: list[str], said: str, ask
     answer = ask("activations", *arguments)
     assert (answer.code, answer.out) == (2, "")
     assert said in answer.err
+
+
+def test_the_points_of_an_activation_stand_under_its_name_on_one_line(ask: Ask) -> None:
+    lines = ask("activations", "prelu", "--at=-2,1").out.splitlines()
+    assert lines[0] == "prelu, initial_negative_slope: 0.25, share: channel"
+    assert [line.split() for line in lines[1:]] == [["x", "value", "slope"], ["-2", "-0.5", "0.25"], ["1", "1", "1"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "note"),
+    [
+        ("softmax", "mixes the last axis: all x are one sample; each slope is of an output by its own input"),
+        ("glu", "makes one output of 2 inputs: x is the first of them, the other is 0"),
+        ("maxout", "makes one output of 2 inputs: x is the first of them, the other is 0"),
+        ("crelu", "makes 2 outputs of each input: the first is shown"),
+        ("relu", ""),
+    ],
+)
+def test_what_other_inputs_and_outputs_are_is_said(name: str, note: str, ask: Ask) -> None:
+    lines = ask("activations", name, "--at=1,2").out.splitlines()
+    assert lines[4:] == ([f"note: {name} {note}"] if note else [])
+    assert ("note" in ask("activations", name, "--at=1,2", "--json").json) == bool(note)
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_formula_is_readable_in_a_narrow_terminal(width: int, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = ask("activations").out.splitlines()
+    assert any("  x for x > 0, negative_slope·x for x ≤ 0" in line for line in lines)
+    assert any(line.startswith("relu               max(x, 0)") for line in lines)
+    assert "source" in lines[-1] and "left out for want of room: " in "".join(lines[-2:])
 
 
 def test_data_lists_the_sets(ask: Ask) -> None:
@@ -360,6 +550,32 @@ def test_a_wrong_question_about_data(arguments: list[str], said: str, ask: Ask) 
     answer = ask("data", *arguments)
     assert (answer.code, answer.out) == (2, "")
     assert said in answer.err
+
+
+def test_data_verify_reads_an_own_file(ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Absent or damaged is 1 where it was asked for; what is rendered is never fetched."""
+    for name in ("KERAS_HOME", "ACTLAB_CACHE_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.delenv("ACTLAB_DATA_DIR", raising=False)
+    absent, all_sets = ask("data", "verify", "cifar100"), ask("data", "verify")
+    assert (absent.code, all_sets.code) == (1, 0)
+    assert "not on this machine; `actlab data fetch cifar100` gets it" in absent.out
+    rendered = [line for line in all_sets.out.splitlines() if line.startswith("synth_mnist:")]
+    assert rendered == ["synth_mnist: nothing to verify: it is rendered when a run needs it"]
+    rng, shape = np.random.default_rng(0), (28, 28)
+    arrays = {f"x_{part}": rng.integers(0, 256, (n, *shape), np.uint8) for part, n in COUNTS.items()}
+    arrays |= {f"y_{part}": np.arange(n, dtype=np.uint8) % 10 for part, n in COUNTS.items()}
+    own = tmp_path / "own" / "fashion_mnist.npz"
+    own.parent.mkdir()
+    np.savez(own, **arrays)
+    whole = ask("data", "verify", "fashion_mnist", "--data-dir", own.parent)
+    said = "your own file: shape and labels only: no sum of ours is known"
+    assert (whole.code, whole.out) == (0, f"fashion_mnist: {own}: {said}\n")
+    own.rename(own.with_name("mnist.npz"))
+    monkeypatch.setenv("ACTLAB_DATA_DIR", str(own.parent))
+    other = ask("data", "verify", "mnist")
+    assert other.code == 1
+    assert "does not hold the published mnist (train images differ)" in other.out
 
 
 # --- terminals -------------------------------------------------------------------------------------------------
@@ -392,7 +608,7 @@ def test_no_escape_code_of_a_file_reaches_the_terminal(ask: Ask, hostile_run: Pa
     ]  # fmt: skip
     (hostile_run / rundir.HISTORY).write_text(f"{HOSTILE}\n")
     answers.append(ask("compare", hostile_run, "--out", elsewhere))
-    assert [answer.code for answer in answers] == [0] * 7 + [2, 2, 0, 0]
+    assert [answer.code for answer in answers] == [0] * 7 + [2, 2, 2, 0]
     for answer in answers:
         assert printable(answer.out)
         assert printable(answer.err)

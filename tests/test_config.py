@@ -193,7 +193,7 @@ def test_wrong_overrides_and_a_wrong_file_are_told_together(write_config: WriteC
     said = problems(path, "foo", "epochs=[", "activation=reluu", "a.b=1", "optimizer.learning_rate=fast")
     assert {line.split(":")[0]: line.split(": ", 1)[1].split(";")[0] for line in said} == {
         "--set foo": "expected path=value, such as optimizer.learning_rate=0.1",
-        "--set epochs=[": "a value is missing here",
+        "--set epochs=[": "a value is missing here (at character 2)",
         "--set activation=reluu": "activation: unknown activation 'reluu'",
         "--set a.b=1": "unknown key 'a'",
         "--set optimizer.learning_rate=fast": "optimizer.learning_rate: expected a number, read 'fast'",

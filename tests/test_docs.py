@@ -58,7 +58,8 @@ def _printed(*arguments: str) -> str:
 def _filled(command: str, run: Path) -> list[str]:
     """The words of a command, its placeholders filled, as it can be given here."""
     text = command.replace("[PATH...]", "results").replace("PATH...", "results/relu_vs_leaky")
-    text = text.replace("FILE...", "configs/relu_vs_leaky.yaml").replace("RUN", str(run))
+    text = text.replace("FILE...", "configs/relu_vs_leaky.yaml")
+    text = re.sub("RUN|FIRST|SECOND", lambda _: str(run), text)
     text = text.replace("results/*", "results/relu_vs_leaky")
     words = shlex.split(text.replace("'[PATH...]'", "results"))[1:]
     if words[0] == "run":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actlab import sweep
+from actlab import sweep, yamlio
 from actlab.config import RunConfig
 from actlab.errors import ConfigError
 from actlab.sweep import Plan
@@ -320,6 +321,7 @@ def test_errors_in_every_corner_of_a_sweep_come_at_once(read: Read) -> None:
     [
         ("foo", "expected path=value, such as optimizer.learning_rate=0.1"),
         ("seed=3", "seed is swept in the file; write --set sweep.seed='[3]'"),
+        ("zip=[1", "the list opened at 1:1 with '[' needs ',' or ']' here (at character 3)"),
         ("sweep.seed={range: 0}", "sweep.seed.range: an empty range: nothing to train"),
         ("sweep.activation=[relu, {name: leaky_relu, negative_slop: 1}]",
          "activation: unknown key 'negative_slop'; did you mean 'negative_slope'?"),
@@ -333,7 +335,25 @@ def test_errors_in_every_corner_of_a_sweep_come_at_once(read: Read) -> None:
 def test_a_wrong_override_is_quoted(override: str, said: str, read: Read) -> None:
     with pytest.raises(ConfigError) as caught:
         read("{seed: [1]}", override)
-    assert list(map(str, caught.value.problems)) == [f"--set {override}:1:1: {said}"]
+    assert list(map(str, caught.value.problems)) == [f"--set {override}: {said}"]
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [
+        ("relu", "relu"),
+        ("reluu", "relu"),
+        ("it's no name", "it's no name"),
+        ("{name: leaky_rleu, negative_slope: 0.1}", {"name": "leaky_relu", "negative_slope": 0.1}),
+    ],
+)
+def test_what_is_proposed_for_a_swept_key_can_be_pasted(value: str, meant: Any, read: Read) -> None:
+    """The shell and this reader take it for the value that was meant; a misspelt name is mended."""
+    with pytest.raises(ConfigError) as caught:
+        read("{activation: [elu]}", f"activation={value}")
+    option, override = shlex.split(str(caught.value).rpartition("write ")[2])
+    key, _, text = override.partition("=")
+    assert (option, key, yamlio.parse_value(text, "")) == ("--set", "sweep.activation", [meant])
 
 
 def test_a_list_of_grids_takes_no_axis_from_the_command_line(read: Read) -> None:

@@ -192,11 +192,11 @@ def test_error_names_every_place_and_says_what_to_do(text: str, expected: list[t
 
 
 def test_error_of_a_value_names_the_command_line() -> None:
-    with pytest.raises(ConfigError, match=r"^--set seed:1:1: '017' could be decimal or octal"):
+    with pytest.raises(ConfigError, match=r"^--set seed: '017' could be decimal or octal"):
         parse_value("017", "--set seed")
-    with pytest.raises(ConfigError, match=r"^--set seed:1:3: the list opened at 1:1"):
+    with pytest.raises(ConfigError, match=r"^--set seed: the list opened at 1:1 .*\(at character 3\)"):
         parse_value("[1", "--set seed")
-    with pytest.raises(ConfigError, match=r"^--set seed:1:1: nothing is written here"):
+    with pytest.raises(ConfigError, match=r"^--set seed: nothing is written here"):
         parse_value("", "--set seed")
 
 

@@ -64,6 +64,20 @@ def _keeps_several(facts: ActivationFacts) -> bool:
     return not facts.elementwise and facts.takes == 1 and facts.gives == 1
 
 
+def meant(name: str, parameters: Mapping[str, Any] | None = None) -> str:
+    """What the numbers of `points` are of, in a sentence; empty where an output takes one input and an input one."""
+    entry = ACTIVATIONS.get(name)
+    facts, takes = entry.facts, entry.facts.inputs_per_unit(resolve(entry, parameters))
+    if _keeps_several(facts):
+        return f"{entry.name} mixes the last axis: all x are one sample; each slope is of an output by its own input"
+    if facts.gives > 1:
+        return f"{entry.name} makes {facts.gives} outputs of each input: the first is shown"
+    if takes > 1:
+        others = "the other is 0" if takes == 2 else "the others are 0"
+        return f"{entry.name} makes one output of {takes} inputs: x is the first of them, {others}"
+    return ""
+
+
 def section(
     entry: Entry[ActivationFacts], parameters: Mapping[str, Any], x: Array, dtype: str = "float64"
 ) -> tuple[Array, Array]:

@@ -18,11 +18,14 @@ from rich.text import Text
 from actlab import rundir, yamlio
 from actlab.activations import ACTIVATIONS
 from actlab.commands.output import console
-from actlab.errors import ActlabError, ConfigError, Problem
+from actlab.errors import ActlabError
 from actlab.parts import resolve_part
 from actlab.registry import Entry
+from actlab.tables import Column, FittedTable
 
 Part = tuple[str, dict[str, Any]]
+MONOTONIC = {True: "yes", False: "no", None: "?"}
+FORMULA_ROOM = 46  # characters that formula and source keep together before another column is left out
 
 
 def activations(
@@ -31,8 +34,8 @@ def activations(
 ) -> int:  # fmt: skip
     """List all activations, or look at one; returns the exit code: 1 where a stated property is refuted."""
     if name is None and formula is None:
-        if at or plot or check:
-            raise ActlabError("--at, --plot and --check need the NAME of an activation, or --formula")
+        if at or plot or check or overrides:
+            raise ActlabError("--at, --set, --plot and --check need the NAME of an activation, or --formula")
         _list(as_json)
         return 0
     part = _part(name, formula, overrides)
@@ -48,7 +51,7 @@ def activations(
 def _part(name: str | None, formula: str | None, overrides: tuple[str, ...]) -> Part:
     """The activation that is meant, with its parameters."""
     if name and formula:
-        raise ConfigError([Problem("--formula", 1, 1, "give a NAME or a formula, not both")])
+        raise ActlabError("--formula: give a NAME or a formula, not both")
     written: dict[str, Any] = {"name": "formula", "formula": formula} if formula else {"name": name}
     for text in overrides:
         key, _, value = text.partition("=")
@@ -60,13 +63,18 @@ def _part(name: str | None, formula: str | None, overrides: tuple[str, ...]) -> 
 
 
 def _numbers(text: str) -> list[float]:
-    try:
-        numbers = [float(word) for word in text.split(",")]
-    except ValueError as error:
-        raise ConfigError([Problem("--at", 1, 1, f"expected numbers with commas between them: {error}")]) from None
+    numbers = list(map(_number, text.split(",")))
     if not all(map(math.isfinite, numbers)):
-        raise ConfigError([Problem("--at", 1, 1, f"expected finite numbers, read {text!r}")])
+        raise ActlabError(f"--at: expected finite numbers, read {text!r}")
     return numbers
+
+
+def _number(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        read = f"read {word.strip()!r}" if word.strip() else "one is empty"
+        raise ActlabError(f"--at: expected numbers with commas between them, {read}") from None
 
 
 @contextlib.contextmanager
@@ -91,16 +99,16 @@ def _list(as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps([_facts(entry) for entry in ACTIVATIONS], indent=2, ensure_ascii=False))
         return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("activation", "formula", "range", "monotonic", "f(0)", "slope at 0", "source"):
-        table.add_column(column, overflow="fold")
-    for entry in ACTIVATIONS:
-        facts = _facts(entry)
-        monotonic = {True: "yes", False: "no", None: "?"}[facts["monotonic"]]
-        at_zero = _short(facts["value_at_zero"]), _short(facts["slope_at_zero"])
-        words = (entry.name, facts["formula"], _range(facts["range"]), monotonic, *at_zero, facts["source"])
-        table.add_row(*map(Text, words))
-    console().print(table)
+    rows = [_facts(entry) for entry in ACTIVATIONS]
+    console().print(FittedTable([
+        Column("activation", [row["name"] for row in rows], right=False),
+        Column("formula", [row["formula"] for row in rows], folds=True, right=False),
+        Column("range", [_range(row["range"]) for row in rows], right=False, drop=1),
+        Column("monotonic", [MONOTONIC[row["monotonic"]] for row in rows], right=False, drop=4),
+        Column("f(0)", [_short(row["value_at_zero"]) for row in rows], right=False, drop=2),
+        Column("slope at 0", [_short(row["slope_at_zero"]) for row in rows], right=False, drop=3),
+        Column("source", [row["source"] for row in rows], folds=True, right=False, drop=5),
+    ], FORMULA_ROOM))  # fmt: skip
 
 
 def _facts(entry: Entry[Any]) -> dict[str, Any]:
@@ -130,18 +138,23 @@ def _short(value: float | None) -> str:
 
 
 def _points(part: Part, xs: list[float], as_json: bool) -> None:
-    from actlab.activations.inspect import points
+    from actlab.activations.inspect import meant, points
 
-    found = points(*part, xs)
+    found, note = points(*part, xs), meant(*part)
     if as_json:
-        typer.echo(json.dumps({"name": part[0], "points": [asdict(point) for point in found]}))
+        noted = {"note": note} if note else {}
+        typer.echo(json.dumps({"name": part[0], **noted, "points": [asdict(point) for point in found]}))
         return
-    table = Table(box=None, header_style="bold", pad_edge=False, title=_title(part), title_justify="left")
+    out = console()
+    out.print(_title(part), soft_wrap=True)
+    table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("x", "value", "slope"):
         table.add_column(column, justify="right")
     for point in found:
         table.add_row(f"{point.x:g}", f"{point.value:.9g}", f"{point.slope:.9g}")
-    console().print(table)
+    out.print(table)
+    if note:
+        out.print(Text(f"note: {note}"))
 
 
 def _title(part: Part) -> Text:
@@ -154,7 +167,7 @@ def _plot(part: Part, path: Path) -> None:
     from actlab.activations.inspect import figure
 
     if path.suffix not in (".png", ".svg"):
-        raise ConfigError([Problem("--plot", 1, 1, f"expected a name that ends in .png or .svg, read {str(path)!r}")])
+        raise ActlabError(f"--plot: expected a name that ends in .png or .svg, read {str(path)!r}")
     drawn = figure(*part)
     rundir.make_folder(path.parent)
     rundir.write_bytes(path, plots.png(drawn) if path.suffix == ".png" else plots.svg(drawn).encode())
@@ -169,11 +182,13 @@ def _check(part: Part, as_json: bool) -> bool:
     if as_json:
         typer.echo(json.dumps({"name": part[0], "findings": [asdict(finding) for finding in findings]}))
         return all(finding.holds for finding in findings)
-    table = Table(box=None, header_style="bold", pad_edge=False, title=_title(part), title_justify="left")
+    out = console()
+    out.print(_title(part), soft_wrap=True)
+    table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("", "property", "stated", "found"):
         table.add_column(column, overflow="fold")
     for finding in findings:
         mark = Text("holds", style="green") if finding.holds else Text("REFUTED", style="bold red")
         table.add_row(mark, Text(finding.property), Text(finding.stated), Text(finding.found))
-    console().print(table)
+    out.print(table)
     return all(finding.holds for finding in findings)

@@ -18,6 +18,7 @@ from actlab import claims as claiming
 from actlab import rundir, sweep
 from actlab.claims import ClaimVerdict, Finding, Study
 from actlab.commands.output import console
+from actlab.commands.paths import RESULTS
 from actlab.errors import ActlabError
 
 STYLES = {"supported": "green", "refuted": "red", "undecided": "yellow"}
@@ -46,7 +47,7 @@ def _studies(paths: list[Path], results: Path | None) -> list[Study]:
     """The experiments among the paths and in them; config files with their runs from the results folder.
 
     Raises:
-        ActlabError: a path is neither, or a config file comes without a results folder.
+        ActlabError: a path is neither, or there is no results folder for a config file.
     """
     found = []
     for path in paths:
@@ -57,7 +58,7 @@ def _studies(paths: list[Path], results: Path | None) -> list[Study]:
         elif not path.is_file():  # a shell makes files, such as comparison.csv, of results/* too
             raise ActlabError(f"{path}: does not exist")
     if not found:
-        raise ActlabError("no experiment in these paths; name experiment directories, or a config file with --results")
+        raise ActlabError("no experiment in these paths; name experiment directories, or config files")
     return found
 
 
@@ -71,8 +72,10 @@ def _folders(path: Path) -> list[Path]:
 
 def _of_file(path: Path, results: Path | None) -> Study:
     plan = sweep.read(path)
-    if results is None:
-        raise ActlabError(f"{path}: is a config file; --results DIR names the folder that holds its runs")
+    if results is None and not RESULTS.is_dir():
+        said = f"--results DIR names the folder that holds its runs; there is no folder {RESULTS} here"
+        raise ActlabError(f"{path}: is a config file; {said}")
+    results = results or RESULTS
     if not results.is_dir():
         raise ActlabError(f"--results {results}: is no folder")
     return claiming.read_plan(plan, results)

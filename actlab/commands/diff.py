@@ -13,11 +13,10 @@ from rich.console import Console
 from rich.text import Text
 
 from actlab import diff as comparing
-from actlab import rundir
 from actlab.commands.output import console
+from actlab.commands.paths import run_at
 from actlab.compare import describe
 from actlab.diff import Both, Difference
-from actlab.errors import RunDirError
 from actlab.rundir import Run
 from actlab.tables import Column, FittedTable
 
@@ -27,19 +26,13 @@ MOST = 120  # characters of a value in the table; --json has it in full
 
 def diff(first: Path, second: Path, as_json: bool) -> int:
     """Print what differs; 0 where nothing does, else 1, as `diff` has it."""
-    runs = _run(first), _run(second)
+    runs = run_at(first), run_at(second)
     found = comparing.difference(*runs)
     if as_json:
         typer.echo(json.dumps({"first": str(first), "second": str(second), **_plain(found)}, indent=2, allow_nan=False))
     else:
         _print(runs, found)
     return int(not found.same)
-
-
-def _run(path: Path) -> Run:
-    if not (path / rundir.RECORD).is_file():
-        raise RunDirError(f"{path}: holds no {rundir.RECORD}; `actlab list` shows where runs are")
-    return Run(path)
 
 
 def _print(runs: tuple[Run, Run], found: Difference) -> None:

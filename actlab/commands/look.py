@@ -13,6 +13,7 @@ from rich.text import Text
 from actlab import rundir, yamlio
 from actlab.commands.layer_table import show_layers
 from actlab.commands.output import console
+from actlab.commands.paths import run_at
 from actlab.display import STYLES, duration, in_words, numbers, runs_table
 from actlab.errors import RunDirError
 from actlab.rundir import Run
@@ -41,9 +42,7 @@ def show(path: Path, layers: bool, as_json: bool) -> None:
     Raises:
         RunDirError: there is no run at the path, or its record is damaged; or it was not probed.
     """
-    if not (path / rundir.RECORD).is_file():
-        raise RunDirError(f"{path}: holds no {rundir.RECORD}; `actlab list` shows where runs are")
-    run = Run(path)
+    run = run_at(path)
     if layers:
         show_layers(run, as_json)
         return
@@ -54,13 +53,25 @@ def show(path: Path, layers: bool, as_json: bool) -> None:
     out.print(Text(f"{run.label}  {run.status}", style="bold"))
     if run.record.get("reason"):
         out.print(Text(f"reason: {run.record['reason']}"), soft_wrap=True)
+    for line in _facts(run):
+        out.print(Text(line))
     for section in ("results", "config", "dataset", "environment"):
         out.print(Text(f"\n{section}", style="bold"))
         out.print(Text(_as_yaml(run, section)))
     damaged = run.damaged() if run.status == "done" else []
-    out.print(Text(f"\nfiles in {path}", style="bold"))
+    out.print(Text(f"\nfiles in {run.path}", style="bold"))
     for name, digest in run.record.get("files", {}).items():
         out.print(Text(f"  {name}  sha256 {str(digest)[:16]}{'  DAMAGED' if name in damaged else ''}"))
+
+
+def _facts(run: Run) -> list[str]:
+    """Its hash; when it began, how long it trained, how large the network is, how much memory its process took."""
+    record = run.record
+    words = [f"started {record['started']}"] if "started" in record else []
+    words += [f"{duration(record['wall_seconds'])} of training"] if "wall_seconds" in record else []
+    words += [f"{record['parameters']:,} parameters"] if "parameters" in record else []
+    words += [f"at most {record['peak_memory_gib']} GiB of memory"] if "peak_memory_gib" in record else []
+    return [f"hash: {run.hash}", *(["; ".join(words)] if words else [])]
 
 
 def status(paths: list[Path], as_json: bool) -> None:
@@ -74,6 +85,9 @@ def status(paths: list[Path], as_json: bool) -> None:
         out.print(Text(experiment["path"], style="bold"))
         for line in experiment["training"]:
             out.print(Text(f"  {line['label']}: {numbers(line)}"), soft_wrap=True)
+        for path in experiment["damaged"]:
+            advice = "the same `actlab run` trains it again"
+            out.print(Text(f"  {path}: its {rundir.RECORD} is damaged; {advice}"), soft_wrap=True)
         left = experiment["seconds_left"]
         time_left = "" if left is None else f"; about {duration(left)} left"
         out.print(Text(f"  {in_words(experiment['counts'])}{time_left}"))
@@ -87,12 +101,13 @@ def _experiment_status(folder: Path) -> dict[str, Any]:
     training = [
         {"label": path.name, **rundir.read_progress(path)} for path, state in states.items() if state == "running"
     ]
-    order = (*STYLES, "pending")
+    order = (*STYLES, "damaged", "pending")
     counts = {s: n for s in order if (n := list(states.values()).count(s))}
     return {
         "path": str(folder),
         "counts": counts,
         "training": training,
+        "damaged": [str(path) for path, state in states.items() if state == "damaged"],
         "seconds_left": _seconds_left(folder, training),
     }
 

@@ -10,14 +10,15 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.text import Text
 
+NO_WIDTH = 100_000  # of a pipe or a file: nothing is left out or folded there
+
 
 def console(stderr: bool = False) -> Console:
     """A console that prints text as it is: no markup, no emoji, no guessed highlighting."""
-    piped_width = None if os.environ.get("COLUMNS") else 160  # a file has no width of its own; do not fold at 80
     made = PrintableConsole(stderr=stderr, markup=False, emoji=False, highlight=False)
-    if not made.is_terminal and piped_width:
-        made = PrintableConsole(stderr=stderr, markup=False, emoji=False, highlight=False, width=piped_width)
-    return made
+    if made.is_terminal or os.environ.get("COLUMNS"):
+        return made
+    return PrintableConsole(stderr=stderr, markup=False, emoji=False, highlight=False, width=NO_WIDTH)
 
 
 def printable(text: str) -> str:

@@ -11,16 +11,16 @@ import typer
 from rich.text import Text
 
 from actlab.commands.output import console
+from actlab.commands.paths import run_at
 from actlab.display import Display
 from actlab.executors import local
 from actlab.forecast import Forecast
 from actlab.reproduction import Reproduction, reproduce
-from actlab.rundir import Run
 
 
 def command(path: Path, data_dir: Path | None, as_json: bool) -> int:
     """Train a run again and say what came out; 0 for the same bytes, 1 for others."""
-    run, talk = Run(path), console(stderr=as_json)
+    run, talk = run_at(path), console(stderr=as_json)
     with tempfile.TemporaryDirectory(prefix="actlab-reproduce-") as scratch, local.Signals() as signals:
         with Display(talk, [], 1, Forecast([run])) as display:
             found = reproduce(

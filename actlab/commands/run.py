@@ -10,12 +10,12 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from actlab import environment, experiment
+from actlab import environment, experiment, rundir
 from actlab.commands.check import read_all
 from actlab.commands.output import console
 from actlab.compare import compare
 from actlab.display import Display, count, duration, in_words, runs_table
-from actlab.errors import ConfigError, Problem, RunDirError
+from actlab.errors import ActlabError, RunDirError
 from actlab.executors import local
 from actlab.executors.worker import Outcome
 from actlab.experiment import Options, Study
@@ -40,7 +40,7 @@ def run(*, files: list[Path], set_: list[str] | None, json: bool, report: bool =
     )  # fmt: skip
     answers, code = [], 0
     for plan in plans:
-        study = experiment.prepare(plan, chosen, lambda sentence: talk.print(Text(sentence), soft_wrap=True))
+        study = experiment.prepare(plan, chosen, lambda sentence: talk.print(Text(sentence)))
         if dry_run:
             answers.append(_foretell(study, talk))
             continue
@@ -62,7 +62,7 @@ def run(*, files: list[Path], set_: list[str] | None, json: bool, report: bool =
 def _foretell(study: Study, talk: Console) -> dict[str, Any]:
     """Say what would be trained, resumed and skipped, and how long it might take."""
     for warning in study.warnings:
-        talk.print(Text(f"NOTE  {warning}", style="bold yellow"), soft_wrap=True)
+        talk.print(Text(f"NOTE  {warning}", style="bold yellow"))
     acts = [("skip", run.path) for run in study.ended] + [("copy", path) for _, path in study.elsewhere]
     acts += [("resume" if experiment.resumable(job) else "train", job.path) for job in study.jobs]
     for act, path in acts:
@@ -71,12 +71,13 @@ def _foretell(study: Study, talk: Console) -> dict[str, Any]:
     seconds = experiment.estimate_seconds(study) if study.jobs else 0.0
     left = "no finished run of this kind tells how long" if seconds is None else f"about {duration(seconds)}"
     talk.print(Text(f"{in_words({f'to {act}': n for act, n in counts.items()})}; {left}", style="bold"))
-    return {"experiment": study.plan.experiment.name, "counts": counts, "seconds": seconds}
+    runs = [{"path": str(path), "act": act} for act, path in acts]
+    return {"experiment": study.plan.experiment.name, "counts": counts, "seconds": seconds, "runs": runs}
 
 
 def _device(name: str) -> str:
     if name not in ("auto", "cpu", "gpu"):
-        raise ConfigError([Problem("--device", 1, 1, f"expected auto, cpu or gpu, read {name!r}")])
+        raise ActlabError(f"--device: expected auto, cpu or gpu, read {name!r}")
     return name
 
 
@@ -84,7 +85,7 @@ def _workers(text: str) -> int | None:
     if text == "auto":
         return None
     if not text.isdecimal() or not 1 <= int(text) <= 1024:
-        raise ConfigError([Problem("--workers", 1, 1, f"expected auto or a number from 1, read {text!r}")])
+        raise ActlabError(f"--workers: expected auto or a number from 1, read {text!r}")
     return int(text)
 
 
@@ -106,12 +107,12 @@ def _train(
 ) -> dict[Path, Outcome]:
     """Train what is left of a study, in view of a person."""
     for warning in study.warnings:
-        talk.print(Text(f"NOTE  {warning}", style="bold yellow"), soft_wrap=True)
+        talk.print(Text(f"NOTE  {warning}", style="bold yellow"))
     experiment.begin(study)
     if not study.jobs:
         return {}
     workers = min(study.workers, len(study.jobs))
-    talk.print(Text(_opening(study, workers), style="bold"), soft_wrap=True)
+    talk.print(Text(_opening(study, workers), style="bold"))
     allowed = local.Limits(workers, limits["retries"], limits["run_timeout"], limits["fail_fast"])
     with Display(talk, study.jobs, workers, study.forecast, study.folder) as display:
 
@@ -143,18 +144,30 @@ def _finish(study: Study, outcomes: dict[Path, Outcome], talk: Console, json: bo
     if (outcomes or study.elsewhere) and any(run.status == "done" for run in runs):
         experiment.overlay(study.folder, compare(runs), study.plan.experiment.name)
     if not json:
-        talk.print(runs_table(runs))
+        if runs:
+            talk.print(runs_table(runs))
         talk.print(Text(f"files: {study.folder}"), soft_wrap=True)
-    counts = {**count(outcomes), **_ended_before(study)}
+    counts = _counts(study, outcomes)
     seconds = sum(run.record.get("wall_seconds", 0) for run in runs if run.path in outcomes)
     talk.print(Text(in_words(counts) + (f"; {duration(seconds)} of training" if seconds else ""), style="bold"))
-    if "interrupted" in counts:
+    if counts.keys() & {"interrupted", "pending"}:
         without = " without --force" if study.forced else ""
-        talk.print(Text(f"stopped; the same command{without} goes on from the last checkpoint"), soft_wrap=True)
+        way = "goes on from the last checkpoint" if any(map(experiment.resumable, study.jobs)) else "trains the rest"
+        talk.print(Text(f"stopped; the same command{without} {way}"))
     if any(run.status != "done" for run in study.ended):
         talk.print(Text("what failed or diverged before was left as it is; --retry-failed trains it again"))
     ends = {outcome.status for outcome in outcomes.values()} | {run.status for run in study.ended}
     return 0 if ends <= {"done"} else 1
+
+
+def _counts(study: Study, outcomes: dict[Path, Outcome]) -> dict[str, int]:
+    """How the runs ended, in the words of `actlab status`: of those that were stopped, some had not begun."""
+    counts = count(outcomes)
+    stopped = [path for path, outcome in outcomes.items() if outcome.status == "interrupted"]
+    pending = sum(rundir.state(path) == "pending" for path in stopped)
+    begun = {status: n - pending if status == "interrupted" else n for status, n in counts.items()}
+    counts = {status: n for status, n in {**begun, "pending": pending}.items() if n}
+    return {**counts, **_ended_before(study)}
 
 
 def _ended_before(study: Study) -> dict[str, int]:
@@ -180,7 +193,7 @@ def _answer(study: Study, outcomes: dict[Path, Outcome]) -> dict[str, Any]:
         "experiment": study.plan.experiment.name,
         "folder": str(study.folder),
         "warnings": study.warnings,
-        "counts": {**count(outcomes), **_ended_before(study)},
+        "counts": _counts(study, outcomes),
         "runs": [
             {"label": run.label, "hash": run.hash, "path": str(run.path), "status": run.status,
              "reason": run.record.get("reason"), "dataset": run.record.get("dataset"), "results": run.results}

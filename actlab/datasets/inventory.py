@@ -7,7 +7,7 @@ from pathlib import Path
 
 from actlab.datasets import store
 from actlab.datasets.catalogue import DATASETS, Published
-from actlab.datasets.preparation import check_files, locate
+from actlab.datasets.preparation import check_files, locate, read_checked
 from actlab.errors import ActlabError
 
 
@@ -61,7 +61,7 @@ def verify(name: str, data_dir: Path | None = None) -> list[str]:
     """Read every byte of a dataset that lies here and hold it against the known sums.
 
     Returns:
-        A sentence for each thing that was checked and found whole.
+        A sentence for each thing that was checked and found whole; none where nothing of it lies here.
 
     Raises:
         UnknownName: no such dataset.
@@ -78,7 +78,10 @@ def verify(name: str, data_dir: Path | None = None) -> list[str]:
 
 def _verify_files(name: str, data_dir: Path | None) -> list[str]:
     located, source = locate(name, data_dir), DATASETS.get(name).function()
-    if located is None or located.own or not isinstance(source, Published):
+    if located is None or not isinstance(source, Published):
         return []
+    if located.own:
+        _, checked = read_checked(DATASETS.get(name), source, located)
+        return [f"{located.paths[0]}: your own file: {checked}"]
     check_files(source, located)
     return [f"{path}: the published file, by its sha256" for path in located.paths]

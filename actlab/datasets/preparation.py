@@ -10,7 +10,7 @@ from typing import Any
 
 from actlab.config import wrong_stand_in
 from actlab.datasets import store
-from actlab.datasets.catalogue import DATASETS, DatasetFacts, Prepared, Published, Rendered
+from actlab.datasets.catalogue import DATASETS, Arrays, DatasetFacts, Prepared, Published, Rendered
 from actlab.datasets.digests import content_sha256, file_sha256
 from actlab.datasets.fetch import NotAtHand, download, keras_folder
 from actlab.datasets.formats import checked_arrays, damaged, read_npz
@@ -112,6 +112,16 @@ def _prepare_published(entry: Entry[DatasetFacts], source: Published, data_dir: 
 
 def _convert(entry: Entry[DatasetFacts], source: Published, located: Located, cache: Path) -> store.Stored:
     origin = located.origin()
+    arrays, checked = read_checked(entry, source, located)
+    return store.write(cache, entry.name, arrays, origin, checked)
+
+
+def read_checked(entry: Entry[DatasetFacts], source: Published, located: Located) -> tuple[Arrays, str]:
+    """The arrays of a collected set's files, and against what they were held.
+
+    Raises:
+        DatasetError: a file is damaged, has other shapes or labels than the set, or holds other images.
+    """
     if not located.own:
         check_files(source, located)
     arrays = (read_npz if located.own else source.read)(list(located.paths))
@@ -121,7 +131,7 @@ def _convert(entry: Entry[DatasetFacts], source: Published, located: Located, ca
         if content_sha256(arrays[f"x_{part}"], arrays[f"y_{part}"]) != expected:
             raise damaged(located.paths[0], f"does not hold the published {entry.name} ({part} images differ)")
         checked = "sha256 of the published images"
-    return store.write(cache, entry.name, arrays, origin, checked)
+    return arrays, checked
 
 
 def check_files(source: Published, located: Located) -> None:

@@ -66,7 +66,7 @@ def run_folders(experiment: Path) -> list[Path]:
 
 
 def state(path: Path) -> str:
-    """The status of a run's directory; "pending" where its training has not begun, "failed" where it is damaged."""
+    """The status of a run's directory; "pending" where its training has not begun, "damaged" where its record is."""
     if is_locked(path):
         return "running"
     if not (path / RECORD).exists():
@@ -74,7 +74,7 @@ def state(path: Path) -> str:
     try:
         return Run(path).status
     except RunDirError:
-        return "failed"
+        return "damaged"
 
 
 def _without_record(path: Path) -> list[str]:

@@ -13,6 +13,8 @@ from actlab.errors import RunDirError
 from actlab.rundir.names import LOG, PROGRESS, RECORD
 from actlab.rundir.paths import told
 
+AGAIN = "the same `actlab run` trains this run again"
+
 if TYPE_CHECKING:  # pandas takes 0.3 s to import; only a comparison reads tables
     import pandas as pd
 
@@ -27,9 +29,9 @@ def read_json(path: Path) -> dict[str, Any]:
         with told(path, "read"):
             data = json.loads(path.read_bytes(), parse_constant=_refuse)
     except (ValueError, RecursionError):
-        raise RunDirError(f"{path}: damaged: not JSON; remove the folder to train this run again") from None
+        raise RunDirError(f"{path}: damaged: not JSON; {AGAIN}") from None
     if not isinstance(data, dict):
-        raise RunDirError(f"{path}: damaged: not a JSON object; remove the folder to train this run again")
+        raise RunDirError(f"{path}: damaged: not a JSON object; {AGAIN}")
     return data
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from actlab.errors import RunDirError
 from actlab.rundir.locks import is_locked
 from actlab.rundir.names import HISTORY, HISTORY_COLUMNS, LAYER_COLUMNS, LAYERS, RECORD, STATUSES, TIMING
-from actlab.rundir.reading import read_json, read_numbers, sha256_or_none
+from actlab.rundir.reading import AGAIN, read_json, read_numbers, sha256_or_none
 
 if TYPE_CHECKING:  # pandas takes 0.3 s to import; only a comparison reads tables
     import pandas as pd
@@ -30,7 +30,7 @@ class Run:
         self.path = path
         self.record = read_json(path / RECORD)
         if wrong := _wrong_with(self.record):
-            raise RunDirError(f"{path / RECORD}: not a run's record: {wrong}")
+            raise RunDirError(f"{path / RECORD}: not a run's record: {wrong}; {AGAIN}")
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.status})"

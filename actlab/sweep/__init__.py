@@ -14,9 +14,10 @@ from typing import Any
 
 from actlab import yamlio
 from actlab.config import KEYS, ONE_BUDGET, Experiment, RunConfig, experiment, resolve
-from actlab.errors import ConfigError, Problem
+from actlab.errors import ConfigError
 from actlab.parts import Path
 from actlab.sweep.claims import wrong_claims
+from actlab.sweep.files import read_file
 from actlab.sweep.grids import Cell, cells_apart, cells_of, fill, varies
 from actlab.sweep.labels import label as label_of
 from actlab.sweep.labels import slug
@@ -61,7 +62,7 @@ def read(path: FilePath, overrides: tuple[str, ...] = ()) -> Plan:
     Raises:
         ConfigError: all that is wrong in the file and the overrides.
     """
-    raw = _bytes(path)
+    raw = read_file(path)
     document = yamlio.parse(raw, str(path))
     data = copy.deepcopy(document.data)
     reader = Reader(document, {})
@@ -73,16 +74,6 @@ def read(path: FilePath, overrides: tuple[str, ...] = ()) -> Plan:
     if parsed is None:
         raise ConfigError(reader.problems)
     return _plan(parsed, reader, str(path), raw.decode(), overrides)
-
-
-def _bytes(path: FilePath) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        near = sorted(p.name for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
-        hint = f"; in {path.parent}: {', '.join(near[:12])}" if near else ""
-        message = f"cannot be read: {(error.strerror or str(error)).lower()}{hint}"
-        raise ConfigError([Problem(str(path), 1, 1, message)]) from None
 
 
 def _plan(parsed: Experiment, reader: Reader, source: str, text: str, overrides: tuple[str, ...]) -> Plan:

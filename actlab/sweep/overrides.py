@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from actlab import yamlio
-from actlab.config import DEFAULT_PARTS
+from actlab.config import DEFAULT_PARTS, PARTS
 from actlab.errors import ConfigError, Problem
 from actlab.parts import Path, show
+from actlab.registry import find, nearest
 
 
 def override(data: Any, overrides: tuple[str, ...]) -> tuple[dict[Path, str], list[Problem]]:
@@ -18,14 +20,14 @@ def override(data: Any, overrides: tuple[str, ...]) -> tuple[dict[Path, str], li
         dotted, equals, value = text.partition("=")
         dotted = dotted.strip()
         if not equals or not dotted:
-            problems.append(Problem(f"--set {text}", 1, 1, "expected path=value, such as optimizer.learning_rate=0.1"))
+            problems.append(Problem(f"--set {text}", 0, 0, "expected path=value, such as optimizer.learning_rate=0.1"))
             continue
         try:
             path = _set(data, dotted, yamlio.parse_value(value, f"--set {text}"))
         except ConfigError as error:
             problems += error.problems
         except ValueError as error:
-            problems.append(Problem(f"--set {text}", 1, 1, str(error)))
+            problems.append(Problem(f"--set {text}", 0, 0, str(error)))
         else:
             said[path] = text
     return said, problems
@@ -42,9 +44,19 @@ def _set(data: dict[str, Any], dotted: str, value: Any) -> Path:
     sweep = data.get("sweep")
     for grid in sweep if isinstance(sweep, list) else [sweep]:
         if isinstance(grid, dict) and dotted in grid:
-            raise ValueError(f"{dotted} is swept in the file; write --set sweep.{dotted}='[{show(value)}]'")
+            raise ValueError(f"{dotted} is swept in the file; write {_as_axis(dotted, value)}")
     put(data, dotted, value)
     return tuple(dotted.split("."))
+
+
+def _as_axis(dotted: str, value: Any) -> str:
+    """What to paste into a shell instead; a misspelt name of a part is mended."""
+    name = value.get("name") if isinstance(value, dict) else value
+    if dotted in PARTS and isinstance(name, str) and name not in find(dotted):
+        close = nearest(name, find(dotted).names())
+        mended = close[0] if close else name
+        value = {**value, "name": mended} if isinstance(value, dict) else mended
+    return f"--set sweep.{dotted}={shlex.quote(yamlio.flow([value]))}"
 
 
 def put(data: dict[str, Any], dotted: str, value: Any) -> None:

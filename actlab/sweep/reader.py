@@ -21,7 +21,7 @@ class Reader:
         unknown_key = message.startswith("unknown key")
         named = named[:-1] if unknown_key else named
         if said := self._said(path):
-            self.problems.append(problem(f"--set {said}", (1, 1), named, message))
+            self.problems.append(problem(f"--set {said}", (0, 0), named, message))
             return
         place = self.document.key_place(path) if unknown_key else self.document.place(path)
         self.problems.append(problem(self.document.file, place, named, message))

@@ -9,6 +9,6 @@ from __future__ import annotations
 
 from actlab.yamlio.reading import Document, Path, parse, parse_value
 from actlab.yamlio.source import Place
-from actlab.yamlio.writing import dump
+from actlab.yamlio.writing import dump, flow
 
-__all__ = ["Document", "Path", "Place", "dump", "parse", "parse_value"]
+__all__ = ["Document", "Path", "Place", "dump", "flow", "parse", "parse_value"]

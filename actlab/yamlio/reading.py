@@ -72,9 +72,18 @@ def parse_value(text: str, origin: str) -> Any:
         origin: what errors name in place of a file (`--set optimizer.learning_rate`).
 
     Raises:
-        ConfigError: as `parse`, with line and column within `text`.
+        ConfigError: as `parse`, with the character within `text`, if it is not the first.
     """
-    return parse(text, origin).data
+    try:
+        return parse(text, origin).data
+    except ConfigError as error:
+        raise ConfigError([_within_value(problem) for problem in error.problems]) from None
+
+
+def _within_value(problem: Problem) -> Problem:
+    """A problem of a value, which stands in no line of a file."""
+    place = f" (at character {problem.column})" if (problem.line, problem.column) > (1, 1) else ""
+    return Problem(problem.file, 0, 0, f"{problem.message}{place}")
 
 
 @dataclass(slots=True)

@@ -25,6 +25,14 @@ def dump(data: Any) -> str:
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=110)
 
 
+def flow(data: Any) -> str:
+    """Plain data as YAML on one line, as it stands behind `--set key=`; errors as in `dump`."""
+    _refuse_undumpable(data)
+    options: dict[str, Any] = {"default_flow_style": True, "allow_unicode": True, "width": -1}
+    text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, **options)
+    return text.removesuffix("...\n").rstrip("\n")
+
+
 class _Dumper(yaml.CSafeDumper):
     """YAML 1.1 rules decide what is quoted, besides ours, so that other readers take the same from a file."""
 

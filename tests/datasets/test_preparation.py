@@ -123,6 +123,16 @@ def test_kerass_own_download_is_found(tiny: Published, published_file: Path, tmp
     assert verify("tiny")[0] == f"{folder / 'tiny.npz'}: the published file, by its sha256"
 
 
+def test_an_own_file_is_verified_before_its_first_use(tiny_npz: Path) -> None:
+    """Nothing is converted by that; a bit that flips in it is found."""
+    assert verify("tiny", tiny_npz.parent) == [f"{tiny_npz}: your own file: sha256 of the published images"]
+    assert status(tiny_npz.parent)[0].cached == ()
+    content = tiny_npz.read_bytes()
+    tiny_npz.write_bytes(content[:-200])
+    with pytest.raises(DatasetError, match=f"^{tiny_npz}: is not a whole .npz file"):
+        verify("tiny", tiny_npz.parent)
+
+
 def test_a_rendered_set_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
     first = prepare("synth_cifar10", SMALL)
     monkeypatch.setattr("actlab.datasets.synthetic.render_blocks", None)
