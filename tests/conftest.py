@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 import pytest
 
 from actlab.config import RunConfig, resolve
+
+# TensorFlow here, in every process of pytest, as in a worker: processes that each use all cores wait for each other
+os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
 
 WriteConfig = Callable[..., Path]
 SLOWEST = ("test_executors.py", "test_training.py", "test_probes.py")

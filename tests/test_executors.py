@@ -262,9 +262,8 @@ def test_kill_9_of_workers_and_of_the_parent_at_random_moments(whole: Path, tmp_
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_the_first_signal_writes_checkpoints_and_the_sweep_goes_on_later(
-    number: signal.Signals, code: int, whole: Path, tmp_path: Path
-) -> None:
+def test_the_first_signal_writes_checkpoints_to_go_on_from(number: signal.Signals, code: int, tmp_path: Path) -> None:
+    """That the sweep then goes on to the same bytes is shown by the tests of a forced run and of kills."""
     out = tmp_path / "out"
     path = write(tmp_path, LONG)
     sweep = Sweep(path, out)
@@ -278,9 +277,6 @@ def test_the_first_signal_writes_checkpoints_and_the_sweep_goes_on_later(
     assert gone(workers)
     assert list(out.glob("*/*/checkpoint/state.npz")), said
     assert {Run(p.parent).status for p in out.glob("*/*/run.json")} <= {"interrupted", "done"}
-    if number == signal.SIGTERM:  # of SIGINT the test of a forced run shows the same
-        assert Sweep(path, out).end()[0] == 0
-        assert outcome(out) == outcome(whole)
 
 
 def test_ctrl_c_while_workers_start_leaves_no_traceback(tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def test_conditions_are_parted_at_commas_outside_of_brackets() -> None:
         ("", "read ''"),
         ("seed=1,,epochs=2", "read ''"),
         ("activation<relu", "activation< needs a number, read 'relu'"),
-        ("activation={name: relu", "needs ',' or '}' here, in activation={name: relu"),
+        ("activation={name: relu", "needs ',' or '}' here (at character 12), in activation={name: relu"),
     ],
 )
 def test_what_is_no_condition_is_said(text: str, said: str) -> None:

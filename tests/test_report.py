@@ -662,19 +662,19 @@ def probe_widely(path: Path, layers: int = 5, bins: int = 32) -> None:
     (path / "run.json").write_text(json.dumps(record))
 
 
-def test_two_hundred_probed_runs_take_seconds_and_megabytes(tmp_path: Path, make_run: Make, resolved: Resolved) -> None:
-    """Eight experiments: five of four conditions, and three of so many that each has a panel."""
-    for study, conditions in enumerate((4, 4, 4, 4, 4, 12, 12, 24)):
+def test_a_page_of_many_probed_runs_stays_small(tmp_path: Path, make_run: Make, resolved: Resolved) -> None:
+    """Six experiments: five of four conditions, and one of so many that each has a panel."""
+    for study, conditions in enumerate((4, 4, 4, 4, 4, 12)):
         for rate in np.logspace(-4, 0, conditions):
-            for seed in range(3):
+            for seed in range(2):
                 config = resolved(seed=seed, epochs=30, optimizer={"name": "sgd", "learning_rate": float(rate)})
                 values = np.random.default_rng([seed, study, int(1e6 * rate)]).uniform(0.5, 0.9, 30).round(4)
                 probe_widely(make_run(tmp_path / f"study{study}", config, values.tolist()))
     began = time.process_time()
     page = report([tmp_path])
     assert time.process_time() - began < 30
-    assert len(page.encode()) < 4e6
-    assert page.count('class="pick"') == 68
+    assert len(page.encode()) < 2e6
+    assert page.count('class="pick"') == 32
     assert page.count("left out, since this page shows several experiments. Their tables lie in") == 10
     assert "Histograms by layer, 2 of 4 conditions" in page
 
