@@ -103,10 +103,10 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Study:
         if dataset.stand_in_for:
             config = config.on_stand_in(dataset.name)
             _warn(study, dataset)
-        if config.hash in seen:
+        if (digest := config.hash) in seen:
             continue  # two cells that were different until the real set could not be had
-        seen.add(config.hash)
-        digits = config.hash[:8]
+        seen.add(digest)
+        digits = digest[:8]
         path = next(iter(here.get(digits, ())), study.folder / f"{label}-{digits}")
         run = None if options.force else _ended(path, options.retry_failed)
         if run:

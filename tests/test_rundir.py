@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from actlab import rundir
@@ -623,3 +624,16 @@ def test_records_survive_text_that_no_terminal_should_see(tmp_path: Path) -> Non
     assert rundir.read_json(tmp_path / "r.json") == {"label": hostile}
     assert b"\x1b" not in (tmp_path / "r.json").read_bytes()
     assert json.loads((tmp_path / "r.json").read_bytes())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "epoch,loss\n1,0.1\n2,1e-9\n", "a\n1\n", "a,b\n1,nan\n2,inf\n", "a,b\n1,\n2,3\n", "a,layer\n1,dense\n", "a,b\n",
+        "a,b\n1,12345678901234567890\n", "a,a\n1,2\n", "a,b\n1.5,2\n-3,4\n", "a,b\n0.1,0.30000000000000004\n",
+    ],
+)  # fmt: skip
+def test_a_table_is_what_pandas_reads_of_it(text: str, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    expected = pd.read_csv(io.StringIO(text))
+    pd.testing.assert_frame_equal(rundir.read_table(tmp_path / "t.csv"), expected, check_dtype="123456789" not in text)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from actlab.report.current import CurrentReport
 
 REPORT = "report.html"
+MOST_ROWS = 200  # of the table of runs at the end
 
 
 def run(*, files: list[Path], set_: list[str] | None, json: bool, report: bool = False, **options: Any) -> int:
@@ -47,7 +48,8 @@ def run(*, files: list[Path], set_: list[str] | None, json: bool, report: bool =
         page = _page(study) if report else None
         with local.Signals() as signals:
             outcomes = _train(study, limits, signals, talk, page)
-        answers.append(_answer(study, outcomes))
+        if json:
+            answers.append(_answer(study, outcomes))
         code = max(code, _finish(study, outcomes, talk, json))
         _finish_page(page, talk)
         if signals.received:
@@ -144,8 +146,7 @@ def _finish(study: Study, outcomes: dict[Path, Outcome], talk: Console, json: bo
     if (outcomes or study.elsewhere) and any(run.status == "done" for run in runs):
         experiment.overlay(study.folder, compare(runs), study.plan.experiment.name)
     if not json:
-        if runs:
-            talk.print(runs_table(runs))
+        _print_runs(runs, outcomes, talk)
         talk.print(Text(f"files: {study.folder}"), soft_wrap=True)
     counts = _counts(study, outcomes)
     seconds = sum(run.record.get("wall_seconds", 0) for run in runs if run.path in outcomes)
@@ -158,6 +159,16 @@ def _finish(study: Study, outcomes: dict[Path, Outcome], talk: Console, json: bo
         talk.print(Text("what failed or diverged before was left as it is; --retry-failed trains it again"))
     ends = {outcome.status for outcome in outcomes.values()} | {run.status for run in study.ended}
     return 0 if ends <= {"done"} else 1
+
+
+def _print_runs(runs: list[Run], outcomes: dict[Path, Outcome], talk: Console) -> None:
+    """A row a run; of very many, those that were trained now, and those that are not done."""
+    news = [run for run in runs if run.path in outcomes or run.status != "done"]
+    shown = runs if len(runs) <= MOST_ROWS else news
+    if shown:
+        talk.print(runs_table(shown))
+    if len(shown) < len(runs):
+        talk.print(Text(f"{len(runs) - len(shown)} runs were done before; `actlab list` shows them"))
 
 
 def _counts(study: Study, outcomes: dict[Path, Outcome]) -> dict[str, int]:

@@ -13,7 +13,7 @@ from actlab.stats.comparisons import pairs_needed_for_power, smallest_p
 from actlab.stats.summaries import std, t_interval
 
 EXACT_PAIRS = 36  # up to here every sign flip is counted, in some hundredths of a second
-DRAWS = 99_999  # flips that are drawn where there are more pairs; p is then a multiple of 1/100,000
+DRAWS = 19_999  # flips that are drawn where there are more pairs; p is then a multiple of 1/20,000
 
 
 @dataclass(frozen=True)

@@ -90,9 +90,9 @@ def _plan(parsed: Experiment, reader: Reader, source: str, text: str, overrides:
         if config is None:
             continue
         label = label_of(config, cell)
-        if config.hash in runs:
+        if (digest := config.hash) in runs:
             merged.append(label)
-        runs.setdefault(config.hash, (label, config))
+        runs.setdefault(digest, (label, config))
     if not reader.problems:  # a cell that is missing for another mistake is none of a claim's
         for where, message in wrong_claims(parsed.claims, [c.canonical() for _, c in runs.values()], KEYS):
             reader.wrong(where, message)
