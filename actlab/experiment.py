@@ -108,15 +108,8 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Study:
         seen.add(digest)
         digits = digest[:8]
         path = next(iter(here.get(digits, ())), study.folder / f"{label}-{digits}")
-        run = None if options.force else _ended(path, options.retry_failed)
-        if run:
-            study.ended.append(run)
-        elif not options.force and (same := _same_run(elsewhere.get(digits, []), config, dataset, path)):
-            study.elsewhere.append((same, path))
-        else:
-            study.jobs.append(Job(config, label, path, dataset, options.device, threads, options.checkpoint_seconds))
-            if not options.force and rundir.state(path) == "damaged":
-                study.warnings.append(f"{path}: {_again(study.jobs[-1])}: its {rundir.RECORD} is damaged")
+        job = Job(config, label, path, dataset, options.device, threads, options.checkpoint_seconds)
+        _sort_in(study, job, elsewhere.get(digits, []), options)
     study.forced = options.force
     _check_splits(study.jobs)
     bfloat16 = any(job.config.precision == "mixed_bfloat16" for job in study.jobs)
@@ -126,6 +119,20 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Study:
         study.forecast = Forecast(recent_runs(options.out))
     study.jobs.sort(key=lambda job: -study.forecast.weight(job))  # the longest first, so that no worker ends alone
     return study
+
+
+def _sort_in(study: Study, job: Job, elsewhere: list[Path], options: Options) -> None:
+    """Whether a run has ended before, is there in another experiment, or is to be trained."""
+    if options.force:
+        study.jobs.append(job)
+    elif run := _ended(job.path, options.retry_failed):
+        study.ended.append(run)
+    elif same := _same_run(elsewhere, job.config, job.dataset, job.path):
+        study.elsewhere.append((same, job.path))
+    else:
+        study.jobs.append(job)
+        if rundir.state(job.path) == "damaged":
+            study.warnings.append(f"{job.path}: {_again(job)}: its {rundir.RECORD} is damaged")
 
 
 def _gib_a_batch(config: RunConfig) -> float:

@@ -185,7 +185,9 @@ def test_an_open_page_reloads_and_keeps_what_was_chosen(
 
 
 def test_ctrl_c_ends_it_with_a_sentence(study: Path) -> None:
-    program = [sys.executable, "-W", "error", "-c", "from actlab.cli import main; main()", "watch", str(study)]
+    # the tests may have been begun by a shell that ignores SIGINT for what runs in its background
+    code = "import signal; signal.signal(2, signal.default_int_handler); from actlab.cli import main; main()"
+    program = [sys.executable, "-W", "error", "-c", code, "watch", str(study)]
     process = subprocess.Popen(
         [*program, "--no-browser"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "COLUMNS": "200"},
