@@ -189,3 +189,10 @@ def words(value: Any) -> str:
     if isinstance(value, list):
         return " or ".join(map(words, value))
     return str(value)
+
+
+def flat(data: Any, prefix: str = "") -> dict[str, Any]:
+    """A nested mapping as dotted keys and values that are no mappings."""
+    if not isinstance(data, Mapping):
+        return {prefix: data}
+    return {k: v for key, value in data.items() for k, v in flat(value, f"{prefix}.{key}" if prefix else key).items()}

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from actlab.conditions import flat
 from actlab.errors import RunDirError
 from actlab.rundir import LAYERS, WEIGHTS, Run
 
@@ -78,13 +79,6 @@ def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str
     """Dotted key to the two values, of all that is not the same in two nested mappings."""
     ours, theirs = flat(first), flat(second)
     return {k: (ours.get(k), theirs.get(k)) for k in {**ours, **theirs} if not _same(ours.get(k), theirs.get(k))}
-
-
-def flat(data: Any, prefix: str = "") -> dict[str, Any]:
-    """A nested mapping as dotted keys and values that are no mappings."""
-    if not isinstance(data, Mapping):
-        return {prefix: data}
-    return {k: v for key, value in data.items() for k, v in flat(value, f"{prefix}.{key}" if prefix else key).items()}
 
 
 def _same(first: Any, second: Any) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from actlab import datasets, environment, rundir
+from actlab.conditions import flat
 from actlab.errors import RunDirError
 from actlab.executors import local
 from actlab.loading import run_config
@@ -89,11 +90,5 @@ def _padded(lines: list[str], length: int) -> list[str]:
 def _differences(run: Run, again: Run) -> dict[str, tuple[Any, Any]]:
     """What differs in environment and data; of what the first record does not tell, nothing can be said."""
     keys = ("environment", "dataset", "initial_weights_sha256")
-    before, now = (_flat({key: r.record.get(key) for key in keys}) for r in (run, again))
+    before, now = (flat({key: r.record.get(key) for key in keys}) for r in (run, again))
     return {name: (then, now.get(name)) for name, then in before.items() if then != now.get(name)}
-
-
-def _flat(data: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(data, dict):
-        return {prefix: data}
-    return {k: v for key, value in data.items() for k, v in _flat(value, f"{prefix}.{key}" if prefix else key).items()}

@@ -61,7 +61,7 @@ def _filled(command: str, run: Path) -> list[str]:
     text = text.replace("FILE...", "configs/relu_vs_leaky.yaml")
     text = re.sub("RUN|FIRST|SECOND", lambda _: str(run), text)
     text = text.replace("results/*", "results/relu_vs_leaky")
-    words = shlex.split(text.replace("'[PATH...]'", "results"))[1:]
+    words = shlex.split(text)[1:]
     if words[0] == "run":
         return [*words, "--dry-run"]
     return [*words, "--help"] if LONG & set(words) else words

@@ -108,7 +108,7 @@ def test_a_worker_is_replaced_after_some_runs(tmp_path: Path, monkeypatch: pytes
 
 
 def test_what_failed_is_skipped_until_it_is_to_be_retried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write(tmp_path, "epochs: 1\nsweep: {seed: [3]}\n")
+    path = write(tmp_path, "epochs: 1\nsweep: {seed: [0, 3]}\n")
     with monkeypatch.context() as patch:
         patch.setattr(local.worker, "work", faults.work)
         assert run(path, tmp_path / "out", retries=0) == 1
@@ -118,6 +118,18 @@ def test_what_failed_is_skipped_until_it_is_to_be_retried(tmp_path: Path, monkey
     assert {file: file.stat().st_mtime_ns for file in times} == times
     assert run(path, tmp_path / "out", retry_failed=True) == 0
     assert {record["status"] for record in by_seed(tmp_path / "out").values()} == {"done"}
+
+
+def test_force_trains_anew_to_the_same_bytes(tmp_path: Path) -> None:
+    path, out = write(tmp_path, "epochs: 2\n"), tmp_path / "out"
+    assert run(path, out) == 0
+    record = next(out.glob("*/*/run.json"))
+    first, history = record.stat().st_mtime_ns, outcome(out)
+    assert run(path, out) == 0
+    assert record.stat().st_mtime_ns == first
+    assert run(path, out, force=True) == 0
+    assert record.stat().st_mtime_ns != first
+    assert outcome(out) == history
 
 
 def test_a_forced_run_that_is_cut_goes_on(whole: Path, tmp_path: Path) -> None:
@@ -261,21 +273,25 @@ def test_kill_9_of_workers_and_of_the_parent_at_random_moments(whole: Path, tmp_
     assert outcome(out) == expected
 
 
-def test_sigterm_writes_checkpoints_to_go_on_from(tmp_path: Path) -> None:
-    """SIGINT is what the test of a forced run sends; it and that of kills show that the same bytes come of going on."""
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_first_signal_writes_checkpoints_and_the_sweep_goes_on_later(
+    number: signal.Signals, code: int, whole: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     path = write(tmp_path, LONG)
     sweep = Sweep(path, out)
     wait_until_begun(out)
     time.sleep(1.0)
     workers = sweep.workers()
-    os.killpg(sweep.process.pid, signal.SIGTERM)  # as a scheduler does: to the workers too
+    os.killpg(sweep.process.pid, number)  # as a terminal does: to the workers too
     returned, said = sweep.end()
-    assert returned == 143, said
+    assert returned == code, said
     assert "goes on from the last checkpoint" in said
     assert gone(workers)
     assert list(out.glob("*/*/checkpoint/state.npz")), said
     assert {Run(p.parent).status for p in out.glob("*/*/run.json")} <= {"interrupted", "done"}
+    assert Sweep(path, out).end()[0] == 0
+    assert outcome(out) == outcome(whole)
 
 
 def test_ctrl_c_while_workers_start_leaves_no_traceback(tmp_path: Path) -> None:
@@ -355,12 +371,18 @@ def test_a_sweep_that_is_done_says_so_without_tensorflow(whole: Path, tmp_path: 
     assert time.monotonic() - began < 10  # two seconds on an idle machine
 
 
-def test_a_sweep_that_is_done_takes_over_the_claims_of_its_config(whole: Path, tmp_path: Path) -> None:
+def test_a_sweep_that_is_done_takes_over_the_claims_of_its_config(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(run_command, "MOST_ROWS", 1)
     out = tmp_path / "out"
     shutil.copytree(whole, out)
     path = write(tmp_path, LONG + "claims:\n  - {metric: val_accuracy, is: '> 0.1'}\n")
     assert run(path, out) == 0
     assert (out / "study" / "experiment.yaml").read_text() == path.read_text()
+    said = capsys.readouterr().out
+    assert "2 runs were done before; `actlab list` shows them" in said
+    assert "val_accuracy" not in said
     assert outcome(out) == outcome(whole)
 
 

@@ -630,7 +630,8 @@ def test_records_survive_text_that_no_terminal_should_see(tmp_path: Path) -> Non
     "text",
     [
         "epoch,loss\n1,0.1\n2,1e-9\n", "a\n1\n", "a,b\n1,nan\n2,inf\n", "a,b\n1,\n2,3\n", "a,layer\n1,dense\n", "a,b\n",
-        "a,b\n1,12345678901234567890\n", "a,a\n1,2\n", "a,b\n1.5,2\n-3,4\n", "a,b\n0.1,0.30000000000000004\n",
+        "a,b\n1,12345678901234567890\n", "a,a\n1,2\n", "a,b\n1.5,2\n-3,4\n", "a\n\n", "a,b\n1,2\n\n3,4\n",
+        "\ufeffa\n1\n", "a\n0x10\n", "a\n1_000\n", "a,b\n0.1,0.30000000000000004\n",
     ],
 )  # fmt: skip
 def test_a_table_is_what_pandas_reads_of_it(text: str, tmp_path: Path) -> None:

@@ -86,21 +86,19 @@ FEATURES: dict[str, dict[str, Any]] = {
     "ema, accumulation": {"optimizer": {"name": "sgd", "use_ema": True, "gradient_accumulation_steps": 2}},
     "all probes and a film": {"probes": "all", "weight_film": {"every": 2}, "activation": "prelu", "steps": 25,
                               "evaluate_every": 3, "optimizer": {"name": "sgd", "learning_rate": 1.0}},
-    "all probes, cnn": {
-        "probes": "all", "weight_film": {}, "optimizer": "adam",
+    "mixed_float16, cnn": {"model": {"name": "simple_cnn", "filters": 2, "units": 8}, "precision": "mixed_float16",
+                           "optimizer": "adam"},
+    "all probes, mixed_float16, cnn": {
+        "probes": "all", "weight_film": {}, "precision": "mixed_float16", "optimizer": "adam",
         "model": {"name": "simple_cnn", "filters": 2, "units": 8, "batch_norm": "before"}},
 }  # fmt: skip
-
-
-CUTS = {"adam, batch norm": (1, 4), "all probes and a film": (1, 4, 6)}  # the others are cut once: a cut costs seconds
 
 
 @pytest.mark.parametrize("name", FEATURES)
 def test_a_resumed_run_has_the_bytes_of_one_that_never_stopped(name: str, tmp_path: Path) -> None:
     made = config(**FEATURES[name])
     train(job(tmp_path / "whole", made))
-    cuts = CUTS.get(name, (3,))
-    assert stopped_and_resumed(tmp_path / "cut", made, *cuts) == len(cuts)
+    assert stopped_and_resumed(tmp_path / "cut", made, 1, 3, 5) >= 2
     assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")
     assert Run(tmp_path / "cut").results == Run(tmp_path / "whole").results
 

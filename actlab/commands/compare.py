@@ -62,12 +62,7 @@ def _write(comparison: Comparison, out: Path | None, title: str, seeds: bool) ->
         return [out]
     rundir.make_folder(out)
     rundir.write_bytes(out / rundir.COMPARISON, formats.written(comparison, "csv", title).encode())
-    return [out / rundir.COMPARISON, *_draw(out, comparison, title)]
-
-
-def _draw(folder: Path, comparison: Comparison, title: str) -> list[Path]:
-    """Every figure of a comparison."""
-    return experiment.draw(folder, comparison, title)
+    return [out / rundir.COMPARISON, *experiment.draw(out, comparison, title)]
 
 
 def _folder(paths: list[Path]) -> Path:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from actlab.conditions import Condition
+from actlab.conditions import Condition, flat
 from actlab.errors import ActlabError, UnknownName
 from actlab.rundir import Run
 
@@ -57,16 +57,8 @@ def _full(key: str, configs: Configs) -> str:
 
 def _leaves(configs: Configs) -> dict[str, set[str]]:
     """Dotted key to its values, as JSON; a config without the key has the value null."""
-    rows = [dict(_flat(config)) for config in configs]
+    rows = [{key: json.dumps(value, sort_keys=True) for key, value in flat(config).items()} for config in configs]
     found: dict[str, set[str]] = defaultdict(set)
     for key in dict.fromkeys(key for row in rows for key in row):
         found[key] = {row.get(key, "null") for row in rows}
     return found
-
-
-def _flat(part: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in part.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", json.dumps(value, sort_keys=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
 from actlab import rundir, yamlio
+from actlab.conditions import flat
 from actlab.report.reading import Chapter
 from actlab.report.words import counted
 from actlab.rundir import Run
@@ -41,15 +42,9 @@ class Record:
 def facts(runs: Sequence[Run]) -> list[Fact]:
     """Data and environment of the runs, flat: "versions.keras", "threads"."""
     keys = ("dataset", "environment")
-    flat = [{k: v for key in keys for k, v in _flat(run.record.get(key) or {}, key).items()} for run in runs]
-    names = dict.fromkeys(name for row in flat for name in row)
-    return [Fact(_name(name), _tally(_word(row.get(name)) for row in flat)) for name in names]
-
-
-def _flat(data: Any, prefix: str) -> dict[str, Any]:
-    if not isinstance(data, Mapping):
-        return {prefix: data}
-    return {k: v for key, value in data.items() for k, v in _flat(value, f"{prefix}.{key}").items()}
+    rows = [{k: v for key in keys for k, v in flat(run.record.get(key) or {}, key).items()} for run in runs]
+    names = dict.fromkeys(name for row in rows for name in row)
+    return [Fact(_name(name), _tally(_word(row.get(name)) for row in rows)) for name in names]
 
 
 def _name(dotted: str) -> str:

@@ -75,7 +75,7 @@ def _numbers_only(text: str) -> pd.DataFrame | None:
 
     header, *lines = text.splitlines() or [""]
     names = header.split(",")
-    if not lines or '"' in header or len(set(names)) < len(names):
+    if not lines or not all(lines) or not header.isascii() or '"' in header or len(set(names)) < len(names):
         return None
     try:
         values = np.loadtxt(lines, delimiter=",", ndmin=2, comments=None)
