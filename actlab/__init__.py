@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from actlab.loading import LoadedRun
+    from actlab.run.loading import LoadedRun
 
 __all__ = ["load"]
 
 
 def load(path: str | Path) -> LoadedRun:
     """The run in a directory: `.config`, `.history`, `.environment`, `.status`, `.results`, `.model()`."""
-    from actlab import loading
+    from actlab.run import loading
 
     return loading.load(path)

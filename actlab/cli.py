@@ -78,7 +78,7 @@ def schema() -> None:
     """Print the JSON Schema of a config file."""
     import json
 
-    from actlab.config import schema
+    from actlab.spec.config import schema
 
     typer.echo(json.dumps(schema(), indent=2))
 

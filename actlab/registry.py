@@ -23,13 +23,13 @@ Check = Callable[[dict[str, Any]], "str | None"]  # resolved parameters in, what
 
 # Where the members of each kind are written: imported at the first look-up, so that naming a kind costs nothing.
 HOMES = {
-    "activation": ("actlab.activations", "ACTIVATIONS"),
-    "dataset": ("actlab.datasets", "DATASETS"),
-    "initializer": ("actlab.initializers", "INITIALIZERS"),
-    "model": ("actlab.models", "MODELS"),
-    "optimizer": ("actlab.optimizers", "OPTIMIZERS"),
-    "schedule": ("actlab.optimizers", "SCHEDULES"),
-    "probe": ("actlab.probes", "PROBES"),
+    "activation": ("actlab.parts.activations", "ACTIVATIONS"),
+    "dataset": ("actlab.parts.datasets", "DATASETS"),
+    "initializer": ("actlab.parts.initializers", "INITIALIZERS"),
+    "model": ("actlab.parts.models", "MODELS"),
+    "optimizer": ("actlab.parts.optimizers", "OPTIMIZERS"),
+    "schedule": ("actlab.parts.optimizers", "SCHEDULES"),
+    "probe": ("actlab.parts.probes", "PROBES"),
 }
 
 

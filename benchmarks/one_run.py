@@ -43,10 +43,10 @@ def by_actlab(case: str, threads: int) -> list[float]:
     from actlab import environment
 
     os.environ.update(environment.worker_variables(threads, "cpu"))
-    from actlab import datasets
-    from actlab.config import resolve
-    from actlab.rundir import Run
-    from actlab.training import Job, train
+    from actlab.parts import datasets
+    from actlab.run.rundir import Run
+    from actlab.run.training import Job, train
+    from actlab.spec.config import resolve
 
     resolved, problems = resolve(config(case))
     assert resolved is not None, problems
@@ -63,9 +63,9 @@ def by_fit(case: str, threads: int) -> list[float]:
     import keras
     import numpy as np
 
-    from actlab import datasets
-    from actlab.config import resolve
-    from actlab.engines.build import build_model
+    from actlab.parts import datasets
+    from actlab.run.engines.build import build_model
+    from actlab.spec.config import resolve
 
     resolved, _ = resolve(config(case))
     assert resolved is not None

@@ -51,9 +51,9 @@ class Side:
         self.cpu.append(time.process_time() - cpu)
 
     def _epoch(self, number: int) -> None:
-        from actlab import rundir
-        from actlab.engines.compiled import chunks
-        from actlab.training import EVALUATION_BATCH
+        from actlab.run import rundir
+        from actlab.run.engines.compiled import chunks
+        from actlab.run.training import EVALUATION_BATCH
 
         order = np.random.default_rng([0, number]).permutation(len(self.split.train))
         for batches in chunks(self.split.train[order], self.batch_size, 300):
@@ -68,11 +68,11 @@ class Side:
 
 def side(case: str, probes: Any, folder: Path) -> Side:
     """A case with these probes."""
-    from actlab import datasets
-    from actlab.config import resolve
-    from actlab.engines.build import build_model, build_optimizer
-    from actlab.engines.compiled import Engine
-    from actlab.probes import Probes
+    from actlab.parts import datasets
+    from actlab.parts.probes import Probes
+    from actlab.run.engines.build import build_model, build_optimizer
+    from actlab.run.engines.compiled import Engine
+    from actlab.spec.config import resolve
 
     data = {"activation": "relu", "initializer": "he_normal", "epochs": 1, "probes": probes, **CASES[case]}
     config, problems = resolve(data)
@@ -115,7 +115,7 @@ def main() -> None:
     from actlab import environment
 
     os.environ.update(environment.worker_variables(1, "cpu"))
-    from actlab.probes import PROBES
+    from actlab.parts.probes import PROBES
 
     environment.use_device("cpu")
     print(machine(1))

@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 from plain import machine
 
-from actlab import sweep
-from actlab.config import RunConfig
-from actlab.rundir import EXPERIMENT, HISTORY, RECORD, TIMING
+from actlab.run.rundir import EXPERIMENT, HISTORY, RECORD, TIMING
+from actlab.spec import sweep
+from actlab.spec.config import RunConfig
 
 RUNS, EPOCHS, REPORTED = 1_000, 50, 200
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from actlab.config import RunConfig, resolve
+from actlab.spec.config import RunConfig, resolve
 
 # TensorFlow here, in every process of pytest, as in a worker: processes that each use all cores wait for each other
 os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")

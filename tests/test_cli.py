@@ -20,12 +20,14 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from actlab import cli, rundir, sweep
-from actlab.activations import ACTIVATIONS
-from actlab.config import RunConfig, schema
-from actlab.datasets import DATASETS
-from actlab.executors.worker import Outcome
-from actlab.training import Job
+from actlab import cli
+from actlab.parts.activations import ACTIVATIONS
+from actlab.parts.datasets import DATASETS
+from actlab.run import rundir
+from actlab.run.executors.worker import Outcome
+from actlab.run.training import Job
+from actlab.spec import sweep
+from actlab.spec.config import RunConfig, schema
 
 BASE = "dataset: mnist\nmodel: mnist_dense\nactivation: relu\nepochs: 2\n"
 COUNTS = {"train": 60_000, "test": 10_000}
@@ -274,7 +276,7 @@ def test_a_path_that_is_named_must_be_a_folder(command: str, ask: Ask, study: Pa
 
 def test_a_watch_waits_on_a_folder_that_is_empty(ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "results").mkdir()
-    monkeypatch.setattr("actlab.watch.Watch.wait", lambda self: None)
+    monkeypatch.setattr("actlab.show.watch.Watch.wait", lambda self: None)
     assert ask("watch", "results", "--no-browser").code == 0
 
 
@@ -381,7 +383,7 @@ def test_what_a_stopped_sweep_says_is_true(
             rundir.write_json(job.path / rundir.RECORD, record)
         return {job.path: Outcome("interrupted") for job in jobs}
 
-    monkeypatch.setattr("actlab.executors.local.run", stopped)
+    monkeypatch.setattr("actlab.run.executors.local.run", stopped)
     path = write_config(f"{RENDERED}sweep: {{seed: [0, 1, 2]}}\n")
     said = ask("run", path).out
     counts = "1 interrupted, 2 pending" if begun else "3 pending"

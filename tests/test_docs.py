@@ -14,13 +14,13 @@ import typer
 from typer.testing import CliRunner
 
 from actlab import cli
-from actlab.activations import ACTIVATIONS
-from actlab.config import RunConfig
-from actlab.datasets import DATASETS
-from actlab.initializers import INITIALIZERS
-from actlab.models import MODELS
-from actlab.optimizers import OPTIMIZERS
-from actlab.probes import PROBES
+from actlab.parts.activations import ACTIVATIONS
+from actlab.parts.datasets import DATASETS
+from actlab.parts.initializers import INITIALIZERS
+from actlab.parts.models import MODELS
+from actlab.parts.optimizers import OPTIMIZERS
+from actlab.parts.probes import PROBES
+from actlab.spec.config import RunConfig
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

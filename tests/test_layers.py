@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 import actlab
-from actlab.config import RunConfig
+from actlab.spec.config import RunConfig
 
 PACKAGE = Path(actlab.__file__).parent
-CONFIGS = Path(__file__).parent.parent / "configs"
+CONFIGS = Path(__file__).parents[1] / "configs"
 
 LAYERS = [
     {"errors", "registry", "lazy", "tables"},
@@ -165,7 +165,7 @@ def test_modules_form_no_cycle() -> None:
         for module in MODULES
     }
     packages = {module for module in MODULES if MODULES[module].name == "__init__.py"}
-    # `from actlab.plots.style import x` runs the package's own __init__ too, but a member needs nothing of it
+    # `from actlab.show.plots.style import x` runs the package's own __init__ too, but a member needs nothing of it
     members = {module: wanted - packages for module, wanted in graph.items() if module not in packages}
     assert list(graphlib.TopologicalSorter(members).static_order())
 

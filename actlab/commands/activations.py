@@ -15,13 +15,14 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from actlab import rundir, yamlio
-from actlab.activations import ACTIVATIONS
 from actlab.commands.output import console
 from actlab.errors import ActlabError
-from actlab.parts import resolve_part
+from actlab.parts.activations import ACTIVATIONS
 from actlab.registry import Entry
-from actlab.tables import Column, FittedTable
+from actlab.run import rundir
+from actlab.show.tables import Column, FittedTable
+from actlab.spec import yamlio
+from actlab.spec.parts import resolve_part
 
 Part = tuple[str, dict[str, Any]]
 MONOTONIC = {True: "yes", False: "no", None: "?"}
@@ -138,7 +139,7 @@ def _short(value: float | None) -> str:
 
 
 def _points(part: Part, xs: list[float], as_json: bool) -> None:
-    from actlab.activations.inspect import meant, points
+    from actlab.parts.activations.inspect import meant, points
 
     found, note = points(*part, xs), meant(*part)
     if as_json:
@@ -163,8 +164,8 @@ def _title(part: Part) -> Text:
 
 
 def _plot(part: Part, path: Path) -> None:
-    from actlab import plots
-    from actlab.activations.inspect import figure
+    from actlab.parts.activations.inspect import figure
+    from actlab.show import plots
 
     if path.suffix not in (".png", ".svg"):
         raise ActlabError(f"--plot: expected a name that ends in .png or .svg, read {str(path)!r}")
@@ -176,7 +177,7 @@ def _plot(part: Part, path: Path) -> None:
 
 def _check(part: Part, as_json: bool) -> bool:
     """Print each finding; returns whether all hold."""
-    from actlab.activations.checks import check
+    from actlab.parts.activations.checks import check
 
     findings = check(*part)
     if as_json:

@@ -10,12 +10,12 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from actlab import sweep
 from actlab.commands.output import console, fit
-from actlab.config import RunConfig
 from actlab.errors import ConfigError
-from actlab.sweep import Plan
-from actlab.tables import Column, FittedTable
+from actlab.show.tables import Column, FittedTable
+from actlab.spec import sweep
+from actlab.spec.config import RunConfig
+from actlab.spec.sweep import Plan
 
 
 def read_all(files: list[Path], overrides: tuple[str, ...]) -> list[Plan]:
@@ -79,7 +79,7 @@ def _print(plan: Plan) -> None:
 
 
 def _print_claims(out: Console, plan: Plan) -> None:
-    from actlab.claims import foreseen  # what it imports is slow, and most files state no claims
+    from actlab.study.claims import foreseen  # what it imports is slow, and most files state no claims
 
     for claim in plan.experiment.claims:
         out.print(Text(f"claim: {claim}"))

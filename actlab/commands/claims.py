@@ -14,12 +14,13 @@ import typer
 from rich.padding import Padding
 from rich.text import Text
 
-from actlab import claims as claiming
-from actlab import rundir, sweep
-from actlab.claims import ClaimVerdict, Finding, Study
 from actlab.commands.output import console
 from actlab.commands.paths import RESULTS
 from actlab.errors import ActlabError
+from actlab.run import rundir
+from actlab.spec import sweep
+from actlab.study import claims as claiming
+from actlab.study.claims import ClaimVerdict, Finding, Study
 
 STYLES = {"supported": "green", "refuted": "red", "undecided": "yellow"}
 INDENT = 2

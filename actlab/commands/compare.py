@@ -8,15 +8,16 @@ from pathlib import Path
 import typer
 from rich.text import Text
 
-from actlab import compare as comparing
-from actlab import experiment, measures, rundir
 from actlab.commands import formats
 from actlab.commands.comparison_table import caption, fitting, remarks, seed_columns
 from actlab.commands.output import console
-from actlab.compare import Comparison
 from actlab.errors import ActlabError
-from actlab.rundir import Run
-from actlab.tables import FittedTable
+from actlab.run import experiment, rundir
+from actlab.run.rundir import Run
+from actlab.show.tables import FittedTable
+from actlab.study import compare as comparing
+from actlab.study import measures
+from actlab.study.compare import Comparison
 
 
 def compare(
@@ -28,7 +29,7 @@ def compare(
 
     Args:
         paths: run or experiment directories.
-        metrics, by, sort, baseline, at, reach: as `actlab.compare.compare` has them.
+        metrics, by, sort, baseline, at, reach: as `actlab.study.compare.compare` has them.
         out: a file to write the table to in the format of its ending, or a folder for comparison.csv and the figures;
             None is the folder of the experiment, unless the table is printed for another program.
         json: the same as the form "json".

@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from actlab.compare import BAD_ENDS, Comparison, few, moment, too_few
-from actlab.config import PARTS
-from actlab.measures import higher_is_better
-from actlab.tables import Column, fitted, folded
+from actlab.show.tables import Column, fitted, folded
+from actlab.spec.config import PARTS
+from actlab.study.compare import BAD_ENDS, Comparison, few, moment, too_few
+from actlab.study.measures import higher_is_better
 
 MARK = "†"
 LEAST_CANONICAL = 1e-3  # below, four digits after the point would be zeros

@@ -10,10 +10,10 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from actlab import datasets
 from actlab.commands.output import console
-from actlab.datasets import DATASETS, Status
 from actlab.errors import ActlabError, DatasetError
+from actlab.parts import datasets
+from actlab.parts.datasets import DATASETS, Status
 from actlab.registry import nearest
 
 ACTIONS = ("list", "fetch", "verify")

@@ -12,13 +12,13 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from actlab import diff as comparing
 from actlab.commands.output import console
 from actlab.commands.paths import run_at
-from actlab.compare import describe
-from actlab.diff import Both, Difference
-from actlab.rundir import Run
-from actlab.tables import Column, FittedTable
+from actlab.run.rundir import Run
+from actlab.show.tables import Column, FittedTable
+from actlab.study import diff as comparing
+from actlab.study.compare import describe
+from actlab.study.diff import Both, Difference
 
 SHA256 = re.compile("[0-9a-f]{64}")
 MOST = 120  # characters of a value in the table; --json has it in full

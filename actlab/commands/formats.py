@@ -17,10 +17,10 @@ from typing import Any
 
 from actlab.commands.comparison_table import caption, columns, remarks
 from actlab.commands.output import printable
-from actlab.compare import Comparison
 from actlab.errors import UnknownName
 from actlab.registry import nearest
-from actlab.tables import Column
+from actlab.show.tables import Column
+from actlab.study.compare import Comparison
 
 SUFFIXES = {".csv": "csv", ".json": "json", ".md": "markdown", ".tex": "latex", ".html": "html"}
 FORMATS = ("table", *SUFFIXES.values())

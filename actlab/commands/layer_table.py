@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.text import Text
 
-from actlab import rundir
 from actlab.commands.output import console
 from actlab.errors import RunDirError
-from actlab.rundir import Run
-from actlab.tables import GAP, Column, FittedTable
+from actlab.run import rundir
+from actlab.run.rundir import Run
+from actlab.show.tables import GAP, Column, FittedTable
 
 if TYPE_CHECKING:
     import pandas as pd

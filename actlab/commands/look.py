@@ -10,13 +10,14 @@ from typing import Any
 import typer
 from rich.text import Text
 
-from actlab import rundir, yamlio
 from actlab.commands.layer_table import show_layers
 from actlab.commands.output import console
 from actlab.commands.paths import run_at
-from actlab.display import STYLES, duration, in_words, numbers, runs_table
 from actlab.errors import RunDirError
-from actlab.rundir import Run
+from actlab.run import rundir
+from actlab.run.display import STYLES, duration, in_words, numbers, runs_table
+from actlab.run.rundir import Run
+from actlab.spec import yamlio
 
 
 def list_runs(paths: list[Path], as_json: bool) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from glob import escape
 from pathlib import Path
 
-from actlab import rundir
 from actlab.errors import RunDirError
 from actlab.registry import nearest
-from actlab.rundir import Run
+from actlab.run import rundir
+from actlab.run.rundir import Run
 
 RESULTS = Path("results")
 

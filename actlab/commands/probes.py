@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from actlab.commands.output import console
-from actlab.probes import PROBES
+from actlab.parts.probes import PROBES
 from actlab.registry import Entry
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from rich.text import Text
 
-from actlab import report as reporting
-from actlab import rundir
 from actlab.commands.output import console
 from actlab.errors import ActlabError, UnknownName
-from actlab.measures import parse_where
 from actlab.registry import nearest
+from actlab.run import rundir
+from actlab.show import report as reporting
+from actlab.study.measures import parse_where
 
 FORMATS = ("html", "markdown")
 REPORT = "report.html"

@@ -12,10 +12,10 @@ from rich.text import Text
 
 from actlab.commands.output import console
 from actlab.commands.paths import run_at
-from actlab.display import Display
-from actlab.executors import local
-from actlab.forecast import Forecast
-from actlab.reproduction import Reproduction, reproduce
+from actlab.run.display import Display
+from actlab.run.executors import local
+from actlab.run.forecast import Forecast
+from actlab.run.reproduction import Reproduction, reproduce
 
 
 def command(path: Path, data_dir: Path | None, as_json: bool) -> int:

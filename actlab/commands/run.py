@@ -10,20 +10,21 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from actlab import environment, experiment, rundir
+from actlab import environment
 from actlab.commands.check import read_all
 from actlab.commands.output import console
-from actlab.compare import compare
-from actlab.display import Display, count, duration, in_words, runs_table
 from actlab.errors import ActlabError, RunDirError
-from actlab.executors import local
-from actlab.executors.worker import Outcome
-from actlab.experiment import Options, Study
-from actlab.rundir import Run
-from actlab.training import Job
+from actlab.run import experiment, rundir
+from actlab.run.display import Display, count, duration, in_words, runs_table
+from actlab.run.executors import local
+from actlab.run.executors.worker import Outcome
+from actlab.run.experiment import Options, Study
+from actlab.run.rundir import Run
+from actlab.run.training import Job
+from actlab.study.compare import compare
 
 if TYPE_CHECKING:
-    from actlab.report.current import CurrentReport
+    from actlab.show.report.current import CurrentReport
 
 REPORT = "report.html"
 MOST_ROWS = 200  # of the table of runs at the end
@@ -92,7 +93,7 @@ def _workers(text: str) -> int | None:
 
 
 def _page(study: Study) -> CurrentReport:
-    from actlab.report.current import CurrentReport
+    from actlab.show.report.current import CurrentReport
 
     return CurrentReport(study.folder, study.folder / REPORT)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.text import Text
 
 from actlab.commands.output import console
-from actlab.watch import Watch
+from actlab.show.watch import Watch
 
 
 def watch(paths: list[Path], port: int, browser: bool) -> int:

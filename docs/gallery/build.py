@@ -21,8 +21,8 @@ from typing import Any
 
 import pandas as pd
 
-from actlab import sweep
-from actlab.rundir import Run, discover
+from actlab.run.rundir import Run, discover
+from actlab.spec import sweep
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "gallery.md"

@@ -1,6 +1,0 @@
-"""Models by name, in Keras's functional form."""
-
-from actlab.models import convolution, dense  # noqa: F401  (they register their members)
-from actlab.models.layers import MODELS, Layers, shared
-
-__all__ = ["MODELS", "Layers", "shared"]

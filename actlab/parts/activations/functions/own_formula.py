@@ -1,0 +1,46 @@
+"""An activation that the config writes itself."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
+
+from actlab.errors import FormulaError
+from actlab.lazy import ops
+from actlab.parts.activations.facts import ACTIVATIONS, ActivationFacts
+from actlab.parts.formula import parse
+
+
+def _well_formed(text: str) -> str:
+    try:
+        parse(text)
+    except FormulaError as error:
+        raise ValueError(str(error)) from error  # pydantic collects ValueErrors, and lets others pass through it
+    return text
+
+
+@ACTIVATIONS.register(
+    ActivationFacts(
+        formula="as the config says, for example where(x > 0, x, 0.1*x)",
+        range=None,
+        monotonic=None,
+        value_at_zero=None,
+        slope_at_zero=None,
+        source="the config",
+    )
+)
+def formula(x: Any, *, formula: Annotated[str, AfterValidator(_well_formed)]) -> Any:
+    """f(x) as the text says, in numbers, x, the constants pi and e, operators and listed functions.
+
+    Args:
+        x: tensor of any shape and floating dtype.
+        formula: the text; `actlab.parts.formula` says what may stand in it.
+
+    Returns:
+        A tensor of the shape and dtype of `x`.
+
+    Raises:
+        FormulaError: the text is not a formula, or asks for something that is not allowed.
+    """
+    return parse(formula)(x, ops)

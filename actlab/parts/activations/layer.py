@@ -1,0 +1,133 @@
+"""The layer that carries an activation in a model: its learned weights, its random numbers, its config."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+from actlab.errors import ActlabError
+from actlab.lazy import tf
+from actlab.parts.activations import ACTIVATIONS, ActivationFacts, learned_names, resolve, runtime_names
+
+
+@keras.saving.register_keras_serializable("actlab")
+class Activation(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no types
+    """f(x) elementwise, or along the last axis, as `actlab.parts.activations` has it under the name.
+
+    Weights are float32 whatever the compute dtype, and have no regularizer. Random numbers come from a Keras seed
+    generator, whose state is one of the layer's variables; like that of Keras's Dropout it is not in a saved model,
+    so a checkpoint must hold `model.variables`. To load a saved model, import this module first.
+
+    Args:
+        activation: a registered name or alias.
+        parameters: its parameters; those left out have their defaults, and all are kept in the layer's config.
+        seed: for the random numbers of training; unpredictable if left out.
+
+    Raises:
+        UnknownName: no activation, or no parameter, has this name.
+        ActlabError: a required parameter is missing.
+    """
+
+    def __init__(
+        self, activation: str, parameters: Mapping[str, Any] | None = None, seed: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self._entry = ACTIVATIONS.get(activation)
+        self._parameters = resolve(self._entry, parameters)
+        self._learned: dict[str, Any] = {}
+        self.seed = seed
+        if "draw" in runtime_names(self._entry):
+            self.seed_generator = keras.random.SeedGenerator(seed)
+
+    @property
+    def activation(self) -> str:
+        """The registered name."""
+        return self._entry.name
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Every parameter."""
+        return dict(self._parameters)
+
+    @property
+    def facts(self) -> ActivationFacts:
+        """What is stated of the activation."""
+        return self._entry.facts
+
+    @property
+    def learned(self) -> list[Any]:
+        """The learned weights, which no weight decay should reach: optimizers must exclude them."""
+        return list(self._learned.values())
+
+    @property
+    def learned_by_name(self) -> dict[str, Any]:
+        """The learned weights by their parameter: negative_slope, beta."""
+        return dict(self._learned)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the learned weights, at their initial values."""
+        for name in learned_names(self._entry):
+            initial = keras.initializers.Constant(self._parameters[f"initial_{name}"])
+            shape = _shared_shape(self._parameters["share"], input_shape)
+            self._learned[name] = self.add_weight(shape=shape, initializer=initial, name=name)
+        super().build(input_shape)
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        """The values in the compute dtype; random slopes are drawn in training only."""
+        runtime = [
+            (self._draw(x) if training else None) if name == "draw" else ops.convert_to_tensor(self._learned[name])
+            for name in runtime_names(self._entry)
+        ]
+        return self._entry.function(x, *runtime, **self._parameters)
+
+    def _draw(self, x: Any) -> Callable[[float, float], Any]:
+        def draw(lower: float, upper: float) -> Any:
+            # drawn in float32, so that the same seed means the same numbers in every compute dtype
+            drawn = keras.random.uniform(ops.shape(x), lower, upper, dtype="float32", seed=self.seed_generator)
+            return ops.cast(drawn, x.dtype)
+
+        return draw
+
+    def slope(self, z: Any) -> Any:
+        """∂f(z)ᵢ/∂zᵢ at inference, by automatic differentiation.
+
+        For activations that change the width (crelu, glu, maxout) it is, for each input, the sum of the derivatives
+        of the outputs that it reaches: 0 only where none of them moves with it.
+
+        Args:
+            z: tensor in the shape of the layer's input.
+
+        Returns:
+            A tensor of the shape and dtype of `z`.
+        """
+        if self._entry.facts.own_slope:
+            return self._entry.facts.own_slope(z)
+        with tf.GradientTape() as tape:
+            tape.watch(z)
+            y = self.call(z, training=False)
+        return tape.gradient(y, z, unconnected_gradients="zero")
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The input's shape, its last axis as wide as the activation makes it.
+
+        Raises:
+            ActlabError: the last axis cannot be divided among the outputs.
+        """
+        *others, last = input_shape
+        width = last if last is None else self._entry.facts.width(last, self._parameters)
+        return (*others, width)
+
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` needs."""
+        own = {"activation": self.activation, "parameters": self.parameters, "seed": self.seed}
+        return {**super().get_config(), **own}
+
+
+def _shared_shape(share: str, input_shape: tuple[int | None, ...]) -> tuple[int, ...]:
+    shape = {"layer": (), "channel": input_shape[-1:], "element": input_shape[1:]}[share]
+    if None in shape:
+        raise ActlabError(f"share: {share} needs an input of a fixed size, and this one is {input_shape[1:]}")
+    return tuple(int(axis) for axis in shape if axis is not None)

@@ -1,0 +1,42 @@
+"""Models with convolution layers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from actlab.lazy import keras
+from actlab.parts.models.layers import MODELS, Layers, Rate, Units
+
+
+@MODELS.register("experiment 3; the CNN of Keras's former CIFAR-10 example")
+def cifar10_cnn(
+    x: Any, layers: Layers, *,
+    dropout: Annotated[list[Rate], Field(min_length=3, max_length=3)] | Rate = [0.25, 0.25, 0.5],
+) -> Any:  # fmt: skip
+    """Conv 32 same, conv 32 valid, pool; conv 64 same, conv 64 valid, pool; dense 512; 3×3 kernels, max pooling.
+
+    `dropout` has the rates after the first pool, the second pool and the dense layer; one number stands for all
+    three. 1,250,858 parameters on 32×32×3 images.
+    """
+    rates = dropout if isinstance(dropout, list) else [dropout] * 3
+    for filters, rate in zip((32, 64), rates[:2], strict=True):
+        x = layers.conv(x, filters, 3, "same")
+        x = layers.conv(x, filters, 3, "valid")
+        x = layers.dropout(keras.layers.MaxPooling2D(2)(x), rate)
+    return layers.dropout(layers.dense(keras.layers.Flatten()(x), 512), rates[2])
+
+
+@MODELS.register("experiment 5c; Saito 2016, Deep Learning from Scratch, chapter 7")
+def simple_cnn(
+    x: Any, layers: Layers, *, filters: Units = 30, kernel_size: Annotated[int, Field(ge=1, le=28)] = 5,
+    units: Units = 100, dropout: Rate = 0.0, convolution: Literal["native", "im2col"] = "native",
+) -> Any:  # fmt: skip
+    """One convolution without padding, max pooling 2×2, one dense layer.
+
+    `convolution: im2col` takes the patches and multiplies one matrix: the same numbers within rounding.
+    """
+    x = layers.conv(x, filters, kernel_size, "valid", convolution)
+    x = keras.layers.Flatten()(keras.layers.MaxPooling2D(2)(x))
+    return layers.dropout(layers.dense(x, units), dropout)

@@ -1,0 +1,31 @@
+"""Models of dense layers only."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from actlab.lazy import keras
+from actlab.parts.models.layers import MODELS, Layers, Rate, Units
+
+
+@MODELS.register("multinomial logistic regression")
+def linear(x: Any, layers: Layers, *, dropout: Rate = 0.0) -> Any:
+    """One dense layer from the pixels to the classes; no activation. What a net must beat.
+
+    `dropout` is that of the pixels. There is nothing to normalise or to activate.
+    """
+    return layers.dropout(keras.layers.Flatten()(x), dropout)
+
+
+@MODELS.register("experiments 1, 2, 4 and 5")
+def mnist_dense(
+    x: Any, layers: Layers, *, hidden: Annotated[list[Units], Field(min_length=1, max_length=200)] = [256],
+    dropout: Rate = 0.0,
+) -> Any:  # fmt: skip
+    """Dense layers of the given widths, each with its activation and dropout."""
+    x = keras.layers.Flatten()(x)
+    for units in hidden:
+        x = layers.dropout(layers.dense(x, units), dropout)
+    return x

@@ -1,0 +1,124 @@
+"""What is stated of a probe, and what a probe does.
+
+A probe is a function whose keyword-only parameters are its entry in a config; it returns an object of one of three
+kinds, by what it looks at: the evaluation pass, the gradients of the training steps, or the weights at each row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from numpy.typing import NDArray
+
+from actlab.registry import Registry
+
+if TYPE_CHECKING:
+    from actlab.parts.probes.layers import ProbedLayer
+    from actlab.parts.probes.seen import Seen
+
+Sums = dict[str, Any]  # tensors that are carried from batch to batch, by name
+Arrays = dict[str, NDArray[Any]]
+Cells = dict[str, dict[str, Any]]  # layer to column to value; the layer "*" is the whole network
+
+
+@dataclass(frozen=True)
+class ProbeFacts:
+    """What is stated of a probe.
+
+    Args:
+        equation: what is measured, of one layer.
+        sees: the evaluation pass, the gradients of the training steps, or the weights at each evaluation.
+        columns: those of layers.csv, each with what it is; `<parameter>` stands for the name of a learned one.
+        total: what the columns of the same names in history.csv are; None where they are not there.
+        cost: what it costs.
+        source: where the definition comes from.
+    """
+
+    equation: str
+    sees: Literal["evaluation", "gradients", "weights"]
+    columns: Mapping[str, str]
+    total: str | None
+    cost: str
+    source: str
+
+
+PROBES: Registry[ProbeFacts] = Registry("probe")
+
+
+class Probe:
+    """What every probe has."""
+
+    columns: tuple[str, ...] = ()  # of layers.csv
+    totals: tuple[str, ...] = ()  # those of them that are in history.csv too
+
+    def build(self, layers: Sequence[ProbedLayer], variables: Sequence[Any]) -> None:
+        """Look at the network before it is trained: its layers with weights, and all trainable variables."""
+
+    def state(self) -> Arrays:
+        """What the rows to come need of those before; part of the checkpoint."""
+        return {}
+
+    def restore(self, state: Arrays) -> None:
+        """Put back what `state` gave."""
+
+
+class EvaluationProbe(Probe):
+    """Sees every batch of the evaluation, in inference mode, inside the compiled function."""
+
+    def start(self, layer: ProbedLayer) -> Sums:
+        """The sums of a layer before the first batch."""
+        raise NotImplementedError
+
+    def update(self, sums: Sums, seen: Seen) -> Sums:
+        """The sums of a layer with one more batch."""
+        raise NotImplementedError
+
+    def row(self, sums: Mapping[str, Arrays]) -> Cells:
+        """The cells of an evaluation from the sums of each layer."""
+        raise NotImplementedError
+
+
+class GradientProbe(Probe):
+    """Sees the gradients of every training step, inside the compiled function. Its state is variables."""
+
+    def variables(self) -> list[Any]:
+        """The TensorFlow variables, made by `build`; part of the checkpoint."""
+        raise NotImplementedError
+
+    def update(self, gradients: Sequence[Any], skips: bool) -> None:
+        """Add one training step.
+
+        Args:
+            gradients: of all trainable variables in their order; None where the loss does not depend on one.
+            skips: whether the optimizer leaves out steps whose gradients are not finite (mixed_float16).
+        """
+        raise NotImplementedError
+
+    def row(self) -> Cells:
+        """The cells of the steps since the last row; begins anew."""
+        raise NotImplementedError
+
+
+class WeightProbe(Probe):
+    """Sees the weights at each row and at the row before, or the initial ones."""
+
+    def row(self, before: Weights, now: Weights) -> Cells:
+        """The cells of an evaluation."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """All weights at one moment.
+
+    Args:
+        layers: name of a probed layer to its kernel and bias.
+        learned: name of a probed layer to what its activation learns, by the names of the parameters.
+        trainable: all trainable variables of the model.
+    """
+
+    layers: Mapping[str, list[NDArray[Any]]]
+    learned: Mapping[str, Arrays]
+    trainable: list[NDArray[Any]]

@@ -1,0 +1,233 @@
+"""The training loop: chunks of steps in one compiled function, the data on the device as uint8.
+
+`model.fit` on arrays spends more than half of a small net's step outside the arithmetic. Here a chunk of steps is one
+call: the batch is gathered by index, scaled, and all sums are kept on the device, so that Python is entered about
+once a second. Chunks can be cut anywhere without changing a bit of the result, since every sum is carried from step
+to step in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actlab.lazy import keras, tf
+from actlab.parts.probes import AllSums, Probes
+
+Indices = NDArray[np.int32]
+
+
+class Engine:
+    """One model in training.
+
+    Args:
+        model: from `build_model`; its layer `logits` is trained by softmax cross-entropy.
+        optimizer: from `build_optimizer`.
+        arrays: name of a split to its images, (n, height, width, channels) uint8, and labels, (n,) int.
+        device: the TensorFlow device that holds the data, "/CPU:0" or "/GPU:0".
+        probes: what is measured on the way; nothing if left out.
+    """
+
+    def __init__(
+        self, model: Any, optimizer: Any, arrays: dict[str, tuple[Any, Any]], device: str, probes: Probes | None = None
+    ) -> None:
+        self.model, self.optimizer, self.device = model, optimizer, device
+        self.probes, nothing = probes or Probes([], model), Probes([], model)
+        self._net = keras.Model(model.inputs, model.get_layer("logits").output)
+        self._splits = {name: (_on_device(x, device), _on_device(y, device)) for name, (x, y) in arrays.items()}
+        self._sums = {
+            "loss": tf.Variable(0.0, dtype=tf.float64),
+            "correct": tf.Variable(0, dtype=tf.int64),
+            "count": tf.Variable(0, dtype=tf.int64),
+            "steps": tf.Variable(0, dtype=tf.int64),
+            "bad_step": tf.Variable(-1, dtype=tf.int64),  # the first step whose loss was not finite
+        }
+        batches = tf.TensorSpec([None, None], tf.int32)
+        self._train = tf.function(self._train_chunk, input_signature=[batches])
+        # the images are an argument here, so that one trace serves all splits
+        x, y = self._splits["train"]
+        split = [tf.TensorSpec([None, *x.shape[1:]], x.dtype), tf.TensorSpec([None], y.dtype), batches]
+        self._evaluate = tf.function(partial(self._evaluate_chunk, self._net, nothing), input_signature=[*split, {}])
+        if self.probes.tensors:
+            probed = keras.Model(model.inputs, [self._net.output, *self.probes.tensors])
+            sums = self.probes.sum_specs()
+            self._look = tf.function(partial(self._evaluate_chunk, probed, self.probes), input_signature=[*split, sums])
+
+    # --- training ---------------------------------------------------------------------------------------------
+
+    def train(self, batches: Indices) -> None:
+        """Take one step for each row of indices into the split "train", (steps, batch)."""
+        with tf.device(self.device):
+            self._train(tf.constant(batches))
+
+    def _train_chunk(self, batches: Any) -> None:
+        step = tf.autograph.experimental.do_not_convert(self._step)  # AutoGraph takes 0.3 s to find nothing to convert
+        for i in tf.range(tf.shape(batches)[0]):
+            step(batches[i])
+
+    def _step(self, indices: Any) -> None:
+        images, labels = self._batch(*self._splits["train"], indices)
+        with tf.GradientTape() as tape:
+            logits = self._net(images, training=True)
+            loss = self._loss(logits, labels)
+            scaled = self.optimizer.scale_loss(loss)
+        variables = self.model.trainable_variables
+        gradients = tape.gradient(scaled, [v.value for v in variables])
+        if self.probes.gradients:
+            self.probes.update_gradients(gradients, self.optimizer)  # before the optimizer changes its loss scale
+        self.optimizer.apply(gradients, variables)
+        self._add(loss, logits, labels)
+
+    def _batch(self, images: Any, labels: Any, indices: Any) -> tuple[Any, Any]:
+        return tf.cast(tf.gather(images, indices), tf.float32) * (1.0 / 255.0), tf.gather(labels, indices)
+
+    def _loss(self, logits: Any, labels: Any) -> Any:
+        """Mean cross-entropy of the batch and the penalties of the regularisers: what Keras calls the loss."""
+        entropy = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+        return tf.add_n([entropy, *self._net.losses]) if self._net.losses else entropy
+
+    def _add(self, loss: Any, logits: Any, labels: Any) -> None:
+        count = tf.shape(labels, out_type=tf.int64)[0]
+        self._sums["steps"].assign_add(1)
+        self._sums["count"].assign_add(count)
+        self._sums["loss"].assign_add(tf.cast(loss, tf.float64) * tf.cast(count, tf.float64))
+        self._sums["correct"].assign_add(_correct(logits, labels))
+        first = tf.logical_and(self._sums["bad_step"] < 0, tf.logical_not(tf.math.is_finite(loss)))
+        self._sums["bad_step"].assign(tf.where(first, self._sums["steps"], self._sums["bad_step"]))
+
+    def means(self) -> tuple[float, float, int]:
+        """Mean loss and accuracy of the training steps since the last `reset_means`, and over how many images."""
+        count = int(self._sums["count"].numpy())
+        loss, correct = float(self._sums["loss"].numpy()), int(self._sums["correct"].numpy())
+        return loss / max(1, count), correct / max(1, count), count
+
+    def reset_means(self) -> None:
+        """Begin new means."""
+        for name in ("loss", "correct", "count"):
+            self._sums[name].assign(tf.zeros_like(self._sums[name]))
+
+    @property
+    def bad_step(self) -> int | None:
+        """The first step whose loss was NaN or infinite, 1-based; None if there was none."""
+        step = int(self._sums["bad_step"].numpy())
+        return step if step >= 0 else None
+
+    @property
+    def learning_rate(self) -> float:
+        """That of the next step, as the shortest decimal that is this float32: 0.1, not 0.10000000149."""
+        return float(str(np.float32(self.optimizer.learning_rate)))
+
+    def finite(self) -> bool:
+        """Whether every variable of the model is a number."""
+        return all(np.isfinite(array).all() for array in self.weights() if array.dtype.kind == "f")
+
+    def finish(self) -> None:
+        """End the training as `fit` does: where the optimizer keeps a moving average of the weights, they become it."""
+        self.optimizer.finalize_variable_values(self.model.trainable_variables)
+
+    # --- evaluation -------------------------------------------------------------------------------------------
+
+    def evaluate(self, split: str, indices: Indices, batch_size: int) -> tuple[float, float]:
+        """Mean loss and accuracy in inference mode.
+
+        Args:
+            split: a name of the arrays.
+            indices: which images of it, (n,).
+            batch_size: images at a time; the result depends on it by rounding only.
+        """
+        return self._passed(self._evaluate, {}, split, indices, batch_size)[:2]
+
+    def look(self, split: str, indices: Indices, batch_size: int) -> tuple[float, float, AllSums]:
+        """As `evaluate`, with what the probes see of the same pass."""
+        if not self.probes.tensors:
+            return *self.evaluate(split, indices, batch_size), self.probes.start()
+        return self._passed(self._look, self.probes.start(), split, indices, batch_size)
+
+    def _passed(
+        self, function: Any, sums: AllSums, split: str, indices: Indices, batch_size: int
+    ) -> tuple[float, float, AllSums]:
+        loss, correct = 0.0, 0
+        for batches in chunks(indices, batch_size, max(1, 4096 // batch_size)):
+            with tf.device(self.device):
+                loss_sum, hits, sums = function(*self._splits[split], tf.constant(batches), sums)
+            loss, correct = loss + float(loss_sum), correct + int(hits)
+        return loss / len(indices) + self._penalty(), correct / len(indices), sums
+
+    def _evaluate_chunk(
+        self, net: Any, probes: Probes, images: Any, labels: Any, batches: Any, sums: AllSums
+    ) -> tuple[Any, Any, AllSums]:
+        """Sums of loss and of hits over batches of indices into images and labels, and those of the probes."""
+        loss, correct = tf.constant(0.0, tf.float64), tf.constant(0, tf.int64)
+        for i in tf.range(tf.shape(batches)[0]):
+            tf.autograph.experimental.set_loop_options(shape_invariants=probes.shapes(sums))
+            x, y = self._batch(images, labels, batches[i])
+            logits, *tensors = tf.nest.flatten(net(x, training=False))
+            entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
+            loss += tf.reduce_sum(tf.cast(entropy, tf.float64))
+            correct += _correct(logits, y)
+            sums = probes.update(sums, tensors, "CPU" in self.device)
+        return loss, correct, sums
+
+    def _penalty(self) -> float:
+        losses = [layer.kernel_regularizer(layer.kernel) for layer in self._net.layers if _regularised(layer)]
+        return float(sum(float(loss) for loss in losses))
+
+    # --- state ------------------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Every number that the rest of the training depends on, by name."""
+        return {name: np.asarray(variable.numpy()) for name, variable in self._variables()}
+
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+        """Put back what `state` gave."""
+        for name, variable in self._variables():
+            variable.assign(state[name])
+
+    def _variables(self) -> Iterator[tuple[str, Any]]:
+        for group, variables in (("model", self.model.variables), ("optimizer", self.optimizer.variables)):
+            for i, variable in enumerate(variables):
+                yield f"{group}/{i:04d}", variable.value
+        for name, variable in self._sums.items():
+            yield f"sums/{name}", variable
+        for name, variable in self.probes.variables().items():
+            yield f"probes/{name}", variable
+
+    def weights(self) -> list[NDArray[Any]]:
+        """The model's variables as arrays, in Keras's order."""
+        return [np.asarray(v.numpy()) for v in self.model.variables]
+
+    def set_weights(self, weights: list[NDArray[Any]]) -> None:
+        """Put back what `weights` gave."""
+        for variable, value in zip(self.model.variables, weights, strict=True):
+            variable.assign(value)
+
+
+def _on_device(array: NDArray[Any], device: str) -> Any:
+    """An array as a tensor; on a CPU without a copy, so that all workers share the mapped file."""
+    if "CPU" in device:
+        return tf.experimental.dlpack.from_dlpack(np.asarray(array).__dlpack__())
+    with tf.device(device):
+        return tf.constant(array)
+
+
+def _correct(logits: Any, labels: Any) -> Any:
+    hits = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), tf.cast(labels, tf.int32))
+    return tf.reduce_sum(tf.cast(hits, tf.int64))
+
+
+def _regularised(layer: Any) -> bool:
+    return getattr(layer, "kernel_regularizer", None) is not None
+
+
+def chunks(indices: Indices, batch_size: int, steps: int) -> Iterator[Indices]:
+    """Indices (n,) as arrays (up to `steps`, batch_size); what is left over as one shorter batch at the end."""
+    whole = len(indices) // batch_size * batch_size
+    batches = indices[:whole].reshape(-1, batch_size)
+    for start in range(0, len(batches), steps):
+        yield batches[start : start + steps]
+    if whole < len(indices):
+        yield indices[None, whole:]

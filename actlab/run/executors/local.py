@@ -1,0 +1,347 @@
+"""Trainings on the processes of this machine.
+
+Workers live through many trainings, so that TensorFlow's import is paid once a worker. One that dies costs its own
+run only: another takes its place, and the run is tried again.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from pathlib import Path
+from typing import Any
+
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
+
+from actlab.environment import gpus
+from actlab.errors import RunDirError
+from actlab.run import rundir
+from actlab.run.executors import worker
+from actlab.run.executors.worker import Outcome
+from actlab.run.training import Job
+
+POLL_SECONDS = 0.2  # between two looks at signals and two pictures of the display; the end of a job is seen at once
+RUNS_A_WORKER = 100  # then another takes its place, in case that a library keeps something of every run
+QUIET_TRACKER = "ignore::UserWarning:multiprocessing.resource_tracker"
+GIB_A_WORKER = 1.2  # TensorFlow, a net of a million weights and the mapped images; measured with the CIFAR-10 CNN
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How an executor may use the machine.
+
+    Args:
+        workers: processes at a time.
+        retries: further attempts at a run whose attempt failed.
+        run_timeout_seconds: of one attempt; None for no limit.
+        fail_fast: whether the first failed run ends the sweep.
+    """
+
+    workers: int
+    retries: int = 1
+    run_timeout_seconds: float | None = None
+    fail_fast: bool = False
+
+
+def workers_for(runs: int, device: str, per_gpu: int = 1, gib_a_batch: float = 0.0) -> tuple[int, int]:
+    """How many workers and how many threads each, for a sweep on this machine.
+
+    Args:
+        runs: how many there are.
+        device: "cpu" or "gpu".
+        per_gpu: workers that share a GPU.
+        gib_a_batch: memory that the largest batch of the sweep takes besides what every worker takes.
+    """
+    cores = _usable_cores()
+    fitting = int(_memory_gib() // (GIB_A_WORKER + gib_a_batch))
+    places = per_gpu * len(gpus()) if device == "gpu" else min(cores, fitting)
+    workers = max(1, min(runs, places))
+    return workers, max(1, cores // workers)
+
+
+def _usable_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _memory_gib() -> float:
+    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)
+
+
+class Signals:
+    """Counts SIGINT and SIGTERM: the first asks for an orderly end, the second for an end now."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self.count = 0
+
+    def _note(self, number: int, frame: Any) -> None:
+        self.received = self.received or number
+        self.count += 1
+        if self.count > 1:
+            kill_workers()
+            _say_stopped()
+            os._exit(128 + self.received)
+
+    def __enter__(self) -> Signals:
+        self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+def _say_stopped() -> None:
+    """The last word of a process that ends at once, under a display that has no time to go."""
+    for stream in (1, 2):
+        if os.isatty(stream):
+            os.write(stream, b"\n\x1b[?25h")  # the display has hidden the cursor
+            break
+    os.write(2, b"stopped at once; the same command goes on from the last checkpoints\n")
+
+
+def kill_workers() -> None:
+    """End every worker at once."""
+    for process in multiprocessing.active_children():
+        with contextlib.suppress(OSError, ValueError):
+            process.kill()
+
+
+def run(
+    jobs: list[Job], limits: Limits, signals: Signals, told: Callable[[list[Job], dict[Path, Outcome]], None]
+) -> dict[Path, Outcome]:
+    """Train all jobs, the first in the list first.
+
+    Args:
+        jobs: what to train; all with the same device and number of threads.
+        limits: how to use the machine.
+        signals: looked at all the time; after the first signal the trainings write their checkpoints and end.
+        told: called often with the jobs that are being trained, and the outcomes so far by run directory.
+
+    Returns:
+        run directory to how its training ended. A job that was not begun when a signal came is "interrupted".
+    """
+    with tempfile.TemporaryDirectory(prefix="actlab-") as scratch, _importable_main():
+        sweep = _Sweep(jobs, limits, Path(scratch) / "stop")
+        try:
+            while sweep.step(stopping=signals.count > 0):
+                told(sweep.running(), sweep.outcomes)
+                sweep.wait(POLL_SECONDS)
+        finally:
+            sweep.end()
+        return sweep.outcomes
+
+
+class _Slot:
+    """A place for one worker: a pool of one, since a pool of several can be broken by the death of one of them."""
+
+    def __init__(self, job: Job, gpu: str | None) -> None:
+        self.start = (job.threads, job.device, os.getpid(), gpu)
+        self.pool: ProcessPool | None = None
+        self.job: Job | None = None
+        self.future: ProcessFuture | None = None
+
+    def take(self, job: Job, stop_file: Path, timeout: float | None) -> None:
+        """Give the worker a job; a new worker if the last one is gone."""
+        self.job = job
+        if self.pool is None:
+            context = multiprocessing.get_context("spawn")
+            self.pool = ProcessPool(1, RUNS_A_WORKER, worker.start, self.start, context)
+        try:
+            with _deaf_to_ctrl_c():
+                self.future = self.pool.schedule(worker.work, args=(job, stop_file), timeout=timeout)
+        except RuntimeError:  # the idle worker has died since its last job
+            self.close()
+            self.take(job, stop_file, timeout)
+
+    def ended(self, timeout: float | None) -> Outcome | None:
+        """How the job ended, once it has."""
+        if self.future is None or self.pool is None:
+            return None
+        if self.future.done():
+            outcome = _outcome(self.future, timeout)
+        elif not self.pool.active:  # a worker that dies while it is started takes the pool with it
+            outcome = Outcome("failed", "the worker died before it could begin")
+        else:
+            return None
+        # what has gone wrong in a worker that lives (a full GPU, a broken library) may go wrong again in the next run
+        if not self.pool.active or (outcome.status == "failed" and not _has_ended_worker(self.future)):
+            self.close()
+        self.job = self.future = None
+        return outcome
+
+    def stop(self) -> None:
+        """Let the worker end."""
+        if self.pool is not None:
+            self.pool.stop()
+
+    def close(self) -> None:
+        """End the worker, whatever it does."""
+        self.stop()
+        if self.pool is not None:
+            with contextlib.suppress(RuntimeError, TimeoutError):
+                self.pool.join(timeout=10)
+        self.pool = None
+
+
+class _Sweep:
+    """The jobs of one call of `run`, waiting, in work and ended."""
+
+    def __init__(self, jobs: list[Job], limits: Limits, stop_file: Path) -> None:
+        self.waiting, self.limits, self.stop_file = list(jobs), limits, stop_file
+        self.outcomes: dict[Path, Outcome] = {}
+        self.attempts: Counter[Path] = Counter()
+        self.slots = [_Slot(jobs[0], gpu) for gpu in _places(jobs[0].device, limits)]
+
+    def running(self) -> list[Job]:
+        return [slot.job for slot in self.slots if slot.job]
+
+    def wait(self, seconds: float) -> None:
+        """Sleep until a job ends, but no longer than so many seconds."""
+        futures = [slot.future for slot in self.slots if slot.future]
+        concurrent.futures.wait(futures, seconds, concurrent.futures.FIRST_COMPLETED)
+
+    def step(self, stopping: bool) -> bool:
+        """Take what has ended and give out what waits; returns whether there is anything left."""
+        stopping = stopping or self.stop_file.exists()
+        for slot in self.slots:
+            job = slot.job
+            if job and (outcome := slot.ended(self.limits.run_timeout_seconds)):
+                stopping |= self._settle(job, outcome, stopping)
+        if stopping:
+            self._stop()
+        for slot in self.slots:
+            if slot.job is None and self.waiting:
+                self._begin(slot, self.waiting.pop(0))
+        return bool(self.running())
+
+    def _begin(self, slot: _Slot, job: Job) -> None:
+        self.attempts[job.path] += 1
+        slot.take(job, self.stop_file, self.limits.run_timeout_seconds)
+
+    def _settle(self, job: Job, outcome: Outcome, stopping: bool) -> bool:
+        """Note how a job ended, or let it wait for another attempt; returns whether the sweep must stop."""
+        if outcome.status == "interrupted" and not stopping:
+            outcome = Outcome("failed", "the worker was told to stop, by SIGTERM")
+        if outcome.status != "failed":
+            self.outcomes[job.path] = outcome
+            return False
+        if stopping:  # a worker that dies of the signal that ends the sweep is no failure of its run
+            self.outcomes[job.path] = Outcome("interrupted", outcome.reason)
+            return False
+        if self.attempts[job.path] <= self.limits.retries:
+            self.waiting.insert(0, job)
+            return False
+        attempts = self.attempts[job.path]
+        reason = outcome.reason + (f" ({attempts} attempts)" if attempts > 1 else "")
+        self.outcomes[job.path] = Outcome("failed", reason)
+        with contextlib.suppress(RunDirError):  # the disk may be what failed; the outcome is told anyway
+            mark_failed(job, reason)
+        return self.limits.fail_fast
+
+    def _stop(self) -> None:
+        """Let the trainings write their checkpoints; begin no other."""
+        self.stop_file.touch()
+        self.outcomes.update({job.path: Outcome("interrupted") for job in self.waiting})
+        self.waiting.clear()
+
+    def end(self) -> None:
+        """End all workers. They hold nothing: what they had is in run directories."""
+        kill_workers()
+        for slot in self.slots:  # all at once: to end one takes some tenths of a second
+            slot.stop()
+        for slot in self.slots:
+            slot.close()
+
+
+def _places(device: str, limits: Limits) -> list[str | None]:
+    """A GPU for each worker, in turns; None where there is none to be chosen."""
+    names: list[str | None] = [*gpus()] if device == "gpu" else [None]
+    return [names[i % len(names)] for i in range(limits.workers)]
+
+
+def _outcome(future: ProcessFuture, timeout: float | None) -> Outcome:
+    if future.cancelled():
+        return Outcome("interrupted")
+    error = future.exception()
+    if error is None:
+        outcome: Outcome = future.result()
+        return outcome
+    if isinstance(error, FutureTimeout | TimeoutError):
+        return Outcome("failed", f"took longer than --run-timeout {timeout:g} s")
+    if isinstance(error, ProcessExpired):
+        return Outcome("failed", _death(error.exitcode))
+    return Outcome("failed", f"{type(error).__name__}: {error}")
+
+
+def _has_ended_worker(future: ProcessFuture) -> bool:
+    """Whether the worker of a job that has ended went with it; its pool then has another one already."""
+    return isinstance(future.exception(), ProcessExpired | FutureTimeout | TimeoutError)
+
+
+def _death(exitcode: int | None) -> str:
+    """An exit code in words."""
+    if exitcode is not None and exitcode < 0:
+        name = signal.Signals(-exitcode).name
+        hint = ", perhaps by the system for want of memory" if name == "SIGKILL" else ""
+        return f"the worker was ended by {name}{hint}; see log.txt"
+    return f"the worker ended with exit code {exitcode}; see log.txt"
+
+
+def mark_failed(job: Job, reason: str) -> None:
+    """Write into the run's record that its training failed, and why."""
+    with rundir.lock(job.path):
+        if rundir.is_done(job.path):  # by another process, meanwhile
+            return
+        try:
+            record = rundir.read_json(job.path / rundir.RECORD)
+        except RunDirError:
+            record = {"label": job.label, "hash": job.config.hash, "config": job.config.canonical()}
+        rundir.write_json(job.path / rundir.RECORD, {**record, "status": "failed", "reason": reason})
+        rundir.clear_progress(job.path)
+
+
+@contextlib.contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Threads that begin here, and the workers that they start, get no SIGINT; a worker is told to stop by a file.
+
+    A terminal sends it to all processes of a command, and one that is still importing would answer with a traceback.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # to start this helper of Python's would unblock the signal again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _importable_main() -> Iterator[None]:
+    """Keep a spawned worker from importing the caller's main script again: a worker needs none of it.
+
+    And keep Python's own helper process from a warning over the prompt after an end at once.
+    """
+    if QUIET_TRACKER not in sys.warnoptions:
+        sys.warnoptions.append(QUIET_TRACKER)  # children are started with these
+    main = sys.modules["__main__"]
+    kept = {name: getattr(main, name) for name in ("__file__", "__spec__") if hasattr(main, name)}
+    for name in kept:
+        setattr(main, name, None)
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            setattr(main, name, value)

@@ -1,0 +1,143 @@
+"""What happens in a worker process: a process that lives through many trainings."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import LazyLoader
+from pathlib import Path
+from types import ModuleType
+
+from actlab.environment import worker_variables
+from actlab.errors import ActlabError
+from actlab.run import rundir
+from actlab.run.training import Job, Stopped, train
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one attempt at a training ended: done, diverged, failed or interrupted, and why."""
+
+    status: str
+    reason: str = ""
+
+
+_terminated = threading.Event()  # set by SIGTERM: a scheduler stops workers that way too
+
+
+def start(threads: int, device: str, parent: int, gpu: str | None) -> None:
+    """Prepare the process, before TensorFlow is imported.
+
+    Args:
+        threads: how many it may use.
+        device: "cpu" or "gpu".
+        parent: the process without which it must not live.
+        gpu: the GPU that it alone, or with others, is to use, by the name that CUDA has for it; None for what is there.
+    """
+    os.environ.update(worker_variables(threads, device))
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+
+
+def _die_with(parent: int) -> None:
+    """End the process soon after its parent: a killed parent must leave no orphan."""
+    while os.getppid() == parent:
+        time.sleep(0.3)
+    os._exit(1)
+
+
+def work(job: Job, stop_file: Path) -> Outcome:
+    """Train one run; what libraries print goes into the run's log. Never raises for what a training can do."""
+    _terminated.clear()
+    before = signal.signal(signal.SIGTERM, lambda *_: _terminated.set())  # idle, a worker ends at once
+    _redirect_output(job.path / rundir.LOG)
+    try:
+        import_tensorflow()
+        return Outcome(train(job, lambda: _terminated.is_set() or stop_file.exists()))
+    except Stopped:
+        return Outcome("interrupted")
+    except ActlabError as error:
+        traceback.print_exc()
+        return Outcome("failed", str(error))
+    except Exception as error:
+        traceback.print_exc()
+        return Outcome("failed", f"{type(error).__name__}: {_first_line(error)}")
+    finally:
+        sys.stderr.flush()
+        forget_gradients()
+        signal.signal(signal.SIGTERM, before)
+
+
+def import_tensorflow() -> None:
+    """Import TensorFlow, with Keras, in less time than an import by itself takes; at once where it has been imported.
+
+    Its import makes half a million objects that live as long as the process. They are not looked through for garbage
+    meanwhile, nor by any later collection: `keras.backend.clear_session` asks for one before each training.
+    """
+    if "tensorflow" in sys.modules:
+        return
+    gc.disable()
+    try:
+        with _without_pyplot():
+            importlib.import_module("tensorflow")
+    finally:
+        gc.enable()
+    gc.freeze()
+
+
+def forget_gradients() -> None:
+    """Let go of the functions that a training has traced, and with them of all its variables.
+
+    TensorFlow registers each custom gradient that it traces (`tf.nn.silu` has one, and so has every optimizer of Keras,
+    which sums over replicas) under a name of its own, until the process ends: tens of megabytes a run.
+    """
+    with contextlib.suppress(AttributeError):  # not imported yet; or another version, which has this elsewhere
+        known = sys.modules.get("tensorflow.python.framework.ops").gradient_registry._registry  # type: ignore[union-attr]
+        for name in [name for name in known if name.startswith("CustomGradient-")]:
+            del known[name]
+
+
+@contextlib.contextmanager
+def _without_pyplot() -> Iterator[None]:
+    """Put off the import of Matplotlib's windows until something uses them: Keras wants them for picture galleries."""
+    sys.meta_path.insert(0, _Later)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(_Later)
+
+
+class _Later:
+    """Finds `matplotlib.pyplot` as a module that is executed when one of its names is read."""
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(name, path) if name == "matplotlib.pyplot" else None
+        if spec and spec.loader:
+            spec.loader = LazyLoader(spec.loader)
+        return spec
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), "")[:300]
+
+
+def _redirect_output(log: Path) -> None:
+    """Send file descriptors 1 and 2 to the log: TensorFlow's C++ ignores Python's streams and its own settings."""
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), 0o644)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    os.close(handle)

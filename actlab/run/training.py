@@ -1,0 +1,397 @@
+"""One training: from a resolved config to a finished run directory.
+
+The order of epoch e is `default_rng([seed, e]).permutation(n)`; everything else that the future depends on is in the
+checkpoint. A training that was cut and resumed therefore ends with the same bytes as one that never stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actlab import environment
+from actlab.errors import Diverged
+from actlab.lazy import keras
+from actlab.parts.datasets import Prepared, load, split
+from actlab.parts.probes import Probes
+from actlab.parts.probes.weight_film import WeightFilm
+from actlab.run import rundir
+from actlab.run.engines.build import build_model, build_optimizer, initial_weights_sha256
+from actlab.run.engines.compiled import Engine, Indices, chunks
+from actlab.spec.config import EarlyStopping, RunConfig
+
+COLUMNS = ("epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
+TIMING_COLUMNS = ("wall_seconds", "images_per_second")
+CHUNK_SECONDS = 0.5  # of work between two looks at signals and two moves of a progress bar
+EVALUATION_BATCH = 250
+NO_EARLY_STOPPING = EarlyStopping(metric="val_accuracy")  # says which epoch is the best, and ends nothing
+
+
+class Stopped(Exception):
+    """The training was asked to stop, and has written its checkpoint."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker is told of one training.
+
+    Args:
+        config: what to train; its dataset is the one that was prepared.
+        label: how people call it.
+        path: the run directory, which exists.
+        dataset: where the images lie.
+        device: "cpu" or "gpu".
+        threads: how many the worker uses; part of the record, since float sums depend on it.
+        checkpoint_seconds: at most about this much work is lost by a crash.
+    """
+
+    config: RunConfig
+    label: str
+    path: Path
+    dataset: Prepared
+    device: str
+    threads: int
+    checkpoint_seconds: float = 30.0
+
+
+def train(job: Job, stop: Callable[[], bool] = lambda: False) -> str:
+    """Train a run to its end, from its checkpoint if there is one.
+
+    Args:
+        job: what to train, and where.
+        stop: asked about twice a second; True writes a checkpoint and raises `Stopped`.
+
+    Returns:
+        "done" or "diverged", as run.json then says.
+
+    Raises:
+        Stopped: as above.
+        RunLocked: another process trains this run.
+        RunDirError: the disk does not take the record.
+    """
+    with rundir.lock(job.path):
+        if rundir.is_done(job.path):  # by another process, or by a worker that died right after
+            rundir.clear_working_files(job.path)
+            return "done"
+        rundir.write_progress(job.path, {"phase": "building", "label": job.label})
+        training = _Training(job, stop)
+        try:
+            training.run()
+        except Diverged as error:
+            training.end("diverged", {"reason": str(error), "diverged_at_step": error.step})
+            return "diverged"
+        training.end("done", {"results": training.results(), "stopped_early": training.stopped_early})
+        return "done"
+
+
+@dataclass
+class _Position:
+    """Where a training stands, apart from the numbers on the device. Plain data, kept in the checkpoint."""
+
+    step: int = 0
+    rows: int = 0
+    wall_seconds: float = 0.0  # of training and evaluation, over all resumptions
+    row_seconds: float = 0.0  # of training since the last row
+    last: dict[str, Any] = field(default_factory=dict)  # the last row of the history
+    best: dict[str, Any] = field(default_factory=dict)  # the row of the best validation
+    without_improvement: int = 0  # evaluations since the best row
+    origin: dict[str, Any] = field(default_factory=dict)  # what the bytes so far depend on, besides the config
+    threads: list[int] = field(default_factory=list)  # of each process that trained a part
+
+
+class _Training:
+    """The state of one call of `train`."""
+
+    def __init__(self, job: Job, stop: Callable[[], bool]) -> None:
+        self.job, self.config, self.stop = job, job.config, stop
+        self.started = time.time()
+        self._read_data()
+        self._build()
+        self.position, self.best_weights = _Position(), list[NDArray[Any]]()
+        # first of all the record says that this run is not done (any more): the tables change from here on
+        rundir.write_json(job.path / rundir.RECORD, self.record)
+        if not self._resume():
+            self._begin()
+        self._note_threads()
+        self.last_checkpoint = time.monotonic()
+        self.steps_per_second = self.images_per_second = 0.0
+
+    def _note_threads(self) -> None:
+        """Keep the threads of every process that trained a part; the bytes repeat only where all are equal."""
+        if self.job.threads not in self.position.threads:
+            self.position.threads.append(self.job.threads)
+        if len(self.position.threads) > 1:
+            self.record["environment"]["threads_of_parts"] = self.position.threads
+
+    def _read_data(self) -> None:
+        self.images = load(self.job.dataset)
+        parameters = self.config.dataset.parameters
+        samples, choice = parameters["train_samples"], parameters["train_choice"]
+        self.split = split(self.images, samples, parameters["validation"], self.config.seed, choice)
+        self.steps_per_epoch = math.ceil(len(self.split.train) / self.config.batch_size)
+        self.total_steps = self.config.steps or (self.config.epochs or 0) * self.steps_per_epoch
+
+    def _build(self) -> None:
+        device = environment.use_device(self.job.device)
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(self.config.seed)
+        x, y = self.images.x_train, self.images.y_train
+        self.model = build_model(self.config, self.job.dataset.shape, self.job.dataset.classes)
+        optimizer = build_optimizer(self.config, self.model, self.total_steps, self.steps_per_epoch)
+        splits = {"train": (x, y), "test": (self.images.x_test, self.images.y_test)}
+        self.probes = Probes(self.config.probes or [], self.model)
+        self.columns = (*COLUMNS, *self.probes.totals)
+        film = self.config.weight_film
+        self.film = WeightFilm(self.model, film.layer, film.every) if film else None
+        self.engine = Engine(self.model, optimizer, splits, device, self.probes)
+        self.record = self._record()
+
+    def _record(self) -> dict[str, Any]:
+        dataset = self.job.dataset
+        return {
+            "label": self.job.label,
+            "status": "running",
+            "hash": self.config.hash,
+            "config": self.config.canonical(),
+            "dataset": {
+                "name": dataset.name, "sha256": dataset.sha256, "stand_in_for": dataset.stand_in_for,
+                "training_images": len(self.split.train), "validation_images": len(self.split.validation),
+                "test_images": len(self.images.x_test),
+            },
+            "environment": environment.describe(self.job.device, self.job.threads),
+            "parameters": int(self.model.count_params()),
+            "initial_weights_sha256": initial_weights_sha256(self.model),
+        }  # fmt: skip
+
+    # --- the loop ---------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Train and evaluate to the end of the budget, or until early stopping ends it."""
+        every = self.config.evaluate_every or self.steps_per_epoch
+        while (evaluated := self.position.last.get("step", 0)) < self.total_steps and not self.stopped_early:
+            target = min(self.total_steps, (evaluated // every + 1) * every)
+            while self.position.step < target:
+                self._train_chunk(target)
+                self._pause()
+            self._evaluate()
+            self._pause()
+
+    def _train_chunk(self, target: int) -> None:
+        began = time.monotonic()
+        batches = self._next_batches(target)
+        self.engine.train(batches)
+        if (bad := self.engine.bad_step) is not None:
+            raise Diverged(bad, "the loss")
+        seconds = time.monotonic() - began
+        self.position.step += len(batches)
+        self.position.wall_seconds += seconds
+        self.position.row_seconds += seconds
+        # the first call also traces the function, and says nothing of the speed
+        self.steps_per_second = len(batches) / seconds if self.steps_per_second else 1e-9
+        self.images_per_second = batches.size / seconds
+
+    def _next_batches(self, target: int) -> Indices:
+        """The next chunk of batches, (steps, batch): within its epoch, and not beyond the step `target`."""
+        epoch, offset = divmod(self.position.step, self.steps_per_epoch)
+        order = np.random.default_rng([self.config.seed, epoch]).permutation(len(self.split.train))
+        size = self.config.batch_size
+        left = order[offset * size : (offset + target - self.position.step) * size]
+        known = self.steps_per_second > 1e-6
+        steps = min(max(1, int(self.steps_per_second * CHUNK_SECONDS)), 10_000) if known else 8
+        return next(chunks(self.split.train[left], size, steps))
+
+    def _evaluate(self) -> None:
+        """Add a row to the history; keep the weights if they are the best so far."""
+        began, position = time.monotonic(), self.position
+        loss, accuracy, images = self.engine.means()
+        source = "test" if self.split.on_test else "train"
+        val_loss, val_accuracy, seen = self.engine.look(source, self.split.validation, EVALUATION_BATCH)
+        if not math.isfinite(val_loss):
+            raise Diverged(position.step, "the validation loss")
+        if not self.engine.finite():
+            raise Diverged(position.step, "a weight")
+        epoch = position.step / self.steps_per_epoch
+        layers, totals = self.probes.row(seen)
+        row = (int(epoch) if epoch.is_integer() else epoch, position.step, loss, accuracy, val_loss, val_accuracy,
+               self.engine.learning_rate, *totals)  # fmt: skip
+        position.last = dict(zip(self.columns, row, strict=True))
+        self._note_best()
+        position.wall_seconds += time.monotonic() - began
+        self._add_rows(row, layers, images)
+        self.engine.reset_means()
+
+    def _note_best(self) -> None:
+        """Keep the weights if this evaluation is the best so far; count those that are not."""
+        position, rule = self.position, self.config.early_stopping or NO_EARLY_STOPPING
+        sign = 1.0 if rule.metric == "val_accuracy" else -1.0
+        gain = sign * (position.last[rule.metric] - position.best[rule.metric]) if position.best else math.inf
+        if gain > rule.min_delta:
+            position.best, position.without_improvement = position.last, 0
+            self.best_weights = self.engine.weights()
+        else:
+            position.without_improvement += 1
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether validation has not improved for as long as the config allows."""
+        rule = self.config.early_stopping
+        return rule is not None and self.position.without_improvement >= rule.patience
+
+    def _add_rows(self, row: tuple[Any, ...], layers: list[tuple[Any, ...]], images: int) -> None:
+        position = self.position
+        if layers:  # first, so that what a row of the history sums up is there
+            rundir.append_rows(self.job.path / rundir.LAYERS, [(*row[:2], *cells) for cells in layers])
+        if self.film and (position.rows + 1) % self.film.every == 0:
+            rundir.append_bytes(self.job.path / rundir.FRAMES, self.film.frame(self.probes.dead))
+        rundir.append_row(self.job.path / rundir.HISTORY, row)
+        timing = (round(position.wall_seconds, 3), round(images / max(position.row_seconds, 1e-9), 1))
+        rundir.append_row(self.job.path / rundir.TIMING, timing)
+        position.rows, position.row_seconds = position.rows + 1, 0.0
+
+    def results(self) -> dict[str, Any]:
+        """The final and the best-validation row, each with loss and accuracy on the test set.
+
+        Leaves the final weights in the model: the best ones where early stopping restores them.
+        """
+        self.engine.finish()
+        last_weights = self.engine.weights()
+        self.engine.set_weights(self.best_weights)
+        best = {**self.position.best, **self._test()}
+        rule = self.config.early_stopping
+        averaged = bool(self.config.optimizer.parameters["use_ema"])  # then the final weights are not the last ones
+        if (self.position.best == self.position.last and not averaged) or (rule and rule.restore_best):
+            return {"final": best, "best": best}
+        self.engine.set_weights(last_weights)
+        return {"final": {**self.position.last, **self._test()}, "best": best}
+
+    def _test(self) -> dict[str, float]:
+        indices = np.arange(len(self.images.x_test), dtype=np.int32)
+        loss, accuracy = self.engine.evaluate("test", indices, EVALUATION_BATCH)
+        return {"test_loss": loss, "test_accuracy": accuracy}
+
+    # --- between chunks ---------------------------------------------------------------------------------------
+
+    def _pause(self) -> None:
+        """Tell where the training stands; write a checkpoint when one is due or the training must stop."""
+        self._tell()
+        stopping = self.stop()
+        if stopping or time.monotonic() - self.last_checkpoint >= self.job.checkpoint_seconds:
+            self._checkpoint()
+        if stopping:
+            raise Stopped
+
+    def _tell(self) -> None:
+        position = self.position
+        loss, accuracy, images = self.engine.means()
+        now = {"loss": loss, "accuracy": accuracy} if images else {}
+        rundir.write_progress(self.job.path, {
+            **position.last, **now,
+            "phase": "training", "label": self.job.label, "step": position.step, "total_steps": self.total_steps,
+            "steps_per_epoch": self.steps_per_epoch, "wall_seconds": position.wall_seconds,
+            "images_per_second": self.images_per_second,
+        })  # fmt: skip
+
+    def _checkpoint(self) -> None:
+        arrays = self.engine.state()
+        arrays.update({f"best/{i:04d}": weights for i, weights in enumerate(self.best_weights)})
+        for part, state in self._row_states().items():
+            arrays.update({f"{part}/{name}": array for name, array in state.state().items()})
+        arrays["position"] = np.frombuffer(json.dumps(asdict(self.position)).encode(), dtype=np.uint8)
+        rundir.write_checkpoint(self.job.path, arrays)
+        self.last_checkpoint = time.monotonic()
+
+    def _resume(self) -> bool:
+        """Go back to the checkpoint, if there is one that fits the history."""
+        arrays = rundir.read_checkpoint(self.job.path)
+        if arrays is None:
+            return False
+        position = _Position(**json.loads(arrays.pop("position").tobytes()))
+        if position.origin != self._origin():
+            return False
+        if self.film:
+            frames = position.rows // self.film.every
+            if not rundir.cut_frames(self.job.path, frames * self.film.bytes_a_frame):
+                return False
+        if not rundir.cut_tables(self.job.path, position.rows, len(self.probes.layers)):
+            return False
+        self.best_weights = [arrays[name] for name in sorted(arrays) if name.startswith("best/")]
+        self.engine.restore(arrays)
+        for part, state in self._row_states().items():
+            mine = {
+                name.removeprefix(f"{part}/"): array for name, array in arrays.items() if name.startswith(f"{part}/")
+            }
+            state.restore(mine)
+        self.position = position
+        return True
+
+    def _row_states(self) -> dict[str, Probes | WeightFilm]:
+        """What remembers the row before, by its part of the checkpoint."""
+        return {"rows": self.probes, **({"film": self.film} if self.film else {})}
+
+    def _begin(self) -> None:
+        self.position.origin = self._origin()
+        rundir.start_table(self.job.path / rundir.HISTORY, self.columns)
+        rundir.start_table(self.job.path / rundir.TIMING, TIMING_COLUMNS)
+        if self.probes.layers:
+            rundir.start_table(self.job.path / rundir.LAYERS, (*rundir.LAYER_COLUMNS, *self.probes.columns))
+        if self.film:
+            rundir.write_bytes(self.job.path / rundir.FRAMES, b"")
+
+    def _origin(self) -> dict[str, Any]:
+        """What a checkpoint must share with the process that goes on from it: versions and data."""
+        return {"versions": self.record["environment"]["versions"], "data": self.job.dataset.sha256}
+
+    # --- the end ----------------------------------------------------------------------------------------------
+
+    def end(self, status: str, outcome: dict[str, Any]) -> None:
+        """Write weights and plots, and last the record that says how the training ended."""
+        path = self.job.path
+        rundir.sync_tables(path)
+        self._keep_weights()
+        self._keep_film()
+        self._draw()
+        self.record |= outcome
+        self.record |= {
+            "status": status,
+            "wall_seconds": round(self.position.wall_seconds, 3),
+            "peak_memory_gib": environment.peak_memory_gib(),
+            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
+            "ended": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "files": rundir.sha256_of_files(path),
+        }
+        rundir.write_json(path / rundir.RECORD, self.record)
+        rundir.clear_working_files(path)
+
+    def _keep_weights(self) -> None:
+        kept = {"final": self.engine.weights(), "best": self.best_weights, "none": []}[self.config.keep_weights]
+        if kept:
+            arrays = {f"{i:04d}": array for i, array in enumerate(kept)}
+            rundir.write_bytes(self.job.path / rundir.WEIGHTS, rundir.npz(arrays))
+
+    def _keep_film(self) -> None:
+        """The frames as arrays, with the epochs that they end and the layer that they show."""
+        if not self.film or not (raw := (self.job.path / rundir.FRAMES).read_bytes()):
+            return
+        history = rundir.read_table(self.job.path / rundir.HISTORY)[self.film.every - 1 :: self.film.every]
+        moments = {name: history[name].to_numpy(dtype=float) for name in ("epoch", "step")}
+        arrays = {**self.film.arrays(raw), **moments, "layer": np.array(self.film.layer.name)}
+        rundir.write_bytes(self.job.path / rundir.WEIGHT_FILM, rundir.npz(arrays, compressed=True))
+
+    def _draw(self) -> None:
+        if self.position.rows:
+            from actlab.run import pictures  # Matplotlib takes half a second, which training need not wait for
+
+            title = f"{self.job.label} on {self.job.dataset.name}"
+            pictures.draw(self.job.path, title, _stand_in_note(self.job.dataset))
+
+
+def _stand_in_note(dataset: Prepared) -> str:
+    return f"{dataset.name}: a rendered stand-in, NOT {dataset.stand_in_for}" if dataset.stand_in_for else ""

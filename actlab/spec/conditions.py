@@ -1,0 +1,198 @@
+"""Which runs are meant: conditions on the keys of a config, as a command line or a claim writes them."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from actlab.errors import ActlabError, ConfigError, UnknownName
+from actlab.registry import HOMES, find, nearest
+from actlab.spec import yamlio
+
+OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
+CONDITION = re.compile(r"\s*([A-Za-z_][\w.]*)\s*(<=|>=|!=|==|=|<|>)\s*(.*)", re.DOTALL)
+WRITTEN = re.compile(r"\s*(<=|>=|!=|<|>)\s*(.+)", re.DOTALL)
+EXAMPLE = "activation=relu,optimizer.learning_rate<0.1"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One thing that a run's config must satisfy.
+
+    Args:
+        key: dotted path of the config ("optimizer.learning_rate").
+        operator: "=", "!=", "<", "<=", ">" or ">=".
+        value: plain data. A part is meant by its bare name, or by a mapping of those parameters that matter; a list
+            means any of its members, unless the key itself holds a list.
+    """
+
+    key: str
+    operator: str
+    value: Any
+
+    def __str__(self) -> str:
+        return f"{self.key}{self.operator}{words(self.value)}"
+
+
+def parse_where(text: str) -> list[Condition]:
+    """The conditions of a `--where`: `activation=relu,optimizer.learning_rate<0.1`.
+
+    Args:
+        text: conditions between commas; values are YAML, so that `activation={name: elu, alpha: 1}` is one.
+
+    Raises:
+        ActlabError: a condition is none.
+    """
+    found = []
+    for piece in _pieces(text):
+        match = CONDITION.fullmatch(piece)
+        if not match or not match[3].strip():
+            raise ActlabError(f"--where: expected conditions such as {EXAMPLE}, read {piece.strip()!r}")
+        try:
+            found.append(_condition(match[1], match[2], match[3].strip()))
+        except ActlabError as error:
+            raise ActlabError(f"--where: {error}") from None
+    return found
+
+
+def _condition(key: str, sign: str, text: str) -> Condition:
+    try:
+        value = yamlio.parse_value(text, key)
+    except ConfigError as error:
+        raise ActlabError(f"{error.problems[0].message}, in {key}{sign}{text}") from None
+    sign = "=" if sign == "==" else sign
+    if sign in OPERATORS and not _is_number(value):
+        raise ActlabError(f"{key}{sign} needs a number, read {text!r}")
+    return Condition(key, sign, value)
+
+
+def _pieces(text: str) -> list[str]:
+    """Parted at the commas that stand in no bracket, brace or quote."""
+    pieces, depth, quote = [""], 0, ""
+    for character in text:
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        else:
+            depth += (character in "[{(") - (character in "]})")
+        if character == "," and depth <= 0 and not quote:
+            pieces.append("")
+        else:
+            pieces[-1] += character
+    return pieces
+
+
+def conditions_of(mapping: Mapping[str, Any]) -> list[Condition]:
+    """The conditions of a claim: a value must be equal; text such as "< 0.1" or "!= relu" says otherwise.
+
+    Raises:
+        ActlabError: an order is asked of what is no number.
+    """
+    return [_written(key, value) for key, value in mapping.items()]
+
+
+def _written(key: str, value: Any) -> Condition:
+    match = WRITTEN.fullmatch(value) if isinstance(value, str) else None
+    return _condition(key, match[1], match[2].strip()) if match else Condition(key, "=", value)
+
+
+def matches(config: Mapping[str, Any], conditions: Sequence[Condition]) -> bool:
+    """Whether a resolved config satisfies all conditions."""
+    return all(_holds(config, condition) for condition in conditions)
+
+
+def _holds(config: Mapping[str, Any], condition: Condition) -> bool:
+    actual = at_key(config, condition.key)
+    if condition.operator in OPERATORS:
+        return _is_number(actual) and OPERATORS[condition.operator](actual, condition.value)
+    kind = condition.key.split(".")[-1]
+    return _agrees(actual, condition.value, kind) == (condition.operator == "=")
+
+
+def at_key(config: Mapping[str, Any], dotted: str) -> Any:
+    """The value of a dotted key; None where the config has none."""
+    value: Any = config
+    for step in dotted.split("."):
+        value = value.get(step) if isinstance(value, Mapping) else None
+    return value
+
+
+def _agrees(actual: Any, wanted: Any, kind: str) -> bool:
+    """Whether a value is the one that was written, or among those, or the part of that name and parameters."""
+    if isinstance(wanted, list) and not isinstance(actual, list):
+        return any(_agrees(actual, one, kind) for one in wanted)
+    if isinstance(actual, Mapping) and isinstance(wanted, str):
+        return bool(actual.get("name") == _real_name(kind, wanted))
+    if isinstance(actual, Mapping) and isinstance(wanted, Mapping):
+        return all(_agrees(actual.get(k), _real_name(kind, v) if k == "name" else v, k) for k, v in wanted.items())
+    if isinstance(actual, list) and isinstance(wanted, list):
+        return len(actual) == len(wanted) and all(map(_agrees, actual, wanted, [kind] * len(actual)))
+    return isinstance(actual, bool) == isinstance(wanted, bool) and bool(actual == wanted)
+
+
+def _real_name(kind: str, name: Any) -> Any:
+    """The registered name of a part; what was written where no registry has it."""
+    try:
+        return find(kind).get(name).name if kind in HOMES else name
+    except (UnknownName, TypeError):
+        return name
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def check_keys(
+    conditions: Sequence[Condition], configs: Sequence[Mapping[str, Any]], known: Sequence[str] = ()
+) -> None:
+    """That every key is one that the configs have.
+
+    Args:
+        conditions: whose keys to look at.
+        configs: resolved.
+        known: further keys, which may be absent from each of them.
+
+    Raises:
+        UnknownName: with the nearest key, or the nearest parameter of a part.
+    """
+    heads = list(dict.fromkeys([*(key for config in configs for key in config), *known]))
+    for condition in conditions:
+        head, _, rest = condition.key.partition(".")
+        if head not in heads:
+            raise UnknownName("config key", head, nearest(head, heads), heads)
+        inside = _parameters(head, [config.get(head) for config in configs])
+        if rest and inside and (name := rest.split(".")[0]) not in inside:
+            raise UnknownName(f"parameter of {head}", name, nearest(name, inside), inside)
+
+
+def _parameters(head: str, values: Sequence[Any]) -> list[str]:
+    """The keys below a key: those that are written, and those that the named parts have."""
+    parts = [value for value in values if isinstance(value, Mapping)]
+    names = {str(part.get("name")) for part in parts} if head in HOMES else set()
+    registered = [p.name for name in names if name in find(head) for p in find(head).get(name).parameters]
+    return list(dict.fromkeys([*(key for part in parts for key in part), *registered]))
+
+
+def words(value: Any) -> str:
+    """A value as a person would write it."""
+    if isinstance(value, float):
+        return format(value, "g")
+    if isinstance(value, Mapping):
+        name = [str(value["name"])] if "name" in value else []
+        return " ".join([*name, *(f"{k}={words(v)}" for k, v in value.items() if k != "name")])
+    if isinstance(value, list):
+        return " or ".join(map(words, value))
+    return str(value)
+
+
+def flat(data: Any, prefix: str = "") -> dict[str, Any]:
+    """A nested mapping as dotted keys and values that are no mappings."""
+    if not isinstance(data, Mapping):
+        return {prefix: data}
+    return {k: v for key, value in data.items() for k, v in flat(value, f"{prefix}.{key}" if prefix else key).items()}

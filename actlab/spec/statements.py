@@ -1,0 +1,244 @@
+"""What a config states that it expects: its claims, read and checked before anything is trained.
+
+    metric at ... of ... is ...    "test_accuracy at last of activation relu is > {activation: sigmoid}"
+
+The value d that a claim is about is the measure itself, held against a number; or the difference to another
+condition, seed by seed, held against 0. The other condition is that of the claim with some keys changed.
+
+    is             it must be that
+    "> b"          d > b + margin          more, by more than the margin
+    ">= b"         d ≥ b − margin          no less, give or take the margin
+    "< b"          d < b − margin
+    "<= b"         d ≤ b + margin
+    "~= b"         |d − b| ≤ margin        about equal; the margin is required
+    "within [a, b]"  a − margin ≤ d ≤ b + margin
+    "== b"         |d − b| ≤ margin at every seed: of each run by itself, not of their mean
+    "!= b"         |d − b| > margin at every seed
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
+
+from actlab.errors import ActlabError, ConfigError
+from actlab.spec import yamlio
+from actlab.spec.conditions import Condition, at_key, conditions_of, matches, words
+from actlab.spec.parts import STRICT, show
+from actlab.study.measures import check_at
+
+SIGNS = ("==", "!=", "<=", ">=", "<", ">", "~=")
+EVERY_SEED = ("==", "!=")
+RELATION = re.compile(rf"\s*({'|'.join(SIGNS)}|within)\s*(.+)", re.DOTALL)
+EXAMPLES = "'== 0', '> 0.97', 'within [0.87, 0.88]' or '> {activation: sigmoid}'"
+NOT_TRAINING = ("seed", "probes", "weight_film", "keep_weights")  # keys that make no two runs different conditions
+
+MOMENTS = {
+    "last": "at the end", "best-validation": "at the best validation", "max": "at its highest",
+    "min": "at its lowest", "mean": "on average over the evaluations", "area": "on average over the steps",
+}  # fmt: skip
+RELATIONS = {
+    ">": "is above", ">=": "is not below", "<": "is below", "<=": "is not above", "~=": "is about", "==": "is",
+    "!=": "differs from",
+}  # fmt: skip
+SIGNS_IN_WORDS = {"!=": "not ", "<": "below ", "<=": "up to ", ">": "above ", ">=": "from "}
+
+
+@dataclass(frozen=True)
+class Relation:
+    """What a claim's `is` says.
+
+    Args:
+        sign: of SIGNS, or "within".
+        number: what the measure is held against; None where it is another condition, or bounds.
+        bounds: of "within".
+        other: what the other condition has in place of the claim's; None where there is none.
+    """
+
+    sign: str
+    number: float | None = None
+    bounds: tuple[float, float] | None = None
+    other: Mapping[str, Any] | None = None
+
+
+def relation(text: str) -> Relation:
+    """The meaning of an `is`.
+
+    Raises:
+        ValueError: it has none; the message says what would have one.
+    """
+    match = RELATION.fullmatch(text)
+    if not match:
+        raise ValueError(f"expected a comparison such as {EXAMPLES}, read {show(text)}")
+    sign, value = match[1], _value(match[2], text)
+    if sign == "within":
+        return Relation(sign, bounds=_bounds(value, text))
+    if isinstance(value, Mapping):
+        return Relation(sign, other=_other(value))
+    if not _is_number(value):
+        raise ValueError(f"expected a number or another condition after {sign!r}, as in {EXAMPLES}, read {show(text)}")
+    return Relation(sign, number=float(value))
+
+
+def _value(written: str, text: str) -> Any:
+    try:
+        return yamlio.parse_value(written, "is")
+    except ConfigError as error:
+        raise ValueError(f"{error.problems[0].message}, in {show(text)}") from None
+
+
+def _bounds(value: Any, text: str) -> tuple[float, float]:
+    if not (isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)) and value[0] <= value[1]):
+        raise ValueError(f"expected two numbers, the lower first, as in 'within [0.87, 0.88]', read {show(text)}")
+    return float(value[0]), float(value[1])
+
+
+def _other(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not value:
+        raise ValueError("expected what the other condition has in place of this one, as in '> {activation: sigmoid}'")
+    if "seed" in value:
+        raise ValueError("`seed` is what is repeated; the other condition must differ in something else")
+    try:
+        conditions_of(value)
+    except ActlabError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+
+
+class Claim(BaseModel):
+    """What is expected to come out.
+
+    Args:
+        metric: a column of history.csv, timing.csv or, as in `dense.dead_units`, of layers.csv; or a test metric.
+        at: when: last, best-validation, step N, epoch N, max, min, mean or area.
+        of: which runs are meant: config keys and their values; all runs of the file if absent.
+        is: the comparison, as the module says.
+        margin: how much must lie between, or may.
+        says: the claim in the words of its author.
+    """
+
+    model_config = STRICT
+
+    metric: Annotated[str, Field(description="such as val_accuracy, dead_units or dense.dead_units")]
+    at: Annotated[str, Field(description="last, best-validation, step N, epoch N, max, min, mean or area")] = "last"
+    of: Annotated[dict[str, Any], Field(description="which runs: config keys and values")] = {}
+    is_: Annotated[str, Field(alias="is", description=f"a comparison such as {EXAMPLES}")]
+    margin: Annotated[float, Field(ge=0, description="in the unit of the metric")] = 0.0
+    says: Annotated[str, Field(description="the claim in words")] = ""
+
+    @property
+    def relation(self) -> Relation:
+        return relation(self.is_)
+
+    def __str__(self) -> str:
+        """The claim as a sentence: "with activation leaky_relu, dead_units at its highest is 0 at every seed"."""
+        where = f"with {in_words(self.of)}" if self.of else "in every condition"
+        return f"{where}, {self.metric} {MOMENTS.get(self.at, f'at {self.at}')} {_relation_in_words(self)}"
+
+    @field_validator("at")
+    @classmethod
+    def _known_moment(cls, value: str, info: ValidationInfo) -> str:
+        try:
+            check_at(value, info.data.get("metric", ""))
+        except ActlabError as error:
+            raise ValueError(str(error)) from None
+        return value
+
+    @field_validator("of")
+    @classmethod
+    def _conditions(cls, value: dict[str, Any]) -> dict[str, Any]:
+        try:
+            conditions_of(value)
+        except ActlabError as error:
+            raise ValueError(str(error)) from None
+        return value
+
+    @field_validator("is_", mode="before")
+    @classmethod
+    def _comparison(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            raise ValueError(f"expected a comparison such as {EXAMPLES}, read {show(value)}")
+        relation(value)
+        return value
+
+    @model_validator(mode="after")
+    def _margin_where_needed(self) -> Claim:
+        if self.relation.sign == "~=" and not self.margin:
+            raise ValueError(f"{self.is_!r} needs a `margin`: how far from it still counts as about equal")
+        return self
+
+
+# --- in words ----------------------------------------------------------------------------------------------------
+
+
+def in_words(written: Mapping[str, Any]) -> str:
+    """A condition as a claim writes it: "activation relu, optimizer.learning_rate below 0.1"."""
+    return ", ".join(f"{c.key} {SIGNS_IN_WORDS.get(c.operator, '')}{words(c.value)}" for c in conditions_of(written))
+
+
+def _relation_in_words(claim: Claim) -> str:
+    relation, margin = claim.relation, number(claim.margin)
+    if relation.bounds:
+        low, high = map(number, relation.bounds)
+        return f"lies between {low} and {high}" + (f", give or take {margin}" if claim.margin else "")
+    held_against = f"that with {in_words(relation.other)}" if relation.other else number(relation.number or 0.0)
+    said = f"{RELATIONS[relation.sign]} {held_against}"
+    if claim.margin:
+        said += f", give or take {margin}" if relation.sign in ("==", "~=") else f" by more than {margin}"
+    return f"{said} at every seed" if relation.sign in ("==", "!=") else said
+
+
+def number(value: float, sign: bool = False) -> str:
+    """Four significant digits; whole numbers in full."""
+    if math.isnan(value):
+        return "none"
+    plus = "+" if sign else ""
+    return format(int(value), plus) if value == int(value) and abs(value) < 1e15 else format(value, f"{plus}.4g")
+
+
+# --- which runs a claim is about -------------------------------------------------------------------------------
+
+
+def groups_of(configs: Sequence[Mapping[str, Any]], conditions: Sequence[Condition]) -> list[list[int]]:
+    """The indices of the configs that satisfy the conditions, those together that differ in the seed only."""
+    found: dict[str, list[int]] = {}
+    for i, config in enumerate(configs):
+        if matches(config, conditions):
+            found.setdefault(_without(config, ("seed",)), []).append(i)
+    return list(found.values())
+
+
+def opposites(
+    config: Mapping[str, Any], groups: Sequence[list[int]], configs: Sequence[Mapping[str, Any]],
+    other: Mapping[str, Any],
+) -> list[list[int]]:  # fmt: skip
+    """Those groups that are like the config in everything but the keys of the other condition."""
+    keys = (*NOT_TRAINING, *other)
+    rest = _without(config, keys)
+    mine = _without(config, ("seed",))
+    return [
+        group for group in groups
+        if _without(configs[group[0]], keys) == rest and _without(configs[group[0]], ("seed",)) != mine
+    ]  # fmt: skip
+
+
+def _without(config: Mapping[str, Any], keys: Sequence[str]) -> str:
+    """A config without some dotted keys, as text that is equal for equal configs."""
+    rest = copy.deepcopy(dict(config))
+    for key in keys:
+        *way, last = key.split(".")
+        inner = at_key(rest, ".".join(way)) if way else rest
+        if isinstance(inner, dict):
+            inner.pop(last, None)
+    return json.dumps(rest, sort_keys=True)

@@ -1,0 +1,253 @@
+"""One number of a run: which measure, and when. Comparison, claims and figures all read their numbers here.
+
+A measure is a column of history.csv or timing.csv, `test_accuracy` or `test_loss`, or "layer.column" of layers.csv
+("dense.dead_units"); the layer "*", or none, is the whole network.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from actlab.errors import ActlabError, RunDirError, UnknownName
+from actlab.registry import find, nearest
+from actlab.run.rundir import Run
+from actlab.spec.conditions import Condition, check_keys, conditions_of, matches, parse_where
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+__all__ = [
+    "AT",
+    "Condition",
+    "check_at",
+    "check_keys",
+    "check_metric",
+    "conditions_of",
+    "higher_is_better",
+    "known_metrics",
+    "matches",
+    "parse_where",
+    "probes_writing",
+    "reach",
+    "value",
+]  # fmt: skip
+
+AT = ("last", "best-validation", "area", "max", "min", "mean", "step N", "epoch N")
+NOTED = {"last": "final", "best-validation": "best"}  # the rows of run.json that hold these
+AT_ROW = re.compile(r"(step|epoch) +([0-9]+(?:\.[0-9]+)?)")
+HISTORY_METRICS = ("epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
+TIMING_METRICS = ("wall_seconds", "images_per_second")
+TEST_METRICS = ("test_accuracy", "test_loss")
+LEARNED = re.compile(r"^[a-z_]+_(mean|min|max)$")  # of a parameter that an activation learns
+PLACE = ("epoch", "step", "layer", "units")  # columns of layers.csv that say where, and measure nothing
+
+
+def value(run: Run, metric: str, at: str = "last") -> float:
+    """A measure of a run at a moment of its training, or over all of it.
+
+    Args:
+        run: finished or not; an unfinished one is measured as far as it came.
+        metric: a measure, as the module says.
+        at: "last" is what the training ended with (the best evaluation, where early stopping restored it);
+            "best-validation" the evaluation that run.json calls the best; "step N" and "epoch N" an evaluation;
+            "max", "min" and "mean" go over all evaluations; "area" is the mean over the steps between the first
+            and the last evaluation, by the trapezoidal rule.
+
+    Returns:
+        NaN where this run has no such value.
+
+    Raises:
+        UnknownName: there is no such measure, or no such `at`, with the nearest one.
+        ActlabError: a measure on the test set at another moment than it is taken.
+    """
+    check_at(at, metric)
+    noted = run.results.get(NOTED.get(at, ""), {}).get(metric)
+    if noted is not None:
+        return float(noted)
+    if metric in TEST_METRICS:
+        return math.nan
+    series = _series(run, metric)
+    return math.nan if series is None else _reduced(run, series, at)
+
+
+def _reduced(run: Run, series: pd.DataFrame, at: str) -> float:
+    if match := AT_ROW.fullmatch(at):
+        return _at_row(series, match[1], float(match[2]))
+    if at in NOTED:
+        return _at_row(series, *_noted_row(run, at))
+    present = series[series["value"].notna()]
+    if present.empty:
+        return math.nan
+    if at == "area":
+        return _area(present["step"].to_numpy(dtype=float), present["value"].to_numpy(dtype=float))
+    return float(present["value"].agg(at))
+
+
+def _area(steps: NDArray[np.float64], values: NDArray[np.float64]) -> float:
+    import numpy as np
+
+    width = steps[-1] - steps[0]
+    return float(np.trapezoid(values, steps) / width) if width > 0 else float(values.mean())
+
+
+def _at_row(series: pd.DataFrame, column: str, number: float) -> float:
+    """The value of the evaluation at a step or epoch; epochs of a step budget are no whole numbers."""
+    found = series.loc[(series[column] - number).abs() < 1e-6, "value"]
+    return float(found.iloc[0]) if len(found) else math.nan
+
+
+def _noted_row(run: Run, at: str) -> tuple[str, float]:
+    """The column and number that tell the evaluation: as run.json says, or else as the history has it."""
+    numbers = run.results.get(NOTED[at], {})
+    column = next((name for name in ("step", "epoch") if numbers.get(name) is not None), None)
+    if column:
+        return column, float(numbers[column])
+    try:
+        history = run.history
+    except RunDirError:
+        return "step", math.nan
+    row = _best_row(run, history) if at == "best-validation" else len(history) - 1
+    return "step", float(history["step"].iloc[row]) if len(history) else math.nan
+
+
+def _best_row(run: Run, history: pd.DataFrame) -> int:
+    """The evaluation that an unfinished run would call the best so far."""
+    rule = run.config.get("early_stopping")
+    losses = history["val_loss"] if isinstance(rule, dict) and rule.get("metric") != "val_accuracy" else None
+    goods = history["val_accuracy"] if losses is None else -losses
+    return int(goods.to_numpy(dtype=float, na_value=-math.inf).argmax()) if len(goods) else -1
+
+
+def _series(run: Run, metric: str) -> pd.DataFrame | None:
+    """A measure over a run's evaluations, with the columns epoch, step, value; None where the run has it not.
+
+    Raises:
+        UnknownName: no run could have it.
+    """
+    layer, _, column = metric.rpartition(".")
+    column, layer = (column, "") if layer == "*" else (column, layer)
+    try:
+        table = run.layers if layer else run.history
+        if layer:
+            table = table[table["layer"] == layer].drop(columns=["layer", "units"])
+        elif column in TIMING_METRICS:
+            table = table.assign(**{column: run.timing[column]}) if column in run.timing else table
+    except RunDirError:
+        table = None
+    if table is None or table.empty or column not in table:
+        _refuse_unknown(run, metric, column)
+        return None
+    return table[["epoch", "step"]].assign(value=table[column].astype(float)).reset_index(drop=True)
+
+
+def _refuse_unknown(run: Run, metric: str, column: str) -> None:
+    if column not in (*HISTORY_METRICS, *TIMING_METRICS, *TEST_METRICS) and not probes_writing(column):
+        check_metric(metric, [run])
+
+
+def probes_writing(column: str) -> list[str]:
+    """The probes that write a column; whatever an activation learns is one too ("negative_slope_mean")."""
+    written = {entry.name: set(entry.facts.columns) for entry in find("probe")}
+    learned = LEARNED.sub(r"<parameter>_\1", column)
+    return [name for name, columns in written.items() if column in columns] or [
+        name for name, columns in written.items() if learned in columns
+    ]
+
+
+def check_at(at: str, metric: str = "") -> None:
+    """That a moment is one.
+
+    Raises:
+        UnknownName: it is none, with the nearest.
+        ActlabError: it is none at which this measure is taken.
+    """
+    if at not in AT[:6] and not AT_ROW.fullmatch(at):
+        raise UnknownName("moment", at, nearest(at, list(AT)), list(AT))
+    if metric in TEST_METRICS and at not in AT[:2]:
+        raise ActlabError(
+            f"{metric} is taken at the end of a training and at its best validation only; "
+            f"read {at!r}, use 'last' or 'best-validation', or val_{metric[5:]}"
+        )
+
+
+def check_metric(metric: str, runs: Sequence[Run]) -> None:
+    """That a measure is one that at least one of the runs has.
+
+    Raises:
+        UnknownName: with the nearest that they have.
+    """
+    known = known_metrics(runs)
+    if metric.removeprefix("*.") not in known:
+        raise UnknownName("metric", metric, nearest(metric, known), known)
+
+
+def known_metrics(runs: Sequence[Run]) -> list[str]:
+    """The measures that the runs have: first of the whole network, then of each layer."""
+    alike: dict[str, Run] = {}
+    for run in runs:  # runs of one model, activation and set of probes have the same columns
+        key = json.dumps([run.config.get(k) for k in ("model", "activation", "probes")], sort_keys=True, default=str)
+        if key not in alike or alike[key].status != "done":
+            alike[key] = run
+    whole = [name for run in alike.values() for name in _whole(run)]
+    layers = [name for run in alike.values() for name in _layers(run)]
+    return list(dict.fromkeys([*whole, *layers]))
+
+
+def _whole(run: Run) -> list[str]:
+    names = [name for row in run.results.values() for name in row if name in TEST_METRICS]
+    for table in ("history", "timing"):
+        try:
+            names += map(str, getattr(run, table))
+        except RunDirError:
+            continue
+    return names
+
+
+def _layers(run: Run) -> list[str]:
+    try:
+        table = run.layers
+    except RunDirError:
+        return []
+    columns = [str(name) for name in table if name not in PLACE]
+    return [f"{layer}.{name}" for layer in table["layer"].unique() for name in columns]
+
+
+def higher_is_better(metric: str) -> bool:
+    """Whether more of a measure is what one wants: accuracies and speeds; of all else, less."""
+    column = metric.rpartition(".")[2]
+    return column.endswith("accuracy") or column == "images_per_second"
+
+
+def reach(run: Run, metric: str, level: float) -> tuple[float, float]:
+    """How long a run took until a measure was first as good as a level.
+
+    Args:
+        run: finished or not.
+        metric: a measure; whether more or less of it is good says `higher_is_better`.
+        level: in the measure's unit.
+
+    Returns:
+        epochs and wall seconds of training and evaluation up to that evaluation; NaN twice where it never was.
+
+    Raises:
+        UnknownName: there is no such measure.
+    """
+    series = _series(run, metric)
+    if series is None:
+        return math.nan, math.nan
+    good = series["value"] >= level if higher_is_better(metric) else series["value"] <= level
+    if not good.any():
+        return math.nan, math.nan
+    epoch = float(series["epoch"][good].iloc[0])
+    return epoch, _seconds_at(run, float(series["step"][good].iloc[0]))
+
+
+def _seconds_at(run: Run, step: float) -> float:
+    seconds: Any = _series(run, "wall_seconds")
+    return math.nan if seconds is None else _at_row(seconds, "step", step)

@@ -1,0 +1,122 @@
+"""The close look: points, check, kinks, picture."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from actlab.errors import FormulaError, UnknownName
+from actlab.parts.activations import ACTIVATIONS
+from actlab.parts.activations.checks import check
+from actlab.parts.activations.inspect import Point, curve_of, figure, find_kinks, points
+
+
+def test_listing_needs_no_keras():
+    code = (
+        "import sys; from actlab.parts.activations import ACTIVATIONS; import actlab.parts.activations.inspect, "
+        "actlab.parts.activations.checks; assert len(ACTIVATIONS) >= 40; "
+        "print([m for m in ('keras', 'tensorflow', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_entry_is_documented():
+    for entry in ACTIVATIONS:
+        assert entry.summary.startswith("f("), entry.name
+        assert entry.facts.formula and entry.facts.source
+        for parameter in entry.parameters:
+            assert f"{parameter.name}: " in (entry.function.__doc__ or ""), (entry.name, parameter.name)
+
+
+def test_points_of_leaky_relu():
+    assert points("leaky_relu", {"negative_slope": 0.01}, [-2, 0, 1]) == [
+        Point(-2.0, -0.02, 0.01), Point(0.0, 0.0, 0.01), Point(1.0, 1.0, 1.0)]  # fmt: skip
+
+
+def test_points_are_in_float64():
+    (point,) = points("tanh", None, [0.3])
+    assert point.value == pytest.approx(np.tanh(0.3), rel=1e-15)
+    assert point.slope == pytest.approx(1 - np.tanh(0.3) ** 2, rel=1e-15)
+
+
+def test_points_are_one_sample_where_an_output_takes_several_inputs():
+    xs = [-2.0, -1.0, 0.0, 1.0, 2.0]
+    found = points("softmax", None, xs)
+    share = np.exp(xs) / np.exp(xs).sum()
+    np.testing.assert_allclose([p.value for p in found], share)
+    np.testing.assert_allclose([p.slope for p in found], share * (1 - share))
+    fitted = points("zero_fit_linear", None, xs)
+    assert [(p.value, p.slope) for p in fitted] == [(0, 0), (1, 1), (2, 1), (3, 1), (4, 1)]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "slopes"),
+    [("crelu", [0, 0, 2], [0, 0, 1]), ("glu", [-1, 0, 1], [0.5] * 3), ("maxout", [0, 0, 2], [0, 1, 1])],
+)
+def test_points_of_the_ones_that_change_the_width(name, values, slopes):
+    found = points(name, None, [-2, 0, 2])
+    assert [p.value for p in found] == values
+    assert [p.slope for p in found] == slopes
+
+
+def test_points_of_a_formula_and_of_wrong_names():
+    assert points("formula", {"formula": "x*x"}, [3]) == [Point(3.0, 9.0, 6.0)]
+    assert points("formula", {"formula": "floor(x)"}, [3.5]) == [Point(3.5, 3.0, 0.0)]
+    assert points("formula", {"formula": "2"}, [3.5]) == [Point(3.5, 2.0, 0.0)]
+    with pytest.raises(FormulaError):
+        points("formula", {"formula": "x.y"}, [0])
+    with pytest.raises(UnknownName):
+        points("rleu", None, [0])
+
+
+@pytest.mark.parametrize(
+    ("formula", "kinks"),
+    [
+        ("abs(x - 0.3)", [0.3]),
+        ("relu(x) - relu(x - 2)", [0, 2]),
+        ("where(x > 1.7, x, 0)", [1.7]),
+        ("sin(3*x)", []),
+        ("x*x*x", []),
+        ("sqrt(x)", [0]),  # no number to the left of it, infinite slope at it
+        ("minimum(maximum(x, -1), 1/3)", [-1, 1 / 3]),
+    ],
+)
+def test_find_kinks(formula, kinks):
+    np.testing.assert_allclose(find_kinks(curve_of("formula", {"formula": formula})), kinks, atol=1e-9)
+
+
+def finding(name, parameters, title):
+    return next(f for f in check(name, parameters) if f.property == title)
+
+
+def test_check_of_a_formula_tells_without_stating():
+    kinks = finding("formula", {"formula": "where(x > 0, x, exp(x) - 1 - x/2)"}, "kinks")
+    assert (kinks.stated, kinks.found, kinks.holds) == ("", "0", True)
+    falls = finding("formula", {"formula": "x*sigmoid(x)"}, "monotonic")
+    assert falls.found.startswith("falls from x = ")
+
+
+def test_check_refutes_a_formula_that_overflows():
+    far = finding("formula", {"formula": "exp(x)"}, "at ±10000 in float32")
+    assert not far.holds and "inf" in far.found
+    assert not finding("formula", {"formula": "log(x)"}, "gradient").holds
+
+
+def test_check_of_other_parameters_states_nothing():
+    found = finding("leaky_relu", {"negative_slope": -0.5}, "monotonic")
+    assert found.stated == "" and found.found.startswith("falls")
+
+
+@pytest.mark.parametrize("name", ["relu", "signed_sqrt", "softmax", "exponential", "formula"])
+def test_figure(name, tmp_path):
+    parameters = {"formula": "where(x > 0, x, 0.1*x)"} if name == "formula" else None
+    picture = figure(name, parameters)
+    (axes,) = picture.axes
+    assert axes.get_xlabel() and axes.get_ylabel() and axes.get_title()
+    assert [text.get_text() for text in axes.get_legend().get_texts()][:2] == ["f(x)", "slope f′(x)"]
+    picture.savefig(tmp_path / "f.png")
+    assert (tmp_path / "f.png").stat().st_size > 5000

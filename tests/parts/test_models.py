@@ -1,0 +1,129 @@
+"""Models are the nets that their sources describe, with every activation, initializer and optimizer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from actlab.parts.initializers import INITIALIZERS
+from actlab.parts.optimizers import OPTIMIZERS
+from actlab.run.engines.build import build_model, build_optimizer
+from actlab.spec.config import RunConfig, resolve
+
+MNIST, CIFAR = (28, 28, 1), (32, 32, 3)
+
+
+def config(**changes: Any) -> RunConfig:
+    base = {"dataset": "mnist", "model": "mnist_dense", "activation": "relu", "epochs": 1}
+    resolved, problems = resolve({**base, **changes})
+    assert resolved is not None, problems
+    return resolved
+
+
+def kinds(model: Any) -> list[str]:
+    return [type(layer).__name__ for layer in model.layers]
+
+
+def test_the_cnn_has_the_published_number_of_parameters() -> None:
+    model = build_model(config(model="cifar10_cnn"), CIFAR, 10)
+    assert model.count_params() == 1_250_858
+    dropouts = [layer.rate for layer in model.layers if type(layer).__name__ == "Dropout"]
+    assert dropouts == [0.25, 0.25, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [("linear", 7_850), ("simple_cnn", 30 * 25 + 30 + 30 * 144 * 100 + 100 + 1_010),
+     ({"name": "mnist_dense", "hidden": [40, 20]}, 784 * 40 + 40 + 40 * 20 + 20 + 210)],
+)  # fmt: skip
+def test_numbers_of_parameters(name: Any, parameters: int) -> None:
+    assert build_model(config(model=name), MNIST, 10).count_params() == parameters
+
+
+@pytest.mark.parametrize(("where", "order"), [("before", "norm first"), ("after", "activation first"), ("none", "")])
+def test_batch_norm_stands_where_the_config_says(where: str, order: str) -> None:
+    found = kinds(build_model(config(model={"name": "mnist_dense", "batch_norm": where}), MNIST, 10))
+    if not order:
+        assert "BatchNormalization" not in found
+    else:
+        assert (found.index("BatchNormalization") < found.index("Activation")) == (order == "norm first")
+
+
+@pytest.mark.parametrize("activation", ["glu", {"name": "maxout", "pieces": 3}])
+def test_a_unit_that_takes_several_inputs_keeps_its_number_of_outputs(activation: Any) -> None:
+    model = build_model(config(activation=activation, model={"name": "mnist_dense", "hidden": [12]}), MNIST, 10)
+    assert model.get_layer("logits").kernel.shape[0] == 12
+
+
+@pytest.mark.parametrize("name", INITIALIZERS.names())
+def test_every_initializer_is_what_it_says(name: str) -> None:
+    shape = (400, 300)
+    entry = INITIALIZERS.get(name)
+    weights = np.asarray(entry.function(3)(shape))
+    expected = {
+        "glorot_uniform": 2 / 700, "glorot_normal": 2 / 700, "he_normal": 2 / 400, "he_uniform": 2 / 400,
+        "lecun_normal": 1 / 400, "lecun_uniform": 1 / 400, "xavier_fan_in": 1 / 400, "he_fan_in": 2 / 400,
+        "random_normal": 0.05**2, "truncated_normal": 0.774 * 0.05**2, "random_uniform": 0.1**2 / 12,
+        "variance_scaling": 1 / 400, "orthogonal": 1 / 400, "identity": 1 / 400, "zeros": 0, "ones": 0, "constant": 0,
+    }  # fmt: skip
+    assert weights.var() == pytest.approx(expected[name], rel=0.02, abs=1e-6 if expected[name] else 1e-12)
+    assert np.array_equal(weights, np.asarray(entry.function(3)(shape)))
+
+
+def test_the_fan_in_initializers_are_not_truncated() -> None:
+    weights = np.asarray(INITIALIZERS.get("he_fan_in").function(0)((400, 300)))
+    assert np.abs(weights).max() > 3.5 * weights.std()
+    truncated = np.asarray(INITIALIZERS.get("he").function(0)((400, 300)))
+    assert np.abs(truncated).max() < 2.4 * truncated.std()
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS.names())
+def test_every_optimizer_has_the_defaults_of_keras(name: str) -> None:
+    import keras
+
+    classes = {"sgd": "SGD", "rmsprop": "RMSprop", "adamw": "AdamW"}
+    theirs = getattr(keras.optimizers, classes.get(name, name.capitalize()))().get_config()
+    made = config(optimizer=name)
+    ours = build_optimizer(made, build_model(made, MNIST, 10), 100, 10).get_config()
+    assert {k: ours[k] for k in theirs if k != "name"} == {k: theirs[k] for k in theirs if k != "name"}
+
+
+def test_learned_slopes_are_not_decayed() -> None:
+    made = config(optimizer="adamw", activation="prelu")
+    model = build_model(made, MNIST, 10)
+    optimizer = build_optimizer(made, model, 100, 10)
+    decayed = {v.path: optimizer._use_weight_decay(v) for v in model.trainable_variables}
+    assert [decay for path, decay in decayed.items() if "slope" in path] == [False]
+    assert any(decayed.values())
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_im2col_equals_the_native_convolution(padding: str) -> None:
+    import keras
+    import tensorflow as tf
+
+    from actlab.parts.models.im2col import Im2colConv2D
+
+    x = tf.constant(np.random.default_rng(0).normal(size=(8, 28, 28, 3)).astype("float32"))
+    native = keras.layers.Conv2D(30, 5, padding=padding)
+    native(x)
+    ours = Im2colConv2D(30, 5, padding=padding)
+    ours(x)
+    ours.set_weights([w + 0.01 for w in native.get_weights()])
+    native.set_weights(ours.get_weights())
+    outputs, gradients = [], []
+    for layer in (native, ours):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x)
+            loss = tf.reduce_sum(tf.sin(y))
+        outputs.append(y.numpy())
+        sources = [x, *(v.value for v in layer.trainable_variables)]
+        gradients.append([g.numpy() for g in tape.gradient(loss, sources)])
+    np.testing.assert_allclose(outputs[0], outputs[1], atol=1e-5)
+    for one, other in zip(*gradients, strict=True):
+        largest = np.abs(one).max()
+        assert largest > 1  # so that the tolerance below is a small part of the gradient
+        np.testing.assert_allclose(one / largest, other / largest, atol=1e-5)

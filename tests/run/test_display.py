@@ -1,0 +1,276 @@
+"""What a person sees in a terminal of any width: tables that fit, and the board of running trainings."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from actlab.commands.compare import title
+from actlab.commands.comparison_table import caption, columns, fitting
+from actlab.commands.output import console
+from actlab.parts.datasets import Prepared
+from actlab.run import rundir
+from actlab.run.display import Display, _Board, bar, clock, runs_table
+from actlab.run.executors.worker import Outcome
+from actlab.run.forecast import Forecast
+from actlab.run.rundir import Run
+from actlab.run.training import Job
+from actlab.show.tables import FittedTable, cut, folded, shared
+from actlab.spec.config import RunConfig
+from actlab.study.compare import Comparison, compare
+
+MakeRun = Callable[..., Path]
+Resolved = Callable[..., RunConfig]
+WIDTHS = [50, 60, 72, 80, 100, 120, 160]
+LONG = "leaky_relu-negative_slope0.01-learning_rate0.001-seed12"
+
+
+def printed(content: RenderableType, width: int) -> list[str]:
+    stream = io.StringIO()
+    Console(file=stream, width=width, height=40, color_system=None, force_terminal=True).print(content)
+    lines = stream.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    assert "…" not in stream.getvalue()
+    return lines
+
+
+@pytest.fixture
+def runs(tmp_path: Path, make_run: MakeRun, resolved: Resolved) -> list[Run]:
+    """Two conditions of two seeds, one of them with a long name."""
+    made = []
+    for activation in ({"name": "relu"}, {"name": "leaky_relu", "negative_slope": 0.0123456789}):
+        for seed in (0, 1):
+            made.append(make_run(tmp_path / "study", resolved(activation=activation, seed=seed), [0.9 + seed / 100]))
+    return [Run(path) for path in made]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_number_of_runs_is_cut(width: int, runs: list[Run]) -> None:
+    lines = printed(runs_table(runs), width)
+    header = " ".join(lines[0].split())
+    rows = [line.split() for line in lines if "done" in line]
+    assert len(rows) == 4
+    for row, run in zip(rows, runs, strict=True):
+        assert f"{run.results['final']['val_accuracy']:.4f}" in row
+        assert row[1] == "done"
+    full = ["epochs", "val_accuracy", "best", "test_accuracy", "test_loss", "time"]
+    shown = {"val_accuracy": "val acc", "test_accuracy": "test acc", "test_loss": "test loss"}
+    left_out = _left_out(runs_table(runs), width)
+    for name in full:
+        assert (name in header or shown.get(name, name) in header) != (name in left_out), name
+    if width >= 120:
+        assert not left_out
+    if width == 60:
+        assert left_out == ["best", "test_loss", "time"]
+
+
+def test_the_least_important_columns_go_first(runs: list[Run]) -> None:
+    gone = [set(_left_out(runs_table(runs), width)) for width in range(160, 39, -1)]
+    assert all(before <= after for before, after in itertools.pairwise(gone))
+    order = list(dict.fromkeys(name for names in gone for name in sorted(names)))
+    assert order[:3] == ["test_loss", "time", "best"]
+
+
+def _left_out(table: FittedTable, width: int) -> list[str]:
+    lines = " ".join(line.strip() for line in printed(table, width))
+    return lines.partition("left out for want of room: ")[2].replace(",", "").split()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_mean_never_loses_its_deviation(width: int, runs: list[Run]) -> None:
+    lines = printed(FittedTable(columns(compare(runs))), width)
+    (row,) = [line for line in lines if line.startswith("relu")]
+    assert row.replace(" ± ", "±").split()[2] == "0.9050±0.0071"
+
+
+@pytest.fixture
+def crossed(tmp_path: Path, make_run: MakeRun, resolved: Resolved) -> Comparison:
+    """Conditions that differ in three keys with long names, two seeds each."""
+    made = []
+    for norm, rate, momentum in itertools.product(("none", "before"), (0.01, 0.1), (0.0, 0.8)):
+        optimizer = {"name": "sgd", "learning_rate": rate, "momentum": momentum}
+        model = {"name": "mnist_dense", "batch_norm": norm}
+        for seed in (0, 1):
+            config = resolved(activation="sigmoid", model=model, optimizer=optimizer, seed=seed)
+            made.append(Run(make_run(tmp_path / "crossed", config, [0.9 + seed / 100])))
+    return compare(made, reach=0.9)
+
+
+@pytest.mark.parametrize("width", range(50, 100, 5))
+def test_every_condition_keeps_n_and_its_whole_mean(width: int, crossed: Comparison) -> None:
+    """However many keys differ; no word of a header is broken."""
+    lines = printed(FittedTable(columns(crossed)), width)
+    end = next(i for i, line in enumerate(lines) if line.startswith("left out"))
+    means = [line for line in lines[:end] if "0.9050±0.0071" in line]
+    assert len(means) == 8
+    assert all(line.partition("0.9050±")[0].split()[-1] == "2" for line in means)
+    header = " ".join(" ".join(lines[: lines.index(means[0])]).split())
+    for word in ("batch_", "norm", "optimizer.", "learning_", "rate", "momentum", "val_accuracy", "verdict"):
+        assert word in header
+
+
+@pytest.mark.parametrize("width", range(50, 150, 4))
+def test_the_difference_goes_last(width: int, runs: list[Run]) -> None:
+    table = FittedTable(columns(compare(runs, metrics=["val_accuracy", "test_loss"], reach=0.9)))
+    told = "\n".join(printed(table, width)).partition("left out for want of room: ")[2]
+    gone = " ".join(told.split()).split(", ")
+    least = ["epochs to val_accuracy 0.9", "seconds to val_accuracy 0.9", "test_loss", "parameters", "s/epoch"]
+    assert "difference" not in gone or set(least) <= set(gone)
+
+
+def test_a_name_that_is_left_out_stands_on_one_line(crossed: Comparison) -> None:
+    lines = printed(FittedTable(columns(crossed)), 50)
+    told = lines[next(i for i, line in enumerate(lines) if line.startswith("left out")) :]
+    for name in ("95% interval", "p Holm", "seeds needed", "epochs to val_accuracy 0.9", "s/epoch"):
+        assert any(name in line for line in told), name
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_table_and_legend_have_the_same_words(width: int, runs: list[Run]) -> None:
+    comparison = compare(runs)
+    lines = printed(FittedTable(columns(comparison)), width)
+    head = " ".join(lines[: next(i for i, line in enumerate(lines) if line.startswith("relu"))])
+    assert "val_accuracy" in head
+    assert "val acc" not in head and "beats" not in head
+    assert "superiority" in head or "superiority" in lines[-1] + lines[-2]
+    assert all(word in " ".join(caption(comparison)) for word in ("val_accuracy", "difference", "superiority"))
+
+
+def test_what_is_no_terminal_has_no_width(crossed: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    stream = io.StringIO()
+    monkeypatch.setattr("sys.stdout", stream)
+    out = console()
+    out.print(FittedTable(fitting(crossed, out.width)))
+    out.print(Text("word " * 200))
+    head, *rows, sentence = stream.getvalue().splitlines()
+    assert len(rows) == 8 and sentence.split() == ["word"] * 200
+    assert all(name in head for name in ("optimizer.learning_rate", "parameters", "s/epoch", "by seed"))
+
+
+def test_one_condition_has_a_name(runs: list[Run]) -> None:
+    for chosen in (runs[:1], runs[:2]):
+        lines = printed(FittedTable(columns(compare(chosen))), 80)
+        assert "condition" in " ".join(lines)
+        assert any(line.startswith("all runs  ") for line in lines)
+
+
+def test_an_empty_value_is_no_nameless_row(runs: list[Run]) -> None:
+    for run, value in zip(runs, ("", "", "x", "x"), strict=True):
+        run.record["config"] = {**run.config, "activation": "relu", "keep_weights": value}
+    comparison = compare(runs)
+    assert list(comparison.conditions) == ['""', "x"]
+    firsts = [line.split()[0] for line in printed(FittedTable(columns(comparison)), 80)]
+    assert [first for first in firsts if first in ('""', "x")] == ['""', "x"]
+
+
+def test_a_figure_of_several_experiments_names_them(tmp_path: Path, make_run: MakeRun, resolved: Resolved) -> None:
+    runs = [Run(make_run(tmp_path / name, resolved(), [0.9])) for name in "abcd"]
+    assert [title(runs[:count]) for count in (1, 3, 4)] == ["a", "a, b, c", "a, b and 2 other experiments"]
+
+
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=60), st.integers(8, 70))
+def test_folded_names_are_whole_and_cut_ones_fit(name: str, width: int) -> None:
+    assert folded(name, width).replace("\n", "").replace(" ", "") == name.replace(" ", "")
+    assert len(cut(name, width)) == min(len(name), width)
+
+
+def test_names_fold_between_words_and_are_cut_in_the_middle() -> None:
+    assert folded(LONG, 25).split("\n") == ["leaky_relu-negative_", "slope0.01-learning_", "rate0.001-seed12"]
+    assert cut(LONG, 19) == "leaky_re...1-seed12"
+    assert shared([5, 100, 20], 60) == [5, 35, 20]
+
+
+# --- the board -------------------------------------------------------------------------------------------------
+
+
+def job(folder: Path, name: str, resolved: Resolved, label: str = "", **progress: Any) -> Job:
+    path = folder / name
+    path.mkdir()
+    rundir.write_progress(path, progress)
+    mnist = Prepared("mnist", Path("nowhere"), "0" * 64, (28, 28, 1), 10, 60_000, 10_000, "here", "checked")
+    return Job(resolved(steps=3000, epochs=None), label or name, path, mnist, "cpu", 1)
+
+
+def board(jobs: list[Job], outcomes: dict[Path, Outcome], total: int = 0, workers: int = 2, width: int = 80) -> _Board:
+    """The board of a terminal of 40 lines, after one look at what trains."""
+    console = Console(file=io.StringIO(), width=width, height=40, force_terminal=True)
+    display = Display(console, jobs, workers, Forecast())
+    display.total = total or len(jobs)
+    display.update(jobs, outcomes)
+    return display.board
+
+
+MIDDLE = {
+    "phase": "training", "step": 1500, "total_steps": 3000, "steps_per_epoch": 200, "wall_seconds": 90.0,
+    "images_per_second": 12345.6, "loss": 0.12344, "accuracy": 0.95551, "val_accuracy": 0.9123,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_training_is_one_line(width: int, tmp_path: Path, resolved: Resolved) -> None:
+    jobs = [job(tmp_path, LONG, resolved, **MIDDLE), job(tmp_path, "relu-seed0", resolved, phase="building")]
+    ended = {tmp_path / "x": Outcome("interrupted"), tmp_path / "y": Outcome("interrupted")}
+    header, first, second, overall = printed(board(jobs, ended, total=24, width=width), width)
+    assert first.startswith("leaky") and "seed12" in first
+    words = {"epoch": "8/15", "loss": "0.1234", "val": "0.9123", "left": "1:30", "acc": "0.9555", "images/s": "12,346"}
+    always = {"epoch", "val", "left"}
+    for name, value in words.items():
+        if name in always or width >= 80 or (width >= 60 and name == "loss"):
+            assert value in first.split() and name in header, name
+        assert (value in first.split()) == (name in header.replace("val acc", "val")), name
+    assert "━" in first
+    assert "starting" in second and second.startswith("relu-seed0")
+    assert overall.startswith("all runs: 2 of 24  2 interrupted")
+
+
+def test_the_board_is_no_taller_than_the_terminal(tmp_path: Path, resolved: Resolved) -> None:
+    jobs = [job(tmp_path, f"relu-seed{seed}", resolved, **MIDDLE) for seed in range(64)]
+    lines = printed(board(jobs, {}, workers=64), 80)
+    assert len(lines) <= 38
+    assert lines[-2:] == ["and 30 more", lines[-1]] and lines[-1].startswith("all runs: 0 of 64")
+
+
+def test_no_control_character_of_a_label_reaches_the_terminal(tmp_path: Path, resolved: Resolved) -> None:
+    shown = board([job(tmp_path, "run", resolved, label="\x1b]0;x\x07evil", **MIDDLE)], {})
+    assert not any("\x1b" in line or "\x07" in line for line in printed(shown, 80))
+
+
+def test_the_time_left_of_all_runs(tmp_path: Path, resolved: Resolved) -> None:
+    """90 s are left of the one in work; the two that wait take 180 s each, one of them on the other worker."""
+    waiting = [job(tmp_path, name, resolved) for name in ("a", "b")]
+    begun = job(tmp_path, "run", resolved, **MIDDLE)
+    display = Display(Console(file=io.StringIO(), force_terminal=True), [begun, *waiting], 2, Forecast(), tmp_path)
+    with display:
+        display.update([begun], {})
+        assert printed(display.board, 80)[-1].startswith("all runs: 0 of 3  4:30 left")
+        told = rundir.read_progress(tmp_path)
+        assert told["seconds_left"] == pytest.approx(270)
+        assert told["unix_time"] == pytest.approx(time.time(), abs=60)
+    assert rundir.read_progress(tmp_path) == {}
+
+
+def test_without_a_terminal_there_are_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resolved: Resolved
+) -> None:
+    monkeypatch.setattr("actlab.run.display.LINE_SECONDS", -1.0)
+    stream, begun = io.StringIO(), job(tmp_path, "relu-seed0", resolved, **MIDDLE)
+    with Display(Console(file=stream, width=160), [begun], 1, Forecast()) as display:
+        display.update([begun], {})
+    expected = "relu-seed0: 50%, epoch 8  loss 0.1234  accuracy 0.9555  val 0.9123  12,346 images/s\n"
+    assert stream.getvalue() == expected
+
+
+def test_bars_and_clocks() -> None:
+    assert [bar(part, 8, "#-") for part in (-1, 0, 0.5, 1, 2)] == ["-" * 8, "-" * 8, "####----", "#" * 8, "#" * 8]
+    assert [clock(seconds) for seconds in (0.2, 67, 3599.6, 7510)] == ["0:00", "1:07", "1:00:00", "2:05:10"]

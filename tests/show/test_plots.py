@@ -1,0 +1,304 @@
+"""Figures are read back through their artists: what is drawn, what is said, and that bytes repeat."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import threading
+import xml.etree.ElementTree as ET
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from PIL import Image
+
+from actlab.show.plots import PALETTE, history_figure, looks, overlay_figure, png, svg
+from actlab.show.plots.axes import spread
+from actlab.show.plots.style import fitted, literal, text_width
+
+HOSTILE = ["$\\frac$", "<script>alert(1)</script>", "a_{b}^2 & co.", "100 %", "\\", "_hidden", "$x$ $"]
+
+
+def history(epochs: int = 20, seed: int = 0) -> pd.DataFrame:
+    random = np.random.default_rng(seed)
+    epoch = np.arange(1, epochs + 1)
+    rising = 0.97 - 0.2 * np.exp(-0.4 * epoch) + random.normal(0, 0.003, epochs)
+    return pd.DataFrame(
+        {"epoch": epoch, "step": 600 * epoch, "loss": 1.2 - rising, "accuracy": rising + 0.01,
+         "val_loss": 1.3 - rising, "val_accuracy": rising, "learning_rate": 0.1}
+    )  # fmt: skip
+
+
+def study(conditions: list[str], seeds: int, epochs: int = 10) -> pd.DataFrame:
+    runs = [
+        history(epochs, 100 * index + seed).assign(condition=name, seed=seed)
+        for index, name in enumerate(conditions)
+        for seed in range(seeds)
+    ]
+    return pd.concat(runs, ignore_index=True)
+
+
+def texts(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
+
+
+def lines(figure: Figure, panel: int = 0) -> dict[str, Any]:
+    return {line.get_label(): line for line in figure.axes[panel].lines}
+
+
+def band(figure: Figure, index: int) -> pd.DataFrame:
+    """The lower and upper edge of a band by epoch, read from its outline."""
+    from matplotlib.collections import FillBetweenPolyCollection
+
+    bands = [c for c in figure.axes[0].collections if isinstance(c, FillBetweenPolyCollection)]
+    corners = pd.DataFrame(bands[index].get_paths()[0].vertices, columns=["epoch", "value"])
+    return corners.groupby("epoch")["value"].agg(["min", "max"])
+
+
+@pytest.mark.parametrize(("metric", "label", "best"), [("accuracy", "accuracy (fraction correct)", "idxmax"),
+                                                       ("loss", "loss (mean per sample)", "idxmin")])  # fmt: skip
+def test_history(metric: str, label: str, best: str) -> None:
+    frame = history()
+    figure = history_figure(frame, metric, "relu, seed 0", note="stand-in: synth_mnist")
+    (axes,) = figure.axes
+    assert axes.get_ylabel() == label
+    assert axes.get_xlabel() == "epoch"
+    drawn = lines(figure)
+    assert set(drawn) == {"training", "validation", "best"}
+    np.testing.assert_array_equal(drawn["training"].get_xydata(), frame[["epoch", metric]])
+    np.testing.assert_array_equal(drawn["validation"].get_xydata(), frame[["epoch", f"val_{metric}"]])
+    row = frame.loc[getattr(frame[f"val_{metric}"], best)()]
+    np.testing.assert_array_equal(drawn["best"].get_xydata(), [[row["epoch"], row[f"val_{metric}"]]])
+    said = f"n = 1 run; best validation {metric} {row[f'val_{metric}']:.4f} at epoch {row['epoch']:g}"
+    assert {"relu, seed 0", "stand-in: synth_mnist", said, "training", "validation"} <= set(texts(figure))
+
+
+def test_history_of_one_epoch_has_markers() -> None:
+    drawn = lines(history_figure(history(1), "accuracy", "short"))
+    assert drawn["training"].get_marker() == drawn["validation"].get_marker() == "o"
+    assert lines(history_figure(history(40), "accuracy", "long"))["training"].get_marker() == ""
+
+
+def test_history_in_steps() -> None:
+    frame = history()
+    figure = history_figure(frame.assign(epoch=frame["epoch"] / 7), "accuracy", "steps")
+    assert figure.axes[0].get_xlabel() == "step (mini-batches)"
+    np.testing.assert_array_equal(lines(figure)["training"].get_xdata(), frame["step"])
+
+
+def test_history_that_is_not_finite() -> None:
+    frame = history()
+    frame.loc[15:, ["accuracy", "val_accuracy"]] = [np.inf, np.nan]
+    figure = history_figure(frame, "accuracy", "diverged")
+    assert any("not finite: 5 of 20 rows" in text for text in texts(figure))
+    assert np.isnan(lines(figure)["training"].get_ydata()[15:]).all()
+    nothing = history_figure(frame.assign(loss=np.nan, val_loss=np.inf), "loss", "nothing")
+    assert "no finite value" in texts(nothing)
+    assert png(nothing).startswith(b"\x89PNG")
+
+
+def test_history_without_validation() -> None:
+    figure = history_figure(history().drop(columns="val_loss"), "loss", "no validation")
+    assert set(lines(figure)) == {"training"}
+    assert "n = 1 run" in texts(figure)
+
+
+def test_loss_that_explodes_is_drawn_on_a_log_scale_and_says_so() -> None:
+    frame = history()
+    frame.loc[5, "loss"] = 1e6
+    figure = history_figure(frame, "loss", "spike")
+    assert figure.axes[0].get_yscale() == "log"
+    assert figure.axes[0].get_ylabel() == "loss (mean per sample), log scale"
+    ticks = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+    assert not any("$" in tick for tick in ticks), ticks
+
+
+def test_accuracy_has_no_tick_over_one() -> None:
+    figure = history_figure(history().assign(accuracy=1.0), "accuracy", "perfect")
+    assert max(figure.axes[0].get_yticks()) <= 1
+
+
+def test_overlay_equals_pandas() -> None:
+    curves = study(["relu", "tanh", "elu"], 4)
+    figure = overlay_figure(curves, "val_accuracy", "three", note="stand-in")
+    drawn = lines(figure)
+    assert list(drawn) == ["relu", "tanh", "elu"]
+    for index, name in enumerate(drawn):
+        by_epoch = curves[curves["condition"] == name].groupby("epoch")["val_accuracy"]
+        np.testing.assert_allclose(drawn[name].get_ydata(), by_epoch.mean(), rtol=1e-15)
+        np.testing.assert_array_equal(band(figure, index), by_epoch.agg(["min", "max"]))
+        assert drawn[name].get_color() == PALETTE[index]
+    assert figure.axes[0].get_ylabel() == "validation accuracy (fraction correct)"
+    subtitle = "line: mean over seeds; band: smallest to largest seed; n = 4 seeds each"
+    assert {subtitle, "stand-in", "relu", "tanh"} <= set(texts(figure))
+
+
+def test_overlay_of_one_seed_has_no_band() -> None:
+    figure = overlay_figure(study(["relu", "tanh"], 1), "val_loss", "one")
+    assert "n = 1 seed each, so no band" in texts(figure)
+    with pytest.raises(IndexError):
+        band(figure, 0)
+
+
+def test_overlay_says_where_seeds_are_missing() -> None:
+    curves = study(["relu", "tanh", "elu"], 3)
+    early = (curves["condition"] == "tanh") & (curves["epoch"] > 6)
+    one_early = (curves["condition"] == "relu") & (curves["seed"] == 2) & (curves["epoch"] > 4)
+    gone = (curves["condition"] == "elu") & (curves["seed"] == 1)
+    curves.loc[(curves["condition"] == "elu") & (curves["seed"] == 2), "val_loss"] = np.nan
+    figure = overlay_figure(curves[~early & ~one_early & ~gone], "val_loss", "unequal")
+    said = texts(figure)
+    assert {"relu  n = 3", "tanh  n = 3, to epoch 6", "elu  n = 2"} <= set(said)
+    assert any(text.endswith("n = 2 to 3 seeds; dotted: not all seeds") for text in said)
+    solid = lines(figure)["relu"]
+    assert solid.get_xdata().max() == 4
+    dotted = [line for line in figure.axes[0].lines if line.get_linestyle() == ":"]
+    np.testing.assert_array_equal(dotted[0].get_xdata(), np.arange(4, 11))
+    two = curves[(curves["condition"] == "relu") & (curves["seed"] < 2)].groupby("epoch")["val_loss"].mean()
+    np.testing.assert_allclose(dotted[0].get_ydata()[1:], two.loc[5:])
+
+
+def test_overlay_without_a_finite_value() -> None:
+    figure = overlay_figure(study(["a", "b"], 2).assign(loss=np.nan), "loss", "nothing")
+    assert "no finite value" in texts(figure)
+    assert png(figure).startswith(b"\x89PNG")
+    assert png(overlay_figure(study(["a"], 1).iloc[:0], "loss", "no rows")).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("count", [9, 24])
+def test_many_conditions_get_a_panel_each(count: int) -> None:
+    names = [f"condition {index}" for index in range(count)]
+    curves = study(names, 2, epochs=4)
+    figure = overlay_figure(curves, "val_accuracy", "many")
+    assert [axes.get_title(loc="left") for axes in figure.axes] == names
+    assert len({axes.get_ylim() for axes in figure.axes}) == 1
+    mean = curves[curves["condition"] == names[-1]].groupby("epoch")["val_accuracy"].mean()
+    np.testing.assert_allclose(lines(figure, count - 1)[names[-1]].get_ydata(), mean)
+    for axes in figure.axes:
+        (grey,) = [c for c in axes.collections if isinstance(c, LineCollection)]
+        assert len(grey.get_segments()) == count
+        np.testing.assert_allclose(grey.get_segments()[-1], mean.reset_index())
+    assert any("n = 2 seeds each; grey: all others" in text for text in texts(figure))
+
+
+def test_labels_at_line_ends_do_not_overlap() -> None:
+    names = [f"activation number {index}" for index in range(8)]
+    figure = overlay_figure(study(names, 2), "val_accuracy", "eight")
+    png(figure, dpi=100)
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts if text.get_text() in names]
+    assert len(boxes) == 8
+    for i, box in enumerate(boxes):
+        assert box.x1 <= figure.bbox.x1
+        assert not any(box.overlaps(other) for other in boxes[i + 1 :])
+
+
+@pytest.mark.parametrize("count", [8, 9])
+def test_a_loss_that_spans_much_fills_a_logarithmic_axis(count: int) -> None:
+    curves = study([f"c{i}" for i in range(count)], 2, epochs=4)
+    curves["loss"] = 10.0 ** -curves["epoch"]
+    for axes in overlay_figure(curves, "loss", "much").axes:
+        low, high = axes.get_ylim()
+        assert axes.get_yscale() == "log"
+        assert 1e-5 < low < 1e-4 < 1e-1 < high < 1
+
+
+def test_of_very_many_conditions_some_are_named_and_all_are_drawn() -> None:
+    figure = overlay_figure(study([f"c{i}" for i in range(30)], 2, epochs=2), "val_accuracy", "thirty")
+    assert len(figure.axes) == 24
+    assert "the first 24 of 30 conditions; grey: all others" in " ".join(texts(figure)).replace("\n", " ")
+    (grey,) = figure.axes[0].findobj(LineCollection)
+    assert len(grey.get_segments()) == 30
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_are_drawn_as_they_are(name: str) -> None:
+    overlay = overlay_figure(study([name, "other"], 2), "val_accuracy", name, note=name)
+    panels = overlay_figure(study([name, *map(str, range(8))], 1, epochs=2), "loss", name)
+    for figure in (overlay, panels, history_figure(history(), "accuracy", name, note=name)):
+        assert name in texts(figure)
+        assert not any(text.get_parse_math() for text in figure.findobj(Text) if text.get_text() == name)
+        root = ET.fromstring(svg(figure))
+        assert name in ["".join(element.itertext()) for element in root.iter("{http://www.w3.org/2000/svg}text")]
+        assert not list(root.iter("{http://www.w3.org/2000/svg}script"))
+        assert png(figure).startswith(b"\x89PNG")
+
+
+def test_controls_and_length_of_names() -> None:
+    assert literal("\x1b[31mred\n\tline\u202e") == "·[31mred  line·"
+    long = "optimizer.learning_rate=" + "0" * 300 + ", seed=1"
+    cut = fitted(long, 2.0, 10)
+    assert text_width(cut, 10) <= 2.0
+    assert cut.startswith("optim") and cut.endswith("seed=1") and "…" in cut
+    figure = overlay_figure(study([long, "日本語", "\ud83d"], 2), "loss", long * 3, note="日本語 " * 200)
+    assert figure.get_size_inches()[0] < 9
+    png(figure)
+    assert len(figure.texts) == 2 + 3 + 1
+    for text in figure.texts:
+        bold = text.get_fontweight() == "bold"
+        assert text_width(text.get_text(), text.get_fontsize(), bold) <= figure.get_size_inches()[0] - 0.3
+
+
+def test_same_data_same_bytes() -> None:
+    curves, frame = study(["relu", "tanh"], 3), history()
+    for draw in (lambda: overlay_figure(curves, "val_loss", "t"), lambda: history_figure(frame, "loss", "t")):
+        first, second = draw(), draw()
+        assert png(first) == png(second) == png(first)
+        assert svg(first) == svg(second) == svg(first)
+    data = png(first, dpi=50)
+    assert b"Software" not in data and b"matplotlib" not in data.lower()
+    assert "<dc:date>" not in svg(first)
+    assert Image.open(io.BytesIO(data)).size == (320, 200)
+
+
+def test_same_bytes_in_threads_and_whatever_the_user_configured() -> None:
+    frame = history()
+    expected = png(history_figure(frame, "loss", "t"), 60)
+    found: list[bytes] = []
+
+    def draw() -> None:
+        found.append(png(history_figure(frame, "loss", "t"), 60))
+
+    threads = [threading.Thread(target=draw) for _ in range(4)]
+    with matplotlib.rc_context({"font.size": 30, "axes.grid": False, "text.parse_math": True, "figure.dpi": 33}):
+        before = dict(matplotlib.rcParams)
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert dict(matplotlib.rcParams) == before
+    assert found == [expected] * 4
+
+
+def test_looks_follow_first_appearance() -> None:
+    chosen = looks(["b", "a", "b", *map(str, range(38))])
+    assert list(chosen)[:2] == ["b", "a"]
+    assert chosen["b"].color == PALETTE[0] and chosen["a"].color == PALETTE[1]
+    assert len(set(chosen.values())) == len(chosen) == 40
+
+
+def test_spread_keeps_order_gap_and_bounds() -> None:
+    random = np.random.default_rng(0)
+    for _ in range(200):
+        wanted = list(random.uniform(-0.2, 3.2, random.integers(1, 9)))
+        places = spread(wanted, 0.2, 3.0)
+        in_order = [places[i] for i in np.argsort(wanted)]
+        assert (np.diff(in_order) >= 0.2 - 1e-9).all()
+        assert min(places) >= 0 and max(places) <= 3 + 1e-9
+    assert spread([1.0, 1.0], 0.2, 3.0) == pytest.approx([0.9, 1.1])
+    assert spread([0.5, 2.0], 0.2, 3.0) == pytest.approx([0.5, 2.0])
+
+
+def test_import_is_light_and_never_touches_pyplot() -> None:
+    code = (
+        "import sys, actlab.show.plots as p, pandas as pd\n"
+        "assert 'matplotlib' not in sys.modules\n"
+        "p.png(p.history_figure(pd.DataFrame({'epoch': [1], 'loss': [1.0]}), 'loss', 't'))\n"
+        "assert 'matplotlib.pyplot' not in sys.modules and 'tensorflow' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

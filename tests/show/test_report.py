@@ -1,0 +1,774 @@
+"""The report: what it says, that it says nothing else, and how it behaves in a browser."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import itertools
+import json
+import math
+import re
+import time
+from collections.abc import Callable, Iterator
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from browser import Visit, chromium
+from markdown_it import MarkdownIt
+from PIL import Image
+from typer.testing import CliRunner
+
+from actlab.cli import app
+from actlab.errors import ActlabError, UnknownName
+from actlab.run import rundir
+from actlab.show.report import inside, report, report_markdown
+from actlab.show.report.markdown import escaped
+from actlab.show.report.svg import inline
+from actlab.spec.config import RunConfig
+
+Make = Callable[..., Path]
+Resolved = Callable[..., RunConfig]
+
+ACTIVATIONS: list[Any] = ["relu", {"name": "leaky_relu", "negative_slope": 0.01}, "prelu", "sigmoid"]
+ENDS = (0.95, 0.949, 0.96, 0.90)
+SEEDS, EPOCHS = 8, 5
+CONFIG = """\
+name: leaks
+description: Does a leak keep units alive?
+dataset: mnist
+model: mnist_dense
+epochs: 5
+probes: [dead_units, gradient_norms]
+sweep:
+  activation: [relu, {name: leaky_relu, negative_slope: 0.01}, prelu, sigmoid]
+  seed: {range: 8}
+claims:
+  - {metric: dead_units, at: max, of: {activation: leaky_relu}, is: "== 0"}
+  - {metric: val_accuracy, of: {activation: prelu}, is: "< {activation: relu}", says: Learning a slope hurts}
+"""
+
+
+def make_study(folder: Path, make_run: Make, resolved: Resolved) -> Path:
+    """Four conditions with eight seeds, probed; one run of the last diverged."""
+    folder.mkdir(parents=True)
+    (folder / "experiment.yaml").write_text(CONFIG)
+    for number, activation in enumerate(ACTIVATIONS):
+        for seed in range(SEEDS):
+            noise = np.random.default_rng([number, seed])
+            values = ENDS[number] - 0.3 * np.exp(-np.arange(1, EPOCHS + 1)) + noise.normal(0, 0.001, EPOCHS)
+            config = resolved(activation=activation, seed=seed, epochs=EPOCHS, probes=["dead_units", "gradient_norms"])
+            bad = number == 3 and seed == 7
+            ended = {"status": "diverged", "record": {"reason": "the loss is not finite at step 9"}} if bad else {}
+            path = make_run(folder, config, values.round(5).tolist(), **ended)
+            probe(path, dead=number == 0)
+    return folder
+
+
+def probe(path: Path, dead: bool) -> None:
+    """Add to a made-up run what the probes would have seen, and state the sums of its files."""
+    history = pd.read_csv(path / "history.csv")
+    history["dead_units"] = history["epoch"] * (3 if dead else 0)
+    history["gradient_norm_mean"], history["gradient_norm_max"] = 1 / history["epoch"], 2 / history["epoch"]
+    history.to_csv(path / "history.csv", index=False)
+    layers = [
+        {"epoch": row["epoch"], "step": row["step"], "layer": layer, "units": units,
+         "dead_units": row["dead_units"] if layer == "dense" else math.nan,
+         "gradient_norm_mean": row["gradient_norm_mean"], "gradient_norm_max": row["gradient_norm_max"]}
+        for row in history.to_dict("records") for layer, units in (("dense", 256), ("logits", 10))
+    ]  # fmt: skip
+    pd.DataFrame(layers).to_csv(path / "layers.csv", index=False)
+    record = json.loads((path / "run.json").read_text())
+    files = ("history.csv", "timing.csv", "layers.csv")
+    record["files"] = {name: hashlib.sha256((path / name).read_bytes()).hexdigest() for name in files}
+    (path / "run.json").write_text(json.dumps(record))
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory, make_run: Make, resolved: Resolved) -> Path:
+    return make_study(tmp_path_factory.mktemp("results") / "leaks", make_run, resolved)
+
+
+@pytest.fixture(scope="module")
+def html(study: Path) -> str:
+    return report([study])
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def page(html: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(html)
+    return path
+
+
+def words(html: str) -> str:
+    """The text of a page, as a reader without a style sees it."""
+    shown = re.sub(r"<(style|script)>.*?</\1>", "", html, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", shown)))
+
+
+# --- what it says ----------------------------------------------------------------------------------------------
+
+
+def test_question_verdicts_and_claims_come_first(html: str) -> None:
+    places = [html.index(text) for text in (
+        "Does a leak keep units alive?", "What came out", "What was expected", "The conditions", "Over the training",
+        "The functions and their data", "How to reproduce it",
+    )]  # fmt: skip
+    assert places == sorted(places)
+
+
+def test_verdicts_are_those_of_the_comparison(html: str) -> None:
+    said = words(html)
+    assert "each against relu in pairs that share a seed: 1 better, 1 worse and 1 not established" in said
+    assert re.search(r"▲ better prelu higher by 0\.0\d+ over 8 pairs", said)
+    assert re.search(r"▼ worse sigmoid lower by 0\.0\d+ over 7 pairs .* † without seed 7 \(diverged\)", said)
+
+
+def test_claims_have_a_verdict_and_evidence(html: str) -> None:
+    said = words(html)
+    assert "✓ supported with activation leaky_relu, dead_units at its highest is 0 at every seed" in said
+    assert "✗ refuted Learning a slope hurts with activation prelu, val_accuracy at the end" in said
+
+
+def test_numbers_of_the_table_are_those_of_the_runs(html: str, study: Path) -> None:
+    finals = [json.loads(path.read_text())["results"]["final"] for path in sorted(study.glob("relu-seed*/run.json"))]
+    values = [row["val_accuracy"] for row in finals]
+    assert f"{np.mean(values):.4f} ± {np.std(values, ddof=1):.4f}" in html
+    tests = [row["test_accuracy"] for row in finals]
+    assert f"{np.mean(tests):.4f} ± {np.std(tests, ddof=1):.4f}" in html
+
+
+def test_what_diverged_is_shown_with_its_reason(html: str) -> None:
+    said = words(html)
+    assert "1 diverged" in said
+    assert "the loss is not finite at step 9" in said
+
+
+def test_n_is_stated_everywhere(html: str) -> None:
+    assert html.count("n = 8") >= 3  # of the functions' table
+    for figure in re.findall(r"<figure.*?</figure>", html, re.DOTALL):
+        assert re.search(r"n = \d", figure), figure[:200]
+
+
+def test_how_to_reproduce_it_names_commands_versions_and_hashes(html: str, study: Path) -> None:
+    (run,) = study.glob("relu-seed0-*")
+    assert f"actlab reproduce results/leaks/{run.name}" in html
+    assert json.loads((run / "run.json").read_text())["hash"] in html
+    assert "actlab run experiment.yaml" in html
+    assert html.count("seed: {range: 8}") == 1
+
+
+def test_changes_of_the_command_line_are_part_of_the_command(
+    tmp_path: Path, make_run: Make, resolved: Resolved
+) -> None:
+    make_run(tmp_path / "x", resolved(), [0.9])
+    (tmp_path / "x" / "experiment.yaml").write_text("# --set epochs=3\n# --set name=a b\nname: x\n")
+    assert "actlab run experiment.yaml --set epochs=3 --set &#39;name=a b&#39;" in report([tmp_path / "x"])
+
+
+def test_a_stand_in_is_loud(tmp_path: Path, make_run: Make, resolved: Resolved) -> None:
+    stand_in = {"dataset": {"name": "synth_mnist", "sha256": "0", "stand_in_for": "mnist"}}
+    make_run(tmp_path / "x", resolved(dataset="synth_mnist"), [0.9], record=stand_in)
+    for text in (report([tmp_path]), report_markdown([tmp_path])):
+        assert "Not the real data: synth_mnist: a rendered stand-in, NOT mnist." in text
+
+
+def test_a_sweep_that_still_trains_is_said_to(tmp_path: Path, make_run: Make, resolved: Resolved) -> None:
+    run = make_run(tmp_path / "x", resolved(), [0.9])
+    make_run(tmp_path / "x", resolved(seed=1), [0.9], status="running")
+    (tmp_path / "x" / "experiment.yaml").write_text("name: x\n")
+    (tmp_path / "x" / "relu-seed2-00000000").mkdir()
+    with rundir.lock(next(path for path in run.parent.iterdir() if "seed1" in path.name)):
+        assert "Not finished: 1 of 3 runs have ended; 1 train now and 1 have not begun." in report([tmp_path / "x"])
+
+
+def test_several_experiments_are_a_chapter_each(tmp_path: Path, make_run: Make, resolved: Resolved) -> None:
+    first, second = (make_run(tmp_path / name, resolved(), [0.7]) for name in ("one", "two"))
+    probe(first, dead=True)
+    # a metric that one of them lacks is told, and no reason to have no page
+    page = report([tmp_path], metrics=["dead_units"])
+    assert re.findall(r'<li><a href="#(e\d)">(\w+)</a>', page) == [("e0", "one"), ("e1", "two")]
+    assert "<title>one and two</title>" in page
+    assert "two: its runs are not compared: unknown metric &#39;dead_units&#39;" in page
+    with pytest.raises(UnknownName):
+        report([second], metrics=["dead_units"])
+
+
+def test_no_runs_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ActlabError, match="no runs to report"):
+        report([tmp_path])
+
+
+# --- damage ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", ["run.json", "history.csv", "timing.csv", "layers.csv", "experiment.yaml"])
+def test_damaged_files_are_named(file: str, tmp_path: Path, make_run: Make, resolved: Resolved) -> None:
+    damages: list[bytes | None] = [None, b"", b"\x00\xff\xfe noise", b"{"]
+    paths = []
+    for number, damage in enumerate(damages):
+        folder = tmp_path / (str(number) if file == "experiment.yaml" else "x")
+        run = make_run(folder, resolved(seed=number), [0.5, 0.6])
+        probe(run, dead=True)
+        (folder / "experiment.yaml").write_text("name: x\n")
+        path = folder / file if file == "experiment.yaml" else run / file
+        paths.append(path if file != "run.json" or damage is not None else folder)
+        if damage is None:
+            path.unlink()
+        else:
+            path.write_bytes(damage)
+    probe(make_run(tmp_path / "x", resolved(seed=9), [0.5, 0.6]), dead=True)
+    said = words(report([tmp_path]))
+    assert "0.6000" in said
+    assert [path for path in paths if str(path) not in said] == []
+
+
+def test_a_torn_last_row_is_no_damage(tmp_path: Path, make_run: Make, resolved: Resolved) -> None:
+    run = make_run(tmp_path / "x", resolved(), [0.5, 0.6], status="interrupted")
+    with (run / "history.csv").open("a") as file:
+        file.write("3,1800,0.3")
+    assert "1 interrupted" in words(report([tmp_path / "x"]))
+
+
+# --- Markdown --------------------------------------------------------------------------------------------------
+
+
+def test_markdown_is_a_readme(study: Path) -> None:
+    text = report_markdown([study])
+    tokens = MarkdownIt("commonmark").enable("table").parse(text)
+    headings = [tokens[i + 1].content for i, token in enumerate(tokens) if token.type == "heading_open"]
+    assert headings == ["leaks", "What came out", "What was expected", "The conditions", "How to reproduce it"]
+    assert sum(token.type == "tr_open" for token in tokens) == 1 + len(ACTIVATIONS)
+    fences = [token.content for token in tokens if token.type == "fence"]
+    assert fences[1].strip() == CONFIG.strip()
+
+
+def test_numbers_in_markdown_stand_as_they_are(study: Path) -> None:
+    text = report_markdown([study])
+    table = [line for line in text.splitlines() if line.startswith("| ")]
+    assert "\\" not in "".join(table[2:]), table[2:]
+    assert re.search(r"\| \+0\.0\d+ \(", text)
+
+
+@pytest.mark.parametrize("text", [
+    "- item", "+ item", "1. item", "23) item", "# heading", "### heading", "#", "---", "- - -", "===", "* item",
+    "*bold*", "_it_", "`code`", "[a](http://x)", "<b>", "a|b", "~~gone~~", "***", "> quote", "\\*",
+])  # fmt: skip
+def test_what_markdown_would_read_as_markup_stays_text(text: str) -> None:
+    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(f"before\n\n{escaped(text)}\n")
+    assert [token.type for token in tokens] == ["paragraph_open", "inline", "paragraph_close"] * 2
+    (inline,) = [token for token in tokens[3:] if token.type == "inline"]
+    assert {child.type for child in inline.children or []} <= {"text", "text_special"}
+    assert "".join(child.content for child in inline.children or []) == text
+
+
+@pytest.mark.parametrize("text", ["0.1135", "+0.8004", "-0.5", "−0.0582", "snake_case", "#1", "x = 3", "{a: 1}", "1.5"])
+def test_what_is_no_markup_is_not_escaped(text: str) -> None:
+    assert escaped(text) == text
+
+
+# --- hostile records -------------------------------------------------------------------------------------------
+
+PAYLOADS = [
+    "<script>pwned()</script>",
+    "</script><script>pwned()</script>",
+    "<img src=x onerror=pwned()>",
+    "\"><svg onload=pwned()>",
+    "' onmouseover='pwned()",
+    "javascript:pwned()",
+    "</style><style>body{display:none}</style>",
+    "x;}body{background:url(http://evil.test/)}",
+    "{{ 7*7 }}{% raw %}{{ config }}",
+    "\u202egnp.exe\u2066 \x1b[31mred\x00",
+    "<!--",
+    "]]><script>pwned()</script>",
+    "<a href=http://evil.test/>click</a> http://evil.test/",
+    "\ud800 lone",
+]  # fmt: skip
+EVERYTHING = " ".join(PAYLOADS)
+CONDITIONS = [" ".join(PAYLOADS[i::5]) for i in range(5)]
+
+
+def make_hostile(folder: Path, make_run: Make, resolved: Resolved) -> Path:
+    """Runs with every payload in every text that a record, a table or a folder may hold."""
+    folder.mkdir(parents=True)
+    written = EVERYTHING.encode("utf-8", "replace").decode()
+    (folder / "experiment.yaml").write_text(f"name: x\ndescription: {json.dumps(written)}\ndataset: mnist\n")
+    for seed in (0, 1):
+        for number, payload in enumerate(CONDITIONS):
+            run = make_run(folder, resolved(seed=10 * number + seed), [0.5, 0.6])
+            record = json.loads((run / "run.json").read_text())
+            poison(record, payload, f"{seed}{number}")
+            (run / "run.json").write_text(json.dumps(record))
+            probe(run, dead=True)
+            layers = (run / "layers.csv").read_text().replace(",dense,", f",{json.dumps(payload)[1:9]}<b>,")
+            (run / "layers.csv").write_text(layers)
+            run.rename(folder / f"{payload[:60].replace('/', '_').replace(chr(0), '')}{seed}{number}".encode(
+                "utf-8", "replace").decode())  # fmt: skip
+    return folder
+
+
+def poison(record: dict[str, Any], payload: str, digits: str) -> None:
+    """The payload in every text of a record."""
+    config = record["config"]
+    config["activation"] = {"name": "formula", "formula": payload, payload: payload}
+    config["model"] = {"name": payload, payload: [payload]}
+    config[payload] = payload
+    record |= {"label": payload, "hash": f"{payload}{digits}", "reason": payload, "started": payload, "ended": payload}
+    record["initial_weights_sha256"] = payload
+    record["dataset"] = {"name": payload, "sha256": payload, "stand_in_for": payload, payload: payload}
+    versions, git = {"actlab": payload, payload: payload}, {"commit": payload, "dirty": True}
+    record["environment"] = {"versions": versions, "git": git, "device": payload, payload: {payload: payload}}
+    record["files"] = {payload: payload}
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory, make_run: Make, resolved: Resolved) -> Path:
+    return make_hostile(tmp_path_factory.mktemp("hostile") / "<img src=x onerror=pwned()>", make_run, resolved)
+
+
+@pytest.fixture(scope="module")
+def hostile_html(hostile: Path) -> str:
+    return report([hostile])
+
+
+def test_hostile_records_add_no_markup(hostile_html: str) -> None:
+    page = hostile_html
+    assert len(re.findall(r"<script", page)) == 1
+    assert len(re.findall(r"<style", page)) == 1
+    assert not re.findall(r"<(?:iframe|object|embed|base|form|link|foreignObject|a[^>]*href=\"(?!#|data:))", page)
+    assert not re.findall(r"<[^>]*\son\w+=", re.sub(r'"[^"]*"', '""', page))
+    assert not any(sign in page for sign in "\u202e\u2066\x1b\x00\ud800")
+    assert "{{ 7*7 }}" in page  # as it was written, not 49
+    page.encode()
+
+
+def test_hostile_records_stay_text_in_markdown(hostile: Path) -> None:
+    tokens = MarkdownIt("commonmark").enable("table").parse(report_markdown([hostile]))
+    inside = [child for token in tokens for child in token.children or []]
+    assert not [
+        token.type for token in [*tokens, *inside] if token.type in ("html_block", "html_inline", "link_open", "image")
+    ]
+
+
+def test_hostile_records_are_inert_in_a_browser(hostile_html: str, browser: Any, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    page.write_text(hostile_html)
+    with Visit(browser, page) as visit:
+        visit.page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+        for part in visit.page.query_selector_all("bdi, summary, figure svg text")[:40]:
+            part.dispatch_event("mouseover")
+        assert visit.page.evaluate("typeof pwned") == "undefined"
+        assert visit.page.evaluate("document.scripts.length") == 1
+        assert visit.page.evaluate("getComputedStyle(document.body).display") == "block"
+        assert (visit.said, visit.asked_elsewhere) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        "<script>pwned()</script>",
+        '<path onload="pwned()" d="M0 0"/>',
+        "<foreignObject><body xmlns='http://www.w3.org/1999/xhtml'><script>pwned()</script></body></foreignObject>",
+        '<image href="http://evil.test/x.png"/>',
+        '<image href="data:image/svg+xml;base64,AAAA"/>',
+        '<use href="http://evil.test/x.svg#a"/>',
+        '<a href="javascript:pwned()"><text>click</text></a>',
+        "<style>*{display:none}</style>",
+        '<path style="fill: url(http://evil.test/)" d="M0 0"/>',
+        '<path style="background-image: url(javascript:pwned())" d="M0 0"/>',
+        '<path fill="url(//evil.test)" d="M0 0"/>',
+        '<animate attributeName="href" values="javascript:pwned()"/>',
+        "<text>&lt;script&gt;pwned()&lt;/script&gt;</text>",
+    ],
+)
+def test_a_figure_brings_nothing_that_runs_or_loads(evil: str) -> None:
+    text = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9">{evil}</svg>'
+    made = str(inline(text, "p", "<script>", "a & b", {}))
+    for sign in (
+        "<script",
+        "onload",
+        "foreignObject",
+        "evil.test",
+        "javascript:",
+        "<style",
+        "svg+xml",
+        "<a ",
+        "<animate",
+    ):
+        assert sign not in made
+    assert 'aria-label="&lt;script&gt;. a &amp; b"' in made
+
+
+def test_figures_take_the_colours_of_the_page_and_keep_their_ids_apart() -> None:
+    text = (
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 9 9">'
+        '<defs><path id="m1" d="M 0.123456 1"/></defs><g id="condition relu"><use xlink:href="#m1" '
+        'style="stroke: #0072b2; fill: #222222"/></g><g id="axes_1"><text>n</text></g></svg>'
+    )
+    made = str(inline(text, "e0-curve", "t", "d", {"relu": 4}))
+    assert '<path d="M 0.12 1" id="e0-curve-m1" />' in made
+    assert '<g data-condition="4"><use fill="var(--ink)" stroke="var(--c0)" href="#e0-curve-m1" /></g>' in made
+    assert "axes_1" not in made
+
+
+# --- in a browser ----------------------------------------------------------------------------------------------
+
+
+def test_it_opens_without_a_word_and_asks_for_nothing(page: Path, browser: Any) -> None:
+    with Visit(browser, page) as visit:
+        assert (visit.said, visit.asked_elsewhere) == ([], [])
+        assert visit.page.title() == "leaks"
+        # and whatever got into it could not run either
+        visit.page.evaluate("document.body.append(Object.assign(document.createElement('script'), {text: 'x = 1'}))")
+        assert visit.page.evaluate("typeof x") == "undefined"
+
+
+OVERLAPS = """() => [...document.querySelectorAll("figure svg")].flatMap((svg) => {
+  const texts = [...svg.querySelectorAll("text")].filter((t) => t.textContent.trim());
+  const boxes = texts.map((t) => t.getBoundingClientRect()), whole = svg.getBoundingClientRect();
+  const found = [];
+  boxes.forEach((a, i) => {
+    if (a.left < whole.left - 1 || a.right > whole.right + 1 || a.top < whole.top - 1 || a.bottom > whole.bottom + 1)
+      found.push(`outside: ${texts[i].textContent}`);
+    boxes.slice(i + 1).forEach((b, j) => {
+      const width = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+      const height = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+      if (width > 2 && height > 0.4 * Math.min(a.height, b.height))
+        found.push(`${texts[i].textContent} / ${texts[i + 1 + j].textContent}`);
+    });
+  });
+  return found;
+})"""
+
+
+def test_every_figure_is_drawn_and_no_words_lie_over_others(page: Path, browser: Any) -> None:
+    with Visit(browser, page) as visit:
+        visit.page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+        figures = visit.page.query_selector_all("figure svg")
+        # every seed, differences; accuracy, loss; dead units; gradients, by layer, their largest values
+        assert len(figures) == 2 + 2 + 1 + 1 + len(ACTIVATIONS) + 1
+        for figure in figures:
+            box = figure.bounding_box()
+            assert box["width"] > 400
+            assert box["height"] > 200
+            assert len(figure.query_selector_all("path")) > 4
+            assert "n = " in figure.text_content()
+        assert visit.page.evaluate(OVERLAPS) == []
+        functions = visit.page.query_selector_all("svg.function .curve")
+        assert len(functions) == len(ACTIVATIONS)
+        assert all(curve.bounding_box()["width"] > 100 for curve in functions)
+
+
+def column(visit: Visit, number: int) -> list[str]:
+    return visit.page.evaluate(
+        f"[...document.querySelectorAll('table.sortable tbody tr')].map((row) => row.cells[{number}].dataset.sort)"
+    )
+
+
+def test_the_table_sorts_by_click_and_by_keyboard(page: Path, browser: Any) -> None:
+    with Visit(browser, page) as visit:
+        heads = [head.text_content() for head in visit.page.query_selector_all("table.sortable thead th")]
+        number = next(i for i, head in enumerate(heads) if head.startswith("validation accuracy"))
+        before = column(visit, number)
+        head = visit.page.locator("table.sortable thead th").nth(number)
+        head.locator("button").click()
+        assert head.get_attribute("aria-sort") == "descending"
+        assert column(visit, number) == sorted(before, key=float, reverse=True) != before
+        head.locator("button").focus()
+        visit.page.keyboard.press("Enter")
+        assert head.get_attribute("aria-sort") == "ascending"
+        assert column(visit, number) == sorted(before, key=float)
+        visit.page.locator("table.sortable thead button").first.press("Space")
+        assert head.get_attribute("aria-sort") == "none"
+        assert column(visit, 0) == ["leaky_relu 0.01", "prelu", "relu", "sigmoid"]
+        # the baseline has no difference: it goes to the end, whichever way
+        difference = next(i for i, head in enumerate(heads) if head.startswith("difference"))
+        for _ in range(2):
+            visit.page.locator("table.sortable thead button").nth(difference).click()
+            assert column(visit, difference)[-1] == ""
+
+
+def test_histories_download_with_the_bytes_of_the_runs(page: Path, browser: Any, study: Path, tmp_path: Path) -> None:
+    with Visit(browser, page) as visit:
+        links = visit.page.locator("a[download$='.csv']")
+        names = [links.nth(i).get_attribute("download") for i in range(links.count())]
+        assert sum(name.startswith("leaky_relu") for name in names) == SEEDS
+        for index in (names.index(next(n for n in names if n.startswith("prelu-seed3"))), len(names) - 1):
+            with visit.page.expect_download() as waiting:
+                links.nth(index).click()
+            waiting.value.save_as(tmp_path / "got.csv")
+            original = study / names[index].removesuffix(".csv") / "history.csv"
+            assert (tmp_path / "got.csv").read_bytes() == original.read_bytes()
+        with visit.page.expect_download() as waiting:
+            visit.page.get_by_text("Download the table as CSV.").click()
+        waiting.value.save_as(tmp_path / "table.csv")
+        assert pd.read_csv(tmp_path / "table.csv")["activation"].tolist() == [
+            "relu",
+            "leaky_relu 0.01",
+            "prelu",
+            "sigmoid",
+        ]
+        assert visit.said == []
+
+
+FADED = """(expected) => {
+  const parts = [...document.querySelectorAll("figure svg [data-condition]")];
+  const found = parts.filter((part) => getComputedStyle(part).opacity < 0.5).map((part) => part.dataset.condition);
+  return [...new Set(found)].sort().join() === expected;
+}"""
+
+
+def wait_until_faded(visit: Visit, numbers: str) -> None:
+    """Until these conditions, and no others, are faded in the figures."""
+    visit.page.wait_for_function(FADED, arg=numbers, polling=50)
+
+
+def test_a_condition_is_singled_out_by_keyboard_click_and_hover(page: Path, browser: Any) -> None:
+    with Visit(browser, page) as visit:
+        wait_until_faded(visit, "")
+        button = visit.page.locator(".pick").nth(2)
+        button.press("Enter")
+        assert button.get_attribute("aria-pressed") == "true"
+        wait_until_faded(visit, "0,1,3")
+        button.press("Escape")
+        wait_until_faded(visit, "")
+        assert button.get_attribute("aria-pressed") == "false"
+        visit.page.locator("figure svg text").filter(has_text="sigmoid").first.hover()
+        wait_until_faded(visit, "0,1,2")
+        visit.page.locator("figure svg text").filter(has_text="sigmoid").first.click()
+        visit.page.mouse.move(0, 0)
+        wait_until_faded(visit, "0,1,2")
+
+
+CONTRAST = """() => {
+  const channels = (color) => color.match(/[\\d.]+/g).map(Number);
+  const luminance = (color) => {
+    const [r, g, b] = channels(color).slice(0, 3).map((c) => c / 255)
+      .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (part) => {
+    for (let at = part; at; at = at.parentElement) {
+      const color = getComputedStyle(at).backgroundColor;
+      if (channels(color)[3] !== 0) return color;
+    }
+    return getComputedStyle(document.body).backgroundColor;
+  };
+  const found = [];
+  for (const part of document.querySelectorAll("body *")) {
+    const own = [...part.childNodes].some((n) => n.nodeType === Node.TEXT_NODE && n.textContent.trim());
+    if (!own || ["SCRIPT", "STYLE"].includes(part.tagName)) continue;
+    const style = getComputedStyle(part), color = part.closest("svg") ? style.fill : style.color;
+    const [a, b] = [luminance(color), luminance(ground(part))].sort((x, y) => y - x);
+    if ((a + 0.05) / (b + 0.05) < 4.5) found.push(`${part.textContent.slice(0, 30)} ${color} on ${ground(part)}`);
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+def test_words_stand_out_in_light_and_dark(look: str, page: Path, browser: Any) -> None:
+    with Visit(browser, page, look) as visit:
+        visit.page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+        ground = visit.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert ground == ("rgb(255, 255, 255)" if look == "light" else "rgb(21, 24, 28)")
+        assert visit.page.evaluate(CONTRAST) == []
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+def test_the_page_is_never_wider_than_the_window(width: int, page: Path, browser: Any) -> None:
+    with Visit(browser, page, width=width) as visit:
+        visit.page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_it_can_be_read_without_seeing_and_without_a_mouse(page: Path, browser: Any) -> None:
+    with Visit(browser, page) as visit:
+        for role in ("main", "banner", "contentinfo"):
+            assert visit.page.get_by_role(role).count() == 1
+        levels = visit.page.evaluate(
+            "[...document.querySelectorAll('h1, h2, h3, h4')].map((h) => Number(h.tagName[1]))"
+        )
+        assert levels[0] == 1
+        assert all(later - before <= 1 for before, later in itertools.pairwise(levels))
+        names = visit.page.evaluate(
+            "[...document.querySelectorAll('figure svg')].map((svg) => svg.getAttribute('aria-label'))"
+        )
+        assert all(len(name) > 40 for name in names)
+        assert "relu 0.9" in names[0]
+        assert "(n = 8)" in names[0]
+        ids = visit.page.evaluate("[...document.querySelectorAll('[id]')].map((part) => part.id)")
+        assert len(ids) == len(set(ids))
+        unreachable = "[...document.querySelectorAll('.scroll, pre')].filter((part) => part.tabIndex < 0).length"
+        assert visit.page.evaluate(unreachable) == 0
+
+
+def test_it_prints_on_white(page: Path, browser: Any, tmp_path: Path) -> None:
+    with Visit(browser, page, "dark") as visit:
+        visit.page.emulate_media(media="print")
+        assert visit.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert len(visit.page.pdf()) > 20_000
+
+
+# --- size and speed --------------------------------------------------------------------------------------------
+
+
+def test_two_hundred_runs_take_seconds_and_megabytes(tmp_path: Path, make_run: Make, resolved: Resolved) -> None:
+    for rate in np.logspace(-4, 0, 42):
+        for seed in range(5):
+            config = resolved(seed=seed, epochs=30, optimizer={"name": "sgd", "learning_rate": float(rate)})
+            make_run(tmp_path / "rates", config, np.linspace(0.5, 0.9, 30).round(4).tolist())
+    began = time.process_time()
+    page = report([tmp_path / "rates"])
+    assert time.process_time() - began < 20
+    assert len(page.encode()) < 5e6
+    assert page.count('class="pick"') == 42
+    assert "The first 40 of 42 conditions are drawn; the table has all of them." in page
+
+
+COLUMNS = ("gradient_norm_mean", "gradient_norm_max", "dead_units", "saturated_fraction", "weight_norm", "update_norm")
+
+
+def probe_widely(path: Path, layers: int = 5, bins: int = 32) -> None:
+    """As `probe`, with as many layers, columns and histograms as a real run has."""
+    history, random = pd.read_csv(path / "history.csv"), np.random.default_rng(int(path.name[-6:], 16))
+    for column in COLUMNS:
+        history[column] = random.uniform(0.1, 2, len(history)).round(4)
+    history.to_csv(path / "history.csv", index=False)
+    table = pd.concat(
+        [history[["epoch", "step", *COLUMNS]].assign(layer=f"dense_{i}", units=100) for i in range(layers)]
+    )
+    table["activation_mean"], table["activation_min"], table["activation_max"] = 0.5, 0.0, 1.0
+    counts = pd.DataFrame(random.integers(0, 999, (len(table), bins)), index=table.index)
+    table = pd.concat([table, counts.set_axis([f"activation_histogram_{i:02}" for i in range(bins)], axis=1)], axis=1)
+    table.to_csv(path / "layers.csv", index=False)
+    record = json.loads((path / "run.json").read_text())
+    record["files"] = {
+        name: hashlib.sha256((path / name).read_bytes()).hexdigest()
+        for name in ("history.csv", "timing.csv", "layers.csv")
+    }
+    (path / "run.json").write_text(json.dumps(record))
+
+
+def test_a_page_of_many_probed_runs_stays_small(tmp_path: Path, make_run: Make, resolved: Resolved) -> None:
+    """Six experiments: five of four conditions, and one of so many that each has a panel."""
+    for study, conditions in enumerate((4, 4, 4, 4, 4, 12)):
+        for rate in np.logspace(-4, 0, conditions):
+            for seed in range(2):
+                config = resolved(seed=seed, epochs=30, optimizer={"name": "sgd", "learning_rate": float(rate)})
+                values = np.random.default_rng([seed, study, int(1e6 * rate)]).uniform(0.5, 0.9, 30).round(4)
+                probe_widely(make_run(tmp_path / f"study{study}", config, values.tolist()))
+    began = time.process_time()
+    page = report([tmp_path])
+    assert time.process_time() - began < 30
+    assert len(page.encode()) < 2e6
+    assert page.count('class="pick"') == 32
+    assert page.count("left out, since this page shows several experiments. Their tables lie in") == 10
+    assert "Histograms by layer, 2 of 4 conditions" in page
+
+
+def test_long_lines_are_thinned_and_panels_share_what_is_behind() -> None:
+    points = [(i / 10, 10 * math.sin(i / 100)) for i in range(1000)]
+    panels = "".join(
+        f'<g id="panel_{left}"><path clip-path="url(#c{left})" style="fill: none; stroke: #d9d9d9" d="'
+        + " ".join(f"{'L' if i else 'M'} {x + left:.6f} {y + 50:.6f}" for i, (x, y) in enumerate(points))
+        + '"/></g>'
+        for left in (0, 200)
+    )
+    text = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 100">{panels}</svg>'
+    made = str(inline(text, "p", "t", "d", {}))
+    assert len(made) < len(text) / 20
+    assert made.count("<path") == 1 and re.findall(r'<use href="#p-line0" x="([\d.]+)" y="50"', made) == ["0", "200"]
+    assert made.count('clip-path="url(#p-c') == 2
+    (steps,) = re.findall(r'd="M0 0l([^"]*)"', made)
+    numbers = np.array([float(n) for n in re.findall(r"-?[\d.]+", steps)]).reshape(-1, 2)
+    places = np.vstack([[0, 0], numbers.cumsum(axis=0)])
+    np.testing.assert_allclose(places[-1], points[-1], atol=0.051)
+    np.testing.assert_allclose(places[:, 1], 10 * np.sin(places[:, 0] / 10), atol=0.15)
+
+
+def film(path: Path, frames: int, size: int = 512) -> bytes:
+    """A film of noise, which no format makes small."""
+    random = np.random.default_rng(0)
+    first, *others = (Image.fromarray(random.integers(0, 256, (size, size), np.uint8)) for _ in range(frames))
+    first.save(path, save_all=True, append_images=others, duration=[100] * frames, lossless=True)
+    return path.read_bytes()
+
+
+def test_a_large_film_is_made_smaller_and_said_to_be(tmp_path: Path, make_run: Make, resolved: Resolved) -> None:
+    run = make_run(tmp_path / "x", resolved(), [0.5, 0.6])
+    whole = film(run / "weight_film.webp", 15)
+    page = report([tmp_path / "x"])
+    (carried,) = re.findall(r"data:image/webp;base64,([^\"]+)", page)
+    data = base64.b64decode(carried)
+    assert len(data) < len(whole) / 4
+    with Image.open(io.BytesIO(data)) as shown:
+        assert (shown.size, shown.n_frames) == ((256, 256), inside.MOST_FRAMES)
+        times = []
+        for place in range(shown.n_frames):
+            shown.seek(place)
+            shown.load()
+            times.append(shown.info["duration"])
+    assert sum(times) == 1500
+    assert f"Made smaller for this page, with 10 frames at most; {run / 'weight_film.webp'} is whole." in words(page)
+
+
+def test_films_share_the_room_of_a_page(
+    tmp_path: Path, make_run: Make, resolved: Resolved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [make_run(tmp_path / name, resolved(), [0.5, 0.6]) for name in ("x", "y")]
+    data = [film(run / "weight_film.webp", 2, 64) for run in runs]
+    monkeypatch.setattr(inside, "FILM_BYTES", len(data[0]) + 10)
+    page = report([tmp_path / "x", tmp_path / "y"])
+    assert page.count("data:image/webp") == 1
+    assert f"Too large for this page: {runs[1] / 'weight_film.webp'}." in words(page)
+
+
+# --- the command -----------------------------------------------------------------------------------------------
+
+
+def test_the_command_writes_the_page(study: Path, html: str, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["report", str(study), "-o", str(tmp_path / "new" / "page.html")])
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "new" / "page.html").read_text() == html
+    assert re.search(r"page\.html \(0\.\d\d MB\)", done.output)
+
+
+def test_the_command_writes_markdown_to_stdout(study: Path) -> None:
+    done = CliRunner().invoke(app, ["report", str(study), "--format", "markdown", "--title", "Leaks?"])
+    assert done.exit_code == 0
+    assert done.output.startswith("# Leaks?\n\n## leaks\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--format", "htm"], "unknown format 'htm'; did you mean 'html'?"),
+        (["--metric", "val_acuracy"], "unknown metric 'val_acuracy'; did you mean 'val_accuracy'?"),
+        (["-o", "."], "is a folder"),
+    ],
+)
+def test_wrong_options_are_answered(arguments: list[str], said: str, study: Path) -> None:
+    done = CliRunner().invoke(app, ["report", str(study), *arguments])
+    assert isinstance(done.exception, ActlabError)
+    assert said in str(done.exception)
+
+
+def test_a_run_that_stopped_early_says_so(tmp_path: Path, make_run: Make, resolved: Resolved) -> None:
+    rule = {"early_stopping": {"metric": "val_loss", "patience": 2}}
+    make_run(tmp_path / "x", resolved(**rule), [0.9], record={"stopped_early": True})
+    assert "stopped_early: true" in report([tmp_path / "x"])
+    make_run(tmp_path / "y", resolved(**rule), [0.9], record={"stopped_early": False})
+    assert "stopped_early:" not in report([tmp_path / "y"])

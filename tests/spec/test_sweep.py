@@ -1,0 +1,361 @@
+"""Sweeps: which cells a file asks for, what they are called, and what is refused."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import shlex
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actlab.errors import ConfigError
+from actlab.spec import sweep, yamlio
+from actlab.spec.config import RunConfig
+from actlab.spec.sweep import Plan
+from actlab.spec.sweep.labels import slug
+
+WriteConfig = Callable[..., Path]
+Read = Callable[..., Plan]
+BASE = "dataset: mnist\nmodel: mnist_dense\nactivation: relu\nepochs: 2\n"  # the sweep stands on line 5
+
+
+@pytest.fixture
+def read(write_config: WriteConfig) -> Read:
+    """The plan of the base with a sweep, written as one line of YAML."""
+    return lambda grid, *overrides, base=BASE: sweep.read(write_config(f"{base}sweep: {grid}\n"), overrides)
+
+
+def cells(plan: Plan, *keys: str) -> list[tuple[Any, ...]]:
+    return [tuple(_value(config, key) for key in keys) for _, config in plan.runs]
+
+
+def _value(config: RunConfig, key: str) -> Any:
+    head, _, inner = key.partition(".")
+    value = getattr(config, head)
+    return getattr(value, inner or "name") if head in ("activation", "optimizer", "model", "dataset") else value
+
+
+# --- cells -----------------------------------------------------------------------------------------------------
+
+
+def test_a_file_without_a_sweep_is_one_run(write_config: WriteConfig) -> None:
+    plan = sweep.read(write_config(BASE))
+    assert [label for label, _ in plan.runs] == ["relu-seed0"]
+    assert (plan.varies, plan.merged, plan.excluded) == ({}, [], 0)
+    assert plan.experiment.name == "study"
+
+
+def test_a_grid_is_the_product_of_its_axes_in_order(read: Read) -> None:
+    plan = read("{activation: [relu, tanh], optimizer.learning_rate: [0.1, 0.01], seed: {range: 3}}")
+    expected = list(itertools.product(["relu", "tanh"], [0.1, 0.01], [0, 1, 2]))
+    assert cells(plan, "activation", "optimizer.learning_rate", "seed") == expected
+    assert plan.varies == {
+        "activation": ["relu", "tanh"], "optimizer.learning_rate": [0.1, 0.01], "seed": [0, 1, 2],
+    }  # fmt: skip
+    assert {config.optimizer.name for _, config in plan.runs} == {"adam"}
+
+
+def test_a_parameter_goes_into_the_part_of_its_cell(read: Read) -> None:
+    for grid in (
+        "{activation: [leaky_relu, relu], activation.negative_slope: [0.1, 0.2]}",
+        "{activation.negative_slope: [0.1, 0.2], activation: [leaky_relu, relu]}",
+    ):
+        found = cells(read(grid), "activation", "activation.negative_slope")
+        assert sorted(found) == [("leaky_relu", 0.1), ("leaky_relu", 0.2), ("relu", 0.1), ("relu", 0.2)]
+
+
+def test_a_union_is_one_grid_after_the_other(read: Read) -> None:
+    plan = read("[{activation: [relu], seed: [0, 1]}, {activation: [tanh]}, {batch_size: [16]}]")
+    assert cells(plan, "activation", "seed", "batch_size") == [
+        ("relu", 0, 32), ("relu", 1, 32), ("tanh", 0, 32), ("relu", 0, 16),
+    ]  # fmt: skip
+
+
+def test_cells_that_come_twice_are_merged_and_told(read: Read) -> None:
+    plan = read("[{seed: [0, 1]}, {seed: [1, 2]}, {activation: [relu, {name: relu, negative_slope: 0}]}]")
+    assert cells(plan, "seed") == [(0,), (1,), (2,)]
+    assert plan.merged == ["relu-seed1", "relu-seed0", "relu-negative_slope0-seed0"]
+
+
+def test_zipped_axes_go_together(read: Read) -> None:
+    plan = read("{zip: {activation: [relu, tanh], batch_size: [16, 64]}, seed: [0, 1]}")
+    assert set(cells(plan, "activation", "batch_size", "seed")) == {
+        ("relu", 16, 0), ("relu", 16, 1), ("tanh", 64, 0), ("tanh", 64, 1),
+    }  # fmt: skip
+
+
+def test_two_zips_are_two_axes(read: Read) -> None:
+    plan = read("{zip: [{activation: [relu, tanh], batch_size: [16, 64]}, {seed: {range: 2}, epochs: [1, 2]}]}")
+    assert len(plan.runs) == 4
+    assert set(cells(plan, "seed", "epochs")) == {(0, 1), (1, 2)}
+
+
+@pytest.mark.parametrize(
+    ("rule", "left"),
+    [
+        ("{activation: relu, seed: 0}", {("relu", 1), ("leaky_relu", 0), ("leaky_relu", 1)}),
+        ("[{activation: relu, seed: 0}, {activation: leaky_relu, seed: 1}]", {("relu", 1), ("leaky_relu", 0)}),
+        ("{activation: [relu, leaky_relu], seed: 1}", {("relu", 0), ("leaky_relu", 0)}),
+        ("{activation: {name: relu}}", {("leaky_relu", 0), ("leaky_relu", 1)}),
+        ("{activation: {name: leaky_relu, negative_slope: 0.1}}", {("relu", 0), ("relu", 1)}),
+        ("{activation: leaky_relu}", {("relu", 0), ("relu", 1)}),
+        ("{seed: 7}", {("relu", 0), ("relu", 1), ("leaky_relu", 0), ("leaky_relu", 1)}),
+    ],
+)
+def test_excluded_cells_are_left_out_and_counted(rule: str, left: set[tuple[str, int]], read: Read) -> None:
+    axes = "activation: [relu, {name: leaky_relu, negative_slope: 0.1}], seed: [0, 1]"
+    plan = read(f"{{{axes}, exclude: {rule}}}")
+    assert set(cells(plan, "activation", "seed")) == left
+    assert plan.excluded == 4 - len(left)
+
+
+@pytest.mark.parametrize(
+    ("kind", "numbers", "expected"),
+    [
+        ("range", "4", np.arange(4)), ("range", "[2, 5]", np.arange(2, 5)),
+        ("range", "[9, 1, -3]", np.arange(9, 1, -3)),
+        ("range", "[0, 1000000000, 500000000]", np.arange(0, 10**9, 5 * 10**8)),
+    ],
+)  # fmt: skip
+def test_ranges_are_those_of_numpy(kind: str, numbers: str, expected: Any, read: Read) -> None:
+    assert cells(read(f"{{seed: {{{kind}: {numbers}}}}}"), "seed") == [(int(n),) for n in expected]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from(["linspace", "logspace", "geomspace"]),
+    st.floats(0.01, 3), st.floats(0.01, 3), st.integers(1, 7),
+)  # fmt: skip
+def test_spaces_are_those_of_numpy(kind: str, start: float, stop: float, n: int) -> None:
+    from actlab.spec.sweep.grids import _range
+
+    values = _range(kind, [start, stop, n])
+    np.testing.assert_allclose(values, getattr(np, kind)(start, stop, n), rtol=1e-11)
+    assert all(type(value) is float for value in values)
+
+
+def test_round_numbers_stay_round(read: Read) -> None:
+    plan = read("{optimizer.learning_rate: {linspace: [0.1, 0.5, 5]}, seed: {range: 1}}")
+    assert cells(plan, "optimizer.learning_rate") == [(0.1,), (0.2,), (0.3,), (0.4,), (0.5,)]
+    plan = read("{optimizer.learning_rate: {logspace: [-4, -1, 4]}}")
+    assert cells(plan, "optimizer.learning_rate") == [(0.0001,), (0.001,), (0.01,), (0.1,)]
+
+
+def test_a_thousand_runs_are_planned_in_seconds(read: Read) -> None:
+    axes = "activation: [relu, tanh, {formula: 'x*tanh(x)'}, prelu], optimizer.learning_rate: {logspace: [-4, -1, 5]}"
+    began = time.perf_counter()
+    plan = read(f"{{{axes}, seed: {{range: 50}}}}")
+    assert time.perf_counter() - began < 10  # 1 s on the machine it was written on; 3 s are promised there
+    assert len({config.hash for _, config in plan.runs}) == len(plan.runs) == 1000
+
+
+# --- command line ----------------------------------------------------------------------------------------------
+
+
+def test_overrides_change_keys_parameters_and_axes(read: Read) -> None:
+    plan = read(
+        "{seed: [7]}", "epochs=5", "activation={name: leaky_relu, negative_slope: 0.3}", "model.hidden=[8, 8]",
+        "optimizer.learning_rate=1e-3", "sweep.seed={range: 2}", "sweep.batch_size=[16, 32]",
+    )  # fmt: skip
+    assert cells(plan, "seed", "batch_size") == [(0, 16), (0, 32), (1, 16), (1, 32)]
+    config = plan.runs[0][1]
+    assert (config.epochs, config.model.parameters["hidden"]) == (5, [8, 8])
+    assert (config.activation.name, config.activation.parameters["negative_slope"]) == ("leaky_relu", 0.3)
+    assert (config.optimizer.name, config.optimizer.parameters["learning_rate"]) == ("adam", 0.001)
+    assert plan.overrides[0] == "epochs=5"
+    assert "epochs: 2" in plan.text
+
+
+def test_an_override_is_the_same_run_as_the_same_change_in_the_file(read: Read, write_config: WriteConfig) -> None:
+    changed = read("{seed: [0]}", "optimizer=sgd", "optimizer.momentum=0.9").runs
+    written = sweep.read(write_config(BASE + "optimizer: {name: sgd, momentum: 0.9}\n", "other.yaml")).runs
+    assert [config.hash for _, config in changed] == [config.hash for _, config in written]
+
+
+# --- labels ----------------------------------------------------------------------------------------------------
+
+
+def labels(plan: Plan) -> list[str]:
+    return [label for label, _ in plan.runs]
+
+
+def test_labels_are_made_of_what_is_swept(read: Read) -> None:
+    assert labels(read("{activation: [relu, {name: leaky_relu, negative_slope: 0.01}], seed: [0, 3]}")) == [
+        "relu-seed0", "relu-seed3", "leaky_relu-negative_slope0.01-seed0", "leaky_relu-negative_slope0.01-seed3",
+    ]  # fmt: skip
+    assert labels(read("{optimizer.learning_rate: [0.1, 1e-5]}")) == [
+        "relu-learning_rate0.1-seed0", "relu-learning_rate1e-05-seed0",
+    ]  # fmt: skip
+    assert labels(read("{model.hidden: [[256], [64, 32]]}")) == ["relu-hidden256-seed0", "relu-hidden64x32-seed0"]
+    assert labels(read("{activation: [{formula: 'x*tanh(x)'}], dataset: [cifar10]}", base=CIFAR)) == [
+        "x_tanh_x_-cifar10-seed0"
+    ]
+
+
+CIFAR = "model: cifar10_cnn\nepochs: 2\n"
+
+
+def test_labels_tell_the_runs_of_a_file_apart_and_stay(read: Read) -> None:
+    grid = "{activation: [relu, tanh, prelu], optimizer.learning_rate: {logspace: [-4, -1, 4]}, seed: {range: 4}}"
+    once, again = read(grid), read(grid, "name=another", "sweep.seed={range: 2}")
+    assert len(set(labels(once))) == len(once.runs) == 48
+    assert set(labels(again)) <= set(labels(once))
+
+
+@settings(max_examples=300)
+@given(st.text())
+def test_a_slug_is_a_harmless_file_name(text: str) -> None:
+    name = slug(text)
+    assert re.fullmatch(r"[A-Za-z0-9._-]{1,80}", name)
+    assert name[0] not in ".-"
+    assert name == slug(name)
+
+
+def test_a_long_label_keeps_its_seed(read: Read) -> None:
+    text = "+".join(["sin(x)"] * 25)
+    label = labels(read(f"{{activation: [{{formula: '{text}'}}], seed: [4294967295]}}"))[0]
+    assert len(label) <= 80
+    assert label.endswith("seed4294967295")
+
+
+# --- refusals --------------------------------------------------------------------------------------------------
+
+WRONG = {
+    "empty axis": ("{seed: []}", ["5:15: sweep.seed: an empty list: nothing to train"]),
+    "empty range": ("{seed: {range: 0}}", ["5:23: sweep.seed.range: an empty range: nothing to train"]),
+    "empty union": ("[]", ["5:8: sweep: an empty list of grids: nothing to train"]),
+    "unknown key": ("{activaton: [relu]}", ["5:9: sweep: unknown key 'activaton'; did you mean 'activation'?"]),
+    "unknown parameter": (
+        "{optimizer.learning_rat: [0.1, 0.2], seed: [0, 1]}",
+        ["5:9: optimizer: unknown key 'learning_rat'; did you mean 'learning_rate'?"]),
+    "unknown name among values": (
+        "{activation: [relu, reluu], seed: {range: 9}}",
+        ["5:28: activation: unknown activation 'reluu'; did you mean 'relu'?"]),
+    "wrong parameter among values": (
+        "{activation: [relu, {name: leaky_relu, negative_slop: 0.1}]}",
+        ["5:47: activation: unknown key 'negative_slop'; did you mean 'negative_slope'?"]),
+    "wrong type among values": ("{seed: [0, x]}", ["5:19: seed: expected a whole number, read 'x'"]),
+    "wrong type in a range": (
+        "{batch_size: {linspace: [16, 64, 3]}, seed: [0, 1]}",
+        [f"5:21: batch_size: expected a whole number, read {n}" for n in ("16.0", "40.0", "64.0")]),
+    "no list": (
+        "{seed: 3}",
+        ["5:15: sweep.seed: expected a list of values or one of range, linspace, logspace, geomspace, read 3"]),
+    "misspelt range": (
+        "{seed: {ragne: 3}}",
+        ["5:15: sweep.seed: expected a list of values or one of range, linspace, logspace, geomspace,"
+         " read {'ragne': 3}; did you mean 'range'?"]),
+    "range of text": ("{seed: {range: x}}", ["5:23: sweep.seed.range: expected numbers, read 'x'"]),
+    "range of fractions": (
+        "{seed: {range: 1.5}}",
+        ["5:23: sweep.seed.range: expected a count, or [start, stop] or [start, stop, step], read 1.5"]),
+    "range without a step": (
+        "{seed: {range: [0, 5, 0]}}",
+        ["5:23: sweep.seed.range: expected a count, or [start, stop] or [start, stop, step], read [0, 5, 0]"]),
+    "endless range": ("{seed: {range: 18446744073709551615}}", ["5:23: sweep.seed.range: more than 100,000 values"]),
+    "linspace of two": (
+        "{seed: {linspace: [0, 1]}}",
+        ["5:26: sweep.seed.linspace: expected [start, stop, number of values], read [0, 1]"]),
+    "logspace too far": (
+        "{optimizer.learning_rate: {logspace: [0, 400, 3]}}",
+        ["5:45: sweep.optimizer.learning_rate.logspace: values that are not finite; logspace takes exponents of 10,"
+         " read [0, 400, 3]"]),
+    "geomspace through zero": (
+        "{optimizer.learning_rate: {geomspace: [0, 1, 3]}}",
+        ["5:46: sweep.optimizer.learning_rate.geomspace: geomspace goes from one positive number to another,"
+         " read [0, 1, 3]"]),
+    "zip of unequal lengths": (
+        "{zip: {seed: [1, 2], batch_size: {range: [1, 4]}}}",
+        ["5:14: sweep.zip: axes of unequal length: seed has 2, batch_size has 3"]),
+    "wrong value in a zip": (
+        "{zip: [{seed: [1, 2], activation: [relu, tahn]}]}",
+        ["5:49: activation: unknown activation 'tahn'; did you mean 'tanh'?"]),
+    "zip of nothing": ("{zip: 3}", ["5:14: sweep.zip: expected a mapping of axes that go together, read 3"]),
+    "axis twice": ("{seed: [1, 2], zip: {seed: [1], batch_size: [2]}}", ["5:8: sweep: seed is swept twice"]),
+    "exclude of nothing": (
+        "{seed: [1], exclude: 3}", ["5:29: sweep.exclude: expected a mapping of path to value, read 3"]),
+    "exclude of an unknown axis": (
+        "{seed: [1, 2], exclude: [{sed: 1}]}", ["5:34: sweep.exclude.0: unknown key 'sed'; did you mean 'seed'?"]),
+    "exclude of everything": (
+        "{seed: [1, 2], exclude: {seed: [1, 2]}}", ["5:32: sweep.exclude: every cell is excluded: nothing to train"]),
+    "too many cells": (
+        "{seed: {range: 1000}, batch_size: {range: [1, 1001]}}",
+        ["5:8: sweep: 1,000,000 cells are more than the 100,000 that one file may ask for"]),
+    "wrong in the second grid": (
+        "[{seed: [0]}, {seed: [0, -1]}]", ["5:33: seed: expected a number from 0, read -1"]),
+    "parameter of a number": (
+        "{epochs.foo: [1]}", ["5:22: sweep.epochs.foo.0: epochs.foo: epochs is 2, which has no parameters"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_sweep_is_told_at_its_place(case: str, read: Read) -> None:
+    grid, said = WRONG[case]
+    with pytest.raises(ConfigError) as caught:
+        read(grid)
+    assert [str(problem).split("study.yaml:")[1] for problem in caught.value.problems] == said
+
+
+def test_errors_in_every_corner_of_a_sweep_come_at_once(read: Read) -> None:
+    grid = (
+        "[{seed: []}, {activation: [reluu], zip: {epochs: [0, 1], batch_size: [16, x]}}, {exclude: {a: 1}, seed: [y]}]"
+    )
+    with pytest.raises(ConfigError) as caught:
+        read(grid, base=BASE.replace("mnist_dense", "{name: mnist_dense, dropout: 2}"))
+    places = [(problem.line, problem.message.split(":")[0]) for problem in caught.value.problems]
+    assert places == [
+        (2, "model.dropout"), (5, "sweep.0.seed"), (5, "activation"), (5, "epochs"), (5, "batch_size"),
+        (5, "sweep.2.exclude"), (5, "seed"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("foo", "expected path=value, such as optimizer.learning_rate=0.1"),
+        ("seed=3", "seed is swept in the file; write --set sweep.seed='[3]'"),
+        ("zip=[1", "the list opened at 1:1 with '[' needs ',' or ']' here (at character 3)"),
+        ("sweep.seed={range: 0}", "sweep.seed.range: an empty range: nothing to train"),
+        ("sweep.activation=[relu, {name: leaky_relu, negative_slop: 1}]",
+         "activation: unknown key 'negative_slop'; did you mean 'negative_slope'?"),
+        ("activation=reluu", "activation: unknown activation 'reluu'; did you mean 'relu'?"),
+        ("sed=1", "unknown key 'sed'; did you mean 'seed'?"),
+        ("epochs.x=1", "epochs.x: epochs is 2, which has no parameters"),
+        ("sweep.zip={batch_size: [1], epochs: [1, 2]}",
+         "sweep.zip: axes of unequal length: batch_size has 1, epochs has 2"),
+    ],
+)  # fmt: skip
+def test_a_wrong_override_is_quoted(override: str, said: str, read: Read) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read("{seed: [1]}", override)
+    assert list(map(str, caught.value.problems)) == [f"--set {override}: {said}"]
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [
+        ("relu", "relu"),
+        ("reluu", "relu"),
+        ("it's no name", "it's no name"),
+        ("{name: leaky_rleu, negative_slope: 0.1}", {"name": "leaky_relu", "negative_slope": 0.1}),
+    ],
+)
+def test_what_is_proposed_for_a_swept_key_can_be_pasted(value: str, meant: Any, read: Read) -> None:
+    """The shell and this reader take it for the value that was meant; a misspelt name is mended."""
+    with pytest.raises(ConfigError) as caught:
+        read("{activation: [elu]}", f"activation={value}")
+    option, override = shlex.split(str(caught.value).rpartition("write ")[2])
+    key, _, text = override.partition("=")
+    assert (option, key, yamlio.parse_value(text, "")) == ("--set", "sweep.activation", [meant])
+
+
+def test_a_list_of_grids_takes_no_axis_from_the_command_line(read: Read) -> None:
+    with pytest.raises(ConfigError, match="the sweep is no single grid"):
+        read("[{seed: [1]}]", "sweep.seed=[1]")
