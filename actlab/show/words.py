@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from actlab.study.measures import higher_is_better
+
+if TYPE_CHECKING:
+    from actlab.study.judge import Comparison, ConditionResult, Lack, Note
+    from actlab.study.stats import Paired
 
 NO_VALUE = "–"
 MOST_NAMES, MOST_SEEDS = 6, 8  # that a sentence lists
+MOST_REASON = 80  # characters of why a run failed; run.json has all
 LEAST_PLAIN, MOST_PLAIN = 1e-4, 1e7  # sizes between which a number is written without an exponent
 
 
@@ -163,3 +170,239 @@ def seeds(of: Sequence[int]) -> str:
     if len(of) > 2 and list(of) == list(range(of[0], of[0] + len(of))):
         return f"seeds {of[0]} to {of[-1]}"
     return f"seeds {listed(of if len(of) <= MOST_SEEDS else [*of[:MOST_SEEDS], f'{len(of) - MOST_SEEDS} more'])}"
+
+
+# --- what a comparison says --------------------------------------------------------------------------------------
+
+
+def verdict_text(result: ConditionResult) -> str:
+    """A verdict as a table says it: "better", "indicated worse (n = 4)", "not established"."""
+    pairs = f" (n = {result.pairs.n})" if result.verdict.startswith("indicated") and result.pairs else ""
+    return f"{result.verdict}{pairs}"
+
+
+def sentence(comparison: Comparison) -> str:
+    """The answer: "prelu is better than relu by 0.09 points of validation accuracy; 6 of 9 are worse; ..."."""
+    metric = comparison.metric
+    judged = [result for result in comparison.results if result.baseline]
+    if not judged:
+        return _level(comparison)
+    found: dict[str, list[ConditionResult]] = {}
+    for result in judged:
+        found.setdefault(result.verdict, []).append(result)
+    base = baseline_name(comparison)
+
+    def by(result: ConditionResult) -> str:
+        distance = result.pairs.difference if result.pairs else math.nan
+        return f"{difference(abs(distance), metric, signed=False)} of {metric_name(metric)}"
+
+    if len(judged) == 1:
+        (result,) = judged
+        named, pairs = f"{result.name} is {result.verdict}", result.pairs
+        if result.verdict == "not established":
+            seen = f" ({difference(pairs.difference, metric)}, {counted(pairs.n, 'pair')})" if pairs and pairs.n else ""
+            return f"no difference between {result.name} and {base} is established{seen}"
+        return f"{named} than {base} by {by(result)}" + (f", n = {pairs.n}" if pairs and "indicated" in named else "")
+    best = sorted(found.pop("better", []), key=lambda result: -abs(result.pairs.difference) if result.pairs else 0.0)
+    if not best:
+        parts = [f"none of {len(judged)} conditions is established as better than {base}"]
+    elif len(best) == 1:
+        parts = [f"{best[0].name} is better than {base} by {by(best[0])}"]
+    else:
+        parts = [f"{few([r.name for r in best])} are better than {base}, {best[0].name} most, by {by(best[0])}"]
+    for verdict in ("indicated better", "worse", "indicated worse", "not established"):
+        if some := found.get(verdict):
+            who = f"{some[0].name} is" if len(some) == 1 else f"{len(some)} are"
+            if len(some) == len(judged):
+                who = "all are"
+            elif best and len(parts) == 1 and len(some) > 1:
+                who = f"{len(some)} of {len(judged)} are"
+            parts.append(f"{who} {verdict}")
+    return "; ".join(parts)
+
+
+def _level(comparison: Comparison) -> str:
+    """The answer where nothing is compared: what was reached, and by which condition most."""
+    known = [result for result in comparison.results if result.summary.n]
+    if not known:
+        return f"no finished run has {comparison.metric} {moment(comparison.at)}"
+    choose = max if higher_is_better(comparison.metric) else min
+    best = choose(known, key=lambda result: result.summary.mean)
+    of = f"{metric_name(comparison.metric)} of {number(best.summary.mean, comparison.metric)}"
+    rest = "" if len(known) == 1 else f", the best mean of {counted(len(known), 'condition')}"
+    return f"{best.name} has a {of} (mean of {counted(best.summary.n, 'seed')}){rest}; nothing is compared"
+
+
+def baseline_name(comparison: Comparison) -> str:
+    """What conditions are held against; of several baselines what they have in common: "relu at the same model"."""
+    names = comparison.baselines
+    if len(names) == 1:
+        return names[0]
+    keys = [comparison[name].keys for name in names]
+    common = [column for column in comparison.differs if len({of[column] for of in keys}) == 1]
+    others = [column.rpartition(".")[2] for column in comparison.differs if column not in common]
+    value = " ".join(keys[0][column] if "." not in column else f"{column}={keys[0][column]}" for column in common)
+    return f"{value} at the same {listed(others)}".strip()
+
+
+def evidence(pairs: Paired, p: float, family: int, metric: str) -> str:
+    """The numbers of a comparison: "+0.09 points over 6 pairs (95% interval ...), p = 0.016 among 9"."""
+    text = f"{difference(pairs.difference, metric)} over {counted(pairs.n, 'pair')}"
+    if not math.isnan(pairs.low):
+        text += f" ({100 * pairs.confidence:g}% interval {interval(pairs.low, pairs.high, metric, signed=True)})"
+    if math.isnan(p):
+        return text
+    return f"{text}, {p_value(p)}" + (f" among {family} comparisons" if family > 1 else "")
+
+
+def reason(result: ConditionResult, comparison: Comparison) -> str:
+    """Why the verdict on a condition is what it is, with its numbers; empty where there is none."""
+    if result.reason is None:
+        return ""
+    numbers = [evidence(result.pairs, result.p, comparison.family, comparison.metric)] if result.pairs else []
+    return "; ".join(filter(None, [*numbers, note(result.reason, comparison.metric)]))
+
+
+def lack(why: Lack) -> str:
+    """Why a seed has no number: "diverged (loss is not finite at step 300)"."""
+    short = " ".join(why.reason.split())
+    short = short if len(short) <= MOST_REASON else f"{short[: MOST_REASON - 3]}..."
+    text = f"{why.status} ({short})" if short else why.status
+    return text if why.of == 1 else f"{why.runs} of its {why.of} runs {text}"
+
+
+def note(of: Note, metric: str = "") -> str:
+    """The sentence of a note; numbers among its facts are of the metric.
+
+    Raises:
+        KeyError: a fact is missing.
+    """
+    who, fact = few(of.about), of.facts
+
+    def pairs() -> str:
+        return f" in {fact['pairs']} of {fact['of']} pairs" if fact["pairs"] < fact["of"] else ""
+
+    def more(text: str, needed: int | None = None) -> str:
+        return f"{text}; {counted(needed, 'pair')} would show a difference of this size" if needed else text
+
+    match of.kind:
+        # on a table
+        case "stand-in":
+            otherwise = f"; there it would be {fact['verdict']}" if "verdict" in fact else ""
+            return f"trained on {fact['dataset']}, a rendered stand-in: says nothing about {fact['real']}{otherwise}"
+        case "chosen on test":
+            how = "trainings were stopped" if fact["by"] == "early stopping" else "the epoch was chosen"
+            remedy = "" if fact["by"] == "early stopping" else "; --at last is fixed in advance"
+            return f"{how} by the test images, so these numbers are too good{remedy}"
+        case "validated on test":
+            return "val_accuracy and val_loss are those of the test images; nothing was chosen by them"
+        case "taken at its best":
+            return f"{listed(fact['metrics'])}: taken where it is best in each run, and so too good by itself"
+        case "kept apart":
+            return f"runs of {who} are on different data, and are never averaged: {listed(fact['data'])}"
+        case "damaged":
+            return f"{fact['path']}: {fact['problem']}"
+        case "one seed":
+            return f"{who}: one seed has no spread; a difference between single seeds may be luck"
+        case "seeds left out":
+            return f"{who}: {seeds(fact['seeds'])} {lack(fact['lack'])}; left out of the mean and of the pairs"
+        case "mean of runs":
+            over = f" over {listed(fact['keys'])}" if fact["keys"] else ""
+            return f"{who}: a seed's value is the mean of its {fact['runs']} runs{over}"
+        case "seeds without a run":
+            return f"{who}: no run of {seeds(fact['seeds'])}, which {fact['baseline']} has; no pairs of these"
+        case "seeds without a pair":
+            return f"{who}: {seeds(fact['seeds'])} without a run of {fact['baseline']}; no pairs of these"
+        case "compared with nothing":
+            return f"{who}: compared with nothing, since no condition differs in {listed(fact['axis'])} alone"
+        case "standard error":
+            of_images = f"{fact['metric']} of {number(fact['accuracy'], fact['metric'])} on {fact['images']:,} images"
+            return f"{difference(fact['error'], fact['metric'], signed=False)} is the standard error of a {of_images}"
+        case "uncommitted changes":
+            how_many = f"{fact['runs']} of {counted(fact['of'], 'run')}"
+            return f"{how_many} were trained by code with uncommitted changes: which, nobody can tell"
+        case "pooled":
+            facts = [f"{name} {_some(values)}" for name, values in fact["facts"].items()]
+            return f"{who}: seeds trained with different {listed(facts)}"
+        case "counted once":
+            return f"{fact['path']} is the same run as {fact['same_as']}; it counts once"
+        # why a verdict is what it is
+        case "established":
+            return ""
+        case "no pairs":
+            return f"no seed has a number in both conditions; {counted(fact['needed'], 'pair')} would do"
+        case "no difference":
+            return "every difference is exactly 0"
+        case "too few pairs":
+            floor = p_value(fact["smallest_p"]).replace("p = ", "p can be no smaller than ")
+            return f"too few seeds: {floor}; {counted(fact['needed'], 'pair')} would do"
+        case "p too large":
+            return more(f"p is not under {fact['alpha']:g}", fact["needed"])
+        case "interval holds 0":
+            return more("the interval holds 0", fact["needed"])
+        case "other data":
+            return f"numbers on different data: {_some(fact['mine'])} against {_some(fact['theirs'])}"
+        case "winner lost seeds":
+            lost = [
+                f"{len(of_status)} of {counted(fact['seeds'], 'seed')} {s}" for s, of_status in fact["lost"].items()
+            ]
+            return f"{listed(lost)} of {fact['winner']}; without these it would be {fact['verdict']}"
+        # what stands beside it
+        case "differs in config":
+            return f"{fact['column']} {_some(fact['mine'])} against {_some(fact['theirs'])}"
+        case "differs in fact":
+            if fact["mine"] == fact["theirs"]:
+                return f"{fact['fact']} {_some(fact['mine'])} on both sides, which may not be the same{pairs()}"
+            return f"{fact['fact']} {_some(fact['mine'])} against {_some(fact['theirs'])}{pairs()}"
+        case "other initial weights":
+            return f"other initial weights{pairs()}"
+        case "stopped early":
+            sides = [f"{_epochs(fact[s])}{_EARLY[fact[f'{s}_early']]}" for s in ("mine", "theirs")]
+            return f"ended at {sides[0]} against {sides[1]}{pairs()}"
+        case "alike seeds":
+            groups = listed([seeds(group) for group in fact["seeds"]])
+            return f"{groups} of {fact['condition']} began with the same weights, and are no independent trials"
+        case "rests without":
+            return f"without {seeds(fact['seeds'])} of {fact['condition']} ({lack(fact['lack'])})"
+        # why a claim is supported, refuted or undecided
+        case "interval inside" | "interval outside" | "at every seed":
+            return ""
+        case "interval across":
+            return "the interval reaches both sides"
+        case "no interval":
+            return "a single seed has no interval; 2 would have one"
+        case "no number":
+            return "no seed has a number"
+        case "lack leaves it open":
+            return "a seed without a number leaves it open"
+        case "not at every seed":
+            return f"not so at {by_seed(fact['values'], metric)}"
+        case "no such run":
+            return "the file asks for no run that is as `of` says"
+        case "no counterpart":
+            return "no run of the file differs from these in the other condition alone"
+        case "differs in more":
+            return f"{listed(of.about)} differ in more than {fact['keys'][0]}: {'; '.join(map(note, fact['notes']))}"
+
+
+_EARLY = {"all": " by early stopping", "some": ", some by early stopping", "none": ""}
+
+
+def _some(values: Any) -> str:
+    """A value, or the first few of several."""
+    several = [values] if isinstance(values, str) else list(map(str, values))
+    return few([value or '""' for value in several])
+
+
+def _epochs(epochs: Sequence[float]) -> str:
+    first, last = min(epochs), max(epochs)
+    return f"epoch {first:g}" if first == last else f"epochs {first:g} to {last:g}"
+
+
+def by_seed(values: Mapping[int, float], metric: str = "", signed: bool = False) -> str:
+    """ "seeds 0 to 2: 97.1%, 96.8%, 97.0%"; one number where all are alike."""
+    write = Numbers(metric, values.values(), signed)
+    texts = list(map(write, values.values()))
+    unit = "" if not is_accuracy(metric) else " points" if signed else "%"
+    alike = len(texts) > 1 and len(set(texts)) == 1
+    return f"{seeds(list(values))}: {f'each {texts[0]}' if alike else ', '.join(texts)}{unit}"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import typing
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,6 +13,8 @@ from hypothesis import strategies as st
 
 from actlab.show import words
 from actlab.show.words import Numbers
+from actlab.study import stats
+from actlab.study.judge import Comparison, ConditionResult, Lack, Note, NoteKind
 
 NAN = math.nan
 
@@ -105,3 +110,183 @@ def test_a_minus_is_set_before_numbers_only() -> None:
     assert (
         words.typeset_minus("-0.5, [-1e-05, x-2], leaky-relu, 3-5 (-∞)") == "−0.5, [−1e-05, x-2], leaky-relu, 3-5 (−∞)"
     )
+
+
+# --- what a comparison says --------------------------------------------------------------------------------------
+
+DIVERGED = Lack("diverged", "loss is not finite\nat step 300")
+NOTES: dict[str, tuple[Mapping[str, Any], str]] = {
+    "stand-in": (
+        {"dataset": "synth_mnist", "real": "mnist", "verdict": "supported"},
+        "trained on synth_mnist, a rendered stand-in: says nothing about mnist; there it would be supported",
+    ),
+    "chosen on test": (
+        {"by": "moment", "at": "max"},
+        "the epoch was chosen by the test images, so these numbers are too good; --at last is fixed in advance",
+    ),
+    "validated on test": ({}, "val_accuracy and val_loss are those of the test images; nothing was chosen by them"),
+    "taken at its best": (
+        {"metrics": ["val_accuracy"]}, "val_accuracy: taken where it is best in each run, and so too good by itself",
+    ),
+    "kept apart": (
+        {"data": ["mnist", "synth_mnist"]},
+        "runs of a and b are on different data, and are never averaged: mnist and synth_mnist",
+    ),
+    "damaged": ({"path": "results/x", "problem": "no table"}, "results/x: no table"),
+    "one seed": ({}, "a and b: one seed has no spread; a difference between single seeds may be luck"),
+    "seeds left out": (
+        {"seeds": [1, 3], "lack": DIVERGED},
+        "a and b: seeds 1 and 3 diverged (loss is not finite at step 300); left out of the mean and of the pairs",
+    ),
+    "mean of runs": (
+        {"runs": 4, "keys": ["batch_size"]}, "a and b: a seed's value is the mean of its 4 runs over batch_size",
+    ),
+    "seeds without a run": (
+        {"seeds": [2], "baseline": "relu"}, "a and b: no run of seed 2, which relu has; no pairs of these",
+    ),
+    "seeds without a pair": (
+        {"seeds": [2], "baseline": "relu"}, "a and b: seed 2 without a run of relu; no pairs of these",
+    ),
+    "compared with nothing": (
+        {"axis": ["activation"]}, "a and b: compared with nothing, since no condition differs in activation alone",
+    ),
+    "standard error": (
+        {"metric": "test_accuracy", "error": 0.00156, "accuracy": 0.975, "images": 10_000},
+        "0.16 points is the standard error of a test_accuracy of 97.50% on 10,000 images",
+    ),
+    "uncommitted changes": (
+        {"runs": 2, "of": 6}, "2 of 6 runs were trained by code with uncommitted changes: which, nobody can tell",
+    ),
+    "pooled": (
+        {"facts": {"code": ["1a", "2b"], "threads": ["1", "2"]}},
+        "a and b: seeds trained with different code 1a and 2b and threads 1 and 2",
+    ),
+    "counted once": ({"path": "x", "same_as": "y"}, "x is the same run as y; it counts once"),
+    "established": ({}, ""),
+    "no pairs": ({"needed": 6}, "no seed has a number in both conditions; 6 pairs would do"),
+    "no difference": ({}, "every difference is exactly 0"),
+    "too few pairs": (
+        {"needed": 6, "smallest_p": 0.25}, "too few seeds: p can be no smaller than 0.250; 6 pairs would do",
+    ),
+    "p too large": (
+        {"alpha": 0.05, "needed": 20}, "p is not under 0.05; 20 pairs would show a difference of this size",
+    ),
+    "interval holds 0": ({"needed": None}, "the interval holds 0"),
+    "other data": ({"mine": "mnist", "theirs": "cifar10"}, "numbers on different data: mnist against cifar10"),
+    "winner lost seeds": (
+        {"winner": "elu", "lost": {"diverged": [1, 2]}, "seeds": 8, "verdict": "better"},
+        "2 of 8 seeds diverged of elu; without these it would be better",
+    ),
+    "differs in config": (
+        {"column": "batch_size", "mine": "32", "theirs": ["64", ""]}, 'batch_size 32 against 64 and ""',
+    ),
+    "differs in fact": (
+        {"fact": "threads", "mine": ["1"], "theirs": ["2"], "pairs": 2, "of": 6},
+        "threads 1 against 2 in 2 of 6 pairs",
+    ),
+    "other initial weights": ({"pairs": 6, "of": 6}, "other initial weights"),
+    "stopped early": (
+        {"mine": [3, 5], "theirs": [6], "mine_early": "all", "theirs_early": "some", "pairs": 6, "of": 6},
+        "ended at epochs 3 to 5 by early stopping against epoch 6, some by early stopping",
+    ),
+    "alike seeds": (
+        {"condition": "elu", "seeds": [[0, 1], [2, 3]]},
+        "seeds 0 and 1 and seeds 2 and 3 of elu began with the same weights, and are no independent trials",
+    ),
+    "rests without": (
+        {"condition": "elu", "seeds": [1], "lack": Lack("failed", of=4, runs=2)},
+        "without seed 1 of elu (2 of its 4 runs failed)",
+    ),
+    "interval inside": ({}, ""),
+    "interval outside": ({}, ""),
+    "interval across": ({}, "the interval reaches both sides"),
+    "no interval": ({}, "a single seed has no interval; 2 would have one"),
+    "no number": ({}, "no seed has a number"),
+    "lack leaves it open": ({}, "a seed without a number leaves it open"),
+    "at every seed": ({}, ""),
+    "not at every seed": ({"values": {0: 3.0, 1: 4.0}}, "not so at seeds 0 and 1: 3, 4"),
+    "no such run": ({}, "the file asks for no run that is as `of` says"),
+    "no counterpart": ({}, "no run of the file differs from these in the other condition alone"),
+    "differs in more": (
+        {"keys": ["activation"], "notes": [Note("other initial weights", (), {"pairs": 1, "of": 2})]},
+        "a and b differ in more than activation: other initial weights in 1 of 2 pairs",
+    ),
+}  # fmt: skip
+
+
+def test_every_kind_of_note_has_a_sentence() -> None:
+    assert list(NOTES) == list(typing.get_args(NoteKind))
+
+
+@pytest.mark.parametrize("kind", NOTES)
+def test_the_sentence_of_a_note(kind: NoteKind) -> None:
+    facts, text = NOTES[kind]
+    assert words.note(Note(kind, ("a", "b"), facts)) == text
+
+
+def condition(name: str, verdict: str = "baseline", by: float = 0.0, n: int = 6) -> ConditionResult:
+    """A condition whose seeds differ from those of "relu" by so much, more or less."""
+    values = [0.97 + by + seed / 1e5 for seed in range(n)]
+    pairs = None if verdict == "baseline" else stats.paired(values, [0.97] * n)
+    against = "" if verdict == "baseline" else "relu"
+    return ConditionResult(
+        name, {"activation": name}, [], dict(enumerate(values)), {}, stats.summary(values),
+        baseline=against, pairs=pairs, verdict=typing.cast(Any, verdict), p=0.03,
+    )  # fmt: skip
+
+
+def compared(*results: ConditionResult, metric: str = "val_accuracy") -> Comparison:
+    return Comparison(metric, "last", [metric], ["activation"], list(results), [result.name for result in results])
+
+
+@pytest.mark.parametrize(
+    ("others", "text"),
+    [
+        ([("prelu", "better", 0.0009)], "prelu is better than relu by 0.09 points of validation accuracy"),
+        ([("tanh", "worse", -0.01)], "tanh is worse than relu by 1.00 points of validation accuracy"),
+        ([("tanh", "indicated worse", -0.01)],
+         "tanh is indicated worse than relu by 1.00 points of validation accuracy, n = 6"),
+        ([("elu", "not established", 0.0002)],
+         "no difference between elu and relu is established (+0.02 points, 6 pairs)"),
+        ([("prelu", "better", 0.0009), ("a", "worse", -0.1), ("b", "worse", -0.1), ("c", "not established", 0)],
+         "prelu is better than relu by 0.09 points of validation accuracy; 2 of 4 are worse; c is not established"),
+        ([("a", "better", 0.001), ("b", "better", 0.002), ("c", "indicated better", 0.1)],
+         "b and a are better than relu, b most, by 0.20 points of validation accuracy; c is indicated better"),
+        ([("a", "worse", -0.1), ("b", "worse", -0.1)],
+         "none of 2 conditions is established as better than relu; all are worse"),
+    ],
+)  # fmt: skip
+def test_the_sentence_on_top_answers_the_question(others: list[tuple[str, str, float]], text: str) -> None:
+    assert words.sentence(compared(condition("relu"), *(condition(*other) for other in others))) == text
+
+
+def test_without_a_baseline_the_sentence_says_what_was_reached() -> None:
+    alone = compared(condition("relu"))
+    assert words.sentence(alone).startswith("relu has a validation accuracy of 97.00% (mean of 6 seeds)")
+    nothing = compared(condition("relu", n=0))
+    assert words.sentence(nothing) == "no finished run has val_accuracy at the last evaluation"
+
+
+def test_of_several_baselines_the_common_value_is_named() -> None:
+    results = [
+        ConditionResult(f"{name} {rate}", {"activation": name, "optimizer.learning_rate": rate}, [], {}, {},
+                        stats.summary([]), baseline=base)
+        for name, rate, base in (
+            ("relu", "0.1", ""), ("relu", "0.2", ""), ("elu", "0.1", "relu 0.1"), ("elu", "0.2", "relu 0.2"),
+        )
+    ]  # fmt: skip
+    comparison = compared(*results)
+    comparison.differs.append("optimizer.learning_rate")
+    assert words.baseline_name(comparison) == "relu at the same learning_rate"
+
+
+def test_a_verdict_and_its_reason() -> None:
+    result = condition("elu", "indicated better", 0.0009, n=4)
+    assert words.verdict_text(result) == "indicated better (n = 4)"
+    assert words.verdict_text(condition("relu")) == "baseline"
+    assert words.reason(condition("relu"), compared()) == ""
+    pairs = result.pairs
+    assert pairs is not None
+    text = words.evidence(pairs, 0.0312, 9, "val_accuracy")
+    assert text == "+0.09 points over 4 pairs (95% interval +0.09 to +0.09 points), p = 0.031 among 9 comparisons"
+    assert words.by_seed({0: 0.97, 1: 0.97}, "accuracy") == "seeds 0 and 1: each 97.00%"
