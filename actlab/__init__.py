@@ -9,7 +9,8 @@ if TYPE_CHECKING:
 
     from actlab.run.loading import LoadedRun
 
-__all__ = ["load"]
+__all__ = ["__version__", "load"]
+__version__ = "0.1.0"
 
 
 def load(path: str | Path) -> LoadedRun:

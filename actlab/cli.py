@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from actlab import __version__
 from actlab.errors import ActlabError
 
 app = typer.Typer(
@@ -34,9 +35,7 @@ def options(
     version: Annotated[bool, typer.Option("--version", help="print the version and exit")] = False,
 ) -> None:
     if version:
-        from importlib.metadata import version as version_of
-
-        typer.echo(f"actlab {version_of('actlab')}")
+        typer.echo(f"actlab {__version__}")
         raise typer.Exit
 
 

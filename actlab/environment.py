@@ -18,11 +18,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from actlab import __version__
 from actlab.errors import DeviceError
 from actlab.lazy import tf
 
 _GPU_NAME = re.compile(r"\d+$|GPU-|MIG-")
-PACKAGES = ("actlab", "tensorflow", "keras", "numpy", "pillow")
+PACKAGES = ("tensorflow", "keras", "numpy", "pillow")
 
 
 def worker_variables(threads: int, device: str) -> dict[str, str]:
@@ -130,7 +131,7 @@ def peak_memory_gib() -> float:
 
 @functools.cache
 def _versions() -> dict[str, str]:
-    versions = {}
+    versions = {"actlab": __version__}  # of a clone that is not installed too
     for package in PACKAGES:
         try:
             versions[package] = metadata.version(package)

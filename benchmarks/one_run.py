@@ -44,7 +44,7 @@ def by_actlab(case: str, threads: int) -> list[float]:
 
     os.environ.update(environment.worker_variables(threads, "cpu"))
     from actlab.parts import datasets
-    from actlab.run.rundir import Run
+    from actlab.run.record import Run
     from actlab.run.training import Job, train
     from actlab.spec.config import resolve
 

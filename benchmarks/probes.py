@@ -51,8 +51,8 @@ class Side:
         self.cpu.append(time.process_time() - cpu)
 
     def _epoch(self, number: int) -> None:
-        from actlab.run import rundir
         from actlab.run.engines.compiled import chunks
+        from actlab.run.folder import append_rows
         from actlab.run.training import EVALUATION_BATCH
 
         order = np.random.default_rng([0, number]).permutation(len(self.split.train))
@@ -62,8 +62,8 @@ class Side:
         held_out = self.split.validation[: len(order) // 9]  # as many as in an epoch of all images, in proportion
         loss, _, sums = self.engine.look("train", held_out, EVALUATION_BATCH)
         rows, totals = self.probes.row(sums)
-        rundir.append_rows(self.folder / "layers.csv", rows)
-        rundir.append_row(self.folder / "history.csv", (loss, *totals))
+        append_rows(self.folder / "layers.csv", rows)
+        append_rows(self.folder / "history.csv", [(loss, *totals)])
 
 
 def side(case: str, probes: Any, folder: Path) -> Side:

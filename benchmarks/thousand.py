@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from plain import machine
 
-from actlab.run.rundir import EXPERIMENT, HISTORY, RECORD, TIMING
+from actlab.run.folder import EXPERIMENT, HISTORY, RECORD, TIMING
 from actlab.spec import sweep
 from actlab.spec.config import RunConfig
 

@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,11 +19,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from actlab import cli
+from actlab import __version__, cli
 from actlab.parts.activations import ACTIVATIONS
 from actlab.parts.datasets import DATASETS
-from actlab.run import rundir
 from actlab.run.executors.worker import Outcome
+from actlab.run.folder import COMPARISON, EXPERIMENT, HISTORY, RECORD, lock, write_json, write_progress
 from actlab.run.training import Job
 from actlab.spec import sweep
 from actlab.spec.config import RunConfig, schema
@@ -76,7 +75,7 @@ def study(tmp_path: Path, make_run: Callable[..., Path], resolved: Callable[...,
         make_run(folder, resolved(seed=seed), [0.9 + seed / 100, 0.95 + seed / 100])
     make_run(folder, resolved(activation="tanh"), [0.85, 0.8])
     make_run(folder, resolved(activation="tanh", seed=1), [0.4], status="diverged", record={"reason": "loss is NaN"})
-    (folder / rundir.EXPERIMENT).write_text(BASE)
+    (folder / EXPERIMENT).write_text(BASE)
     return folder
 
 
@@ -265,7 +264,7 @@ def test_a_path_that_is_named_must_be_a_folder(command: str, ask: Ask, study: Pa
         ("results/stdy", "results/stdy: does not exist; did you mean 'results/study'?"),
         ("stdy", "stdy: does not exist; did you mean 'results/study'?"),
         ("elsewhere", "elsewhere: does not exist"),
-        (study / rundir.EXPERIMENT, f"{study / rundir.EXPERIMENT}: is a file; name the folder of a run, of an"),
+        (study / EXPERIMENT, f"{study / EXPERIMENT}: is a file; name the folder of a run, of an"),
     ):
         answer = ask(command, path)
         assert (answer.code, answer.out) == (2, "")
@@ -332,7 +331,7 @@ def test_what_is_no_run_is_an_error(path: str, command: str, ask: Ask, study: Pa
 
 def test_the_package_is_a_command_too() -> None:
     done = subprocess.run([sys.executable, "-m", "actlab", "--version"], capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, f"actlab {version('actlab')}\n")
+    assert (done.returncode, done.stdout) == (0, f"actlab {__version__}\n")
 
 
 def test_status_counts(ask: Ask, study: Path) -> None:
@@ -345,7 +344,7 @@ def test_status_counts(ask: Ask, study: Path) -> None:
 
 def test_status_names_a_damaged_record(ask: Ask, study: Path) -> None:
     path = next(study.glob("relu-seed0-*"))
-    (path / rundir.RECORD).write_text("{")
+    (path / RECORD).write_text("{")
     answer = ask("status")
     shown = f"results/study/{path.name}"
     assert answer.out.splitlines()[1:] == [
@@ -364,7 +363,7 @@ def test_a_run_whose_record_is_damaged_is_trained_again_and_that_is_said(
     _, config = sweep.read(path).runs[0]
     run = make_run(tmp_path / "results" / "study", config, [0.9])
     assert ask("run", path, "--dry-run").out.splitlines()[-1].startswith("1 to skip; ")
-    (run / rundir.RECORD).write_text("")
+    (run / RECORD).write_text("")
     shown = f"results/study/{run.name}"
     lines = ask("run", path, "--dry-run").out.splitlines()
     assert f"NOTE  {shown}: trains anew: its run.json is damaged" in lines
@@ -380,7 +379,7 @@ def test_what_a_stopped_sweep_says_is_true(
     def stopped(jobs: list[Job], *_: object) -> dict[Path, Outcome]:
         for job in jobs[:begun]:
             record = {"config": job.config.canonical(), "hash": job.config.hash, "status": "interrupted"}
-            rundir.write_json(job.path / rundir.RECORD, record)
+            write_json(job.path / RECORD, record)
         return {job.path: Outcome("interrupted") for job in jobs}
 
     monkeypatch.setattr("actlab.run.executors.local.run", stopped)
@@ -407,7 +406,7 @@ def test_a_dry_run_lists_what_it_would_do(
 def test_status_of_a_run_that_has_said_nothing_yet(ask: Ask, study: Path) -> None:
     path = study / "elu-seed0-12345678"
     path.mkdir()
-    with rundir.lock(path):
+    with lock(path):
         answer = ask("status", study)
     assert answer.code == 0
     assert "elu-seed0-12345678" in answer.out
@@ -420,12 +419,12 @@ def test_status_tells_the_time_left_that_the_sweep_itself_told(
     monkeypatch.setattr("actlab.commands.look.time", SimpleNamespace(time=lambda: 10_000.0))
     path = study / "elu-seed0-12345678"
     path.mkdir()
-    rundir.write_progress(study, {"seconds_left": 100.0, "unix_time": 9_990.0})
+    write_progress(study, {"seconds_left": 100.0, "unix_time": 9_990.0})
     assert "left" not in ask("status", study).out  # nothing trains
-    with rundir.lock(path):
+    with lock(path):
         assert "1 running; about 1 min 30 s left" in ask("status", study).out
         for told in ({"seconds_left": 100.0, "unix_time": 6_400.0}, {"seconds_left": "x", "unix_time": 9_990.0}, {}):
-            rundir.write_progress(study, told)
+            write_progress(study, told)
             assert ask("status", study, "--json").json[0]["seconds_left"] is None
 
 
@@ -435,7 +434,7 @@ def test_compare_prints_a_row_a_condition_and_writes_it(ask: Ask, study: Path) -
     rows = {line.split()[0]: line for line in answer.out.splitlines()[:4]}
     assert "0.9550±0.0071" in rows["relu"].replace(" ", "")
     assert rows["tanh"].split()[1:3] == ["1", "1"]  # n and diverged
-    with (study / rundir.COMPARISON).open(newline="") as file:
+    with (study / COMPARISON).open(newline="") as file:
         table = list(csv.DictReader(file))
     assert [row["activation"] for row in table] == ["relu", "tanh"]
     assert float(table[0]["val_accuracy last mean"]) == pytest.approx(0.955)
@@ -450,7 +449,7 @@ def test_compare_as_json(ask: Ask, study: Path, tmp_path: Path) -> None:
     assert found["conditions"][1]["diverged"] == 1
     assert found["passed_over"] == [f"{tmp_path / 'nothing'}: does not exist"]
     assert all(Path(file).is_file() for file in found["files"])
-    assert not (study / rundir.COMPARISON).exists()
+    assert not (study / COMPARISON).exists()
 
 
 @pytest.mark.parametrize(
@@ -608,7 +607,7 @@ def test_no_escape_code_of_a_file_reaches_the_terminal(ask: Ask, hostile_run: Pa
         ask("compare", hostile_run, tmp_path / "study", "--out", elsewhere, "--json"),
         ask("compare", hostile_run, "--metric", HOSTILE), ask("show", tmp_path / HOSTILE), ask("list", HOSTILE),
     ]  # fmt: skip
-    (hostile_run / rundir.HISTORY).write_text(f"{HOSTILE}\n")
+    (hostile_run / HISTORY).write_text(f"{HOSTILE}\n")
     answers.append(ask("compare", hostile_run, "--out", elsewhere))
     assert [answer.code for answer in answers] == [0] * 7 + [2, 2, 2, 0]
     for answer in answers:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+import actlab
 from actlab import environment
 from actlab.environment import gpus, worker_variables
 
@@ -62,3 +64,17 @@ def test_the_source_has_a_digest_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp
     environment.source_sha256.cache_clear()
     assert len(set(found)) == 3
     assert found[2] == found[3]
+
+
+def test_the_version_is_that_of_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clone that is not installed has one too, and says it in every record."""
+
+    def not_installed(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(environment.metadata, "version", not_installed)
+    environment._versions.cache_clear()
+    versions = environment.describe("cpu", 1)["versions"]
+    environment._versions.cache_clear()
+    assert versions["actlab"] == actlab.__version__
+    assert versions["keras"] == "not installed"

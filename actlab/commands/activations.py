@@ -19,7 +19,7 @@ from actlab.commands.output import console
 from actlab.errors import ActlabError
 from actlab.parts.activations import ACTIVATIONS
 from actlab.registry import Entry
-from actlab.run import rundir
+from actlab.run.folder import make_folder, write_bytes
 from actlab.show.tables import Column, FittedTable
 from actlab.spec import yamlio
 from actlab.spec.parts import resolve_part
@@ -170,8 +170,8 @@ def _plot(part: Part, path: Path) -> None:
     if path.suffix not in (".png", ".svg"):
         raise ActlabError(f"--plot: expected a name that ends in .png or .svg, read {str(path)!r}")
     drawn = figure(*part)
-    rundir.make_folder(path.parent)
-    rundir.write_bytes(path, plots.png(drawn) if path.suffix == ".png" else plots.svg(drawn).encode())
+    make_folder(path.parent)
+    write_bytes(path, plots.png(drawn) if path.suffix == ".png" else plots.svg(drawn).encode())
     console(stderr=True).print(Text(f"drawn: {path}"))
 
 

@@ -17,7 +17,8 @@ from rich.text import Text
 from actlab.commands.output import console
 from actlab.commands.paths import RESULTS
 from actlab.errors import ActlabError
-from actlab.run import rundir
+from actlab.run.folder import EXPERIMENT, RECORD
+from actlab.run.record import experiments
 from actlab.spec import sweep
 from actlab.study import claims as claiming
 from actlab.study.claims import ClaimVerdict, Finding, Study
@@ -64,11 +65,11 @@ def _studies(paths: list[Path], results: Path | None) -> list[Study]:
 
 
 def _folders(path: Path) -> list[Path]:
-    if found := rundir.experiments([path]):
+    if found := experiments([path]):
         return found
-    if (path / rundir.RECORD).is_file():
+    if (path / RECORD).is_file():
         raise ActlabError(f"{path}: is one run; claims are of an experiment: {path.resolve().parent}")
-    raise ActlabError(f"{path}: holds no {rundir.EXPERIMENT}; name the folder of an experiment")
+    raise ActlabError(f"{path}: holds no {EXPERIMENT}; name the folder of an experiment")
 
 
 def _of_file(path: Path, results: Path | None) -> Study:

@@ -12,8 +12,9 @@ from actlab.commands import formats
 from actlab.commands.comparison_table import caption, fitting, remarks, seed_columns
 from actlab.commands.output import console
 from actlab.errors import ActlabError
-from actlab.run import experiment, rundir
-from actlab.run.rundir import Run
+from actlab.run import experiment
+from actlab.run.folder import COMPARISON, RECORD, make_folder, write_bytes
+from actlab.run.record import Run, discover
 from actlab.show.tables import FittedTable
 from actlab.study import compare as comparing
 from actlab.study import measures
@@ -40,7 +41,7 @@ def compare(
     form = "json" if json else form
     formats.check_format(form)
     conditions = [condition for text in where for condition in measures.parse_where(text)]
-    runs, passed_over = rundir.discover(paths)
+    runs, passed_over = discover(paths)
     if not runs:
         raise ActlabError("\n".join(["no runs to compare", *passed_over[:10]]))
     comparison = comparing.compare(runs, metrics, by, sort, baseline, at, conditions, reach)
@@ -58,12 +59,12 @@ def _write(comparison: Comparison, out: Path | None, title: str, seeds: bool) ->
         return []
     form = formats.format_of(out)
     if form:
-        rundir.make_folder(out.parent)
-        rundir.write_bytes(out, formats.written(comparison, form, title, seeds).encode())
+        make_folder(out.parent)
+        write_bytes(out, formats.written(comparison, form, title, seeds).encode())
         return [out]
-    rundir.make_folder(out)
-    rundir.write_bytes(out / rundir.COMPARISON, formats.written(comparison, "csv", title).encode())
-    return [out / rundir.COMPARISON, *experiment.draw(out, comparison, title)]
+    make_folder(out)
+    write_bytes(out / COMPARISON, formats.written(comparison, "csv", title).encode())
+    return [out / COMPARISON, *experiment.draw(out, comparison, title)]
 
 
 def _folder(paths: list[Path]) -> Path:
@@ -71,7 +72,7 @@ def _folder(paths: list[Path]) -> Path:
     if len(paths) > 1:
         parents = {path.resolve().parent for path in paths}
         return parents.pop() if len(parents) == 1 else Path.cwd()
-    return paths[0].parent if (paths[0] / rundir.RECORD).is_file() else paths[0]
+    return paths[0].parent if (paths[0] / RECORD).is_file() else paths[0]
 
 
 def title(runs: list[Run]) -> str:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from actlab.commands.output import console
 from actlab.commands.paths import run_at
-from actlab.run.rundir import Run
+from actlab.run.record import Run
 from actlab.show.tables import Column, FittedTable
 from actlab.study import diff as comparing
 from actlab.study.compare import describe

@@ -14,8 +14,8 @@ from rich.text import Text
 
 from actlab.commands.output import console
 from actlab.errors import RunDirError
-from actlab.run import rundir
-from actlab.run.rundir import Run
+from actlab.run.folder import HISTORY, LAYER_COLUMNS, LAYERS
+from actlab.run.record import Run
 from actlab.show.tables import GAP, Column, FittedTable
 
 if TYPE_CHECKING:
@@ -76,14 +76,14 @@ def show_layers(run: Run, as_json: bool) -> None:
 
 
 def _layers(run: Run) -> pd.DataFrame:
-    path = run.path / rundir.LAYERS
+    path = run.path / LAYERS
     if not path.is_file():
         raise RunDirError(
-            f"{run.path}: holds no {rundir.LAYERS}, since nothing was probed; put `probes: [dead_units, "
+            f"{run.path}: holds no {LAYERS}, since nothing was probed; put `probes: [dead_units, "
             "gradient_norms]`, or `probes: all`, into the config and train it (`actlab probes` lists them)"
         )
     if run.layers.empty:
-        raise RunDirError(f"{path}: no evaluation yet: the first rows come with the first row of {rundir.HISTORY}")
+        raise RunDirError(f"{path}: no evaluation yet: the first rows come with the first row of {HISTORY}")
     return run.layers.assign(layer=run.layers["layer"].map(str))  # a table from anywhere may name layers by numbers
 
 
@@ -93,7 +93,7 @@ def _layers(run: Run) -> pd.DataFrame:
 def _names(layers: pd.DataFrame) -> list[str]:
     """The measures of the table, what is looked for most first."""
     columns = [str(column) for column in layers]
-    names = [column for column in columns if column not in rundir.LAYER_COLUMNS and not BIN.fullmatch(column)]
+    names = [column for column in columns if column not in LAYER_COLUMNS and not BIN.fullmatch(column)]
     rank = {name: place for place, name in enumerate(FIRST)}
     return sorted(names, key=lambda name: rank.get(name, len(rank)))
 

@@ -14,15 +14,15 @@ from actlab.commands.layer_table import show_layers
 from actlab.commands.output import console
 from actlab.commands.paths import run_at
 from actlab.errors import RunDirError
-from actlab.run import rundir
 from actlab.run.display import STYLES, duration, in_words, numbers, runs_table
-from actlab.run.rundir import Run
+from actlab.run.folder import RECORD, read_progress
+from actlab.run.record import Run, discover, experiments, run_folders, state_of
 from actlab.spec import yamlio
 
 
 def list_runs(paths: list[Path], as_json: bool) -> None:
     """Print the runs of folders, a row each."""
-    runs, passed_over = rundir.discover(paths)
+    runs, passed_over = discover(paths)
     if as_json:
         fields = [{"path": str(r.path), "label": r.label, "hash": r.hash, "status": r.status} for r in runs]
         typer.echo(json.dumps([{**f, "results": r.results} for f, r in zip(fields, runs, strict=True)], indent=2))
@@ -77,7 +77,7 @@ def _facts(run: Run) -> list[str]:
 
 def status(paths: list[Path], as_json: bool) -> None:
     """Print how far each experiment is."""
-    found = [_experiment_status(folder) for folder in rundir.experiments(paths)]
+    found = [_experiment_status(folder) for folder in experiments(paths)]
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
@@ -88,7 +88,7 @@ def status(paths: list[Path], as_json: bool) -> None:
             out.print(Text(f"  {line['label']}: {numbers(line)}"), soft_wrap=True)
         for path in experiment["damaged"]:
             advice = "the same `actlab run` trains it again"
-            out.print(Text(f"  {path}: its {rundir.RECORD} is damaged; {advice}"), soft_wrap=True)
+            out.print(Text(f"  {path}: its {RECORD} is damaged; {advice}"), soft_wrap=True)
         left = experiment["seconds_left"]
         time_left = "" if left is None else f"; about {duration(left)} left"
         out.print(Text(f"  {in_words(experiment['counts'])}{time_left}"))
@@ -98,10 +98,8 @@ def status(paths: list[Path], as_json: bool) -> None:
 
 def _experiment_status(folder: Path) -> dict[str, Any]:
     """Counts by status, what trains now, and the time left."""
-    states = {path: rundir.state(path) for path in rundir.run_folders(folder)}
-    training = [
-        {"label": path.name, **rundir.read_progress(path)} for path, state in states.items() if state == "running"
-    ]
+    states = {path: state_of(path) for path in run_folders(folder)}
+    training = [{"label": path.name, **read_progress(path)} for path, state in states.items() if state == "running"]
     order = (*STYLES, "damaged", "pending")
     counts = {s: n for s in order if (n := list(states.values()).count(s))}
     return {
@@ -115,7 +113,7 @@ def _experiment_status(folder: Path) -> dict[str, Any]:
 
 def _seconds_left(folder: Path, training: list[dict[str, Any]]) -> float | None:
     """What the process that trains the sweep said last of the time left, less the time since then."""
-    told = rundir.read_progress(folder) if training else {}
+    told = read_progress(folder) if training else {}
     if not isinstance(told.get("seconds_left"), int | float) or not isinstance(told.get("unix_time"), int | float):
         return None
     since = time.time() - told["unix_time"]
@@ -126,4 +124,4 @@ def _as_yaml(run: Run, section: str) -> str:
     try:
         return yamlio.dump(run.record.get(section, {})).rstrip()
     except ValueError as error:  # JSON may hold text and numbers that a config cannot
-        raise RunDirError(f"{run.path / rundir.RECORD}: damaged: {section}: {error}") from None
+        raise RunDirError(f"{run.path / RECORD}: damaged: {section}: {error}") from None

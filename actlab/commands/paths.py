@@ -8,8 +8,8 @@ from pathlib import Path
 
 from actlab.errors import RunDirError
 from actlab.registry import nearest
-from actlab.run import rundir
-from actlab.run.rundir import Run
+from actlab.run.folder import RECORD
+from actlab.run.record import Run
 
 RESULTS = Path("results")
 
@@ -70,6 +70,6 @@ def run_at(path: Path) -> Run:
         RunDirError: there is none, or its record is damaged.
     """
     path = found(path)
-    if not (path / rundir.RECORD).is_file():
-        raise RunDirError(f"{path}: holds no {rundir.RECORD}; `actlab list` shows where runs are")
+    if not (path / RECORD).is_file():
+        raise RunDirError(f"{path}: holds no {RECORD}; `actlab list` shows where runs are")
     return Run(path)

@@ -11,7 +11,7 @@ from rich.text import Text
 from actlab.commands.output import console
 from actlab.errors import ActlabError, UnknownName
 from actlab.registry import nearest
-from actlab.run import rundir
+from actlab.run.folder import EXPERIMENT, make_folder, write_bytes
 from actlab.show import report as reporting
 from actlab.study.measures import parse_where
 
@@ -35,12 +35,12 @@ def report(
     if target.is_dir():
         raise ActlabError(f"{target}: is a folder; name a file, such as {target / REPORT}")
     text = (reporting.report if form == "html" else reporting.report_markdown)(paths, title, **choices)
-    rundir.make_folder(target.parent)
+    make_folder(target.parent)
     data = text.encode()
-    rundir.write_bytes(target, data)
+    write_bytes(target, data)
     console().print(Text(f"report: {target} ({len(data) / 1e6:.2f} MB)"), soft_wrap=True)
 
 
 def _folder(paths: list[Path]) -> Path:
     """Into the experiment that was named; of several, or of a run, into the current folder."""
-    return paths[0] if len(paths) == 1 and (paths[0] / rundir.EXPERIMENT).is_file() else Path.cwd()
+    return paths[0] if len(paths) == 1 and (paths[0] / EXPERIMENT).is_file() else Path.cwd()

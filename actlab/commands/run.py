@@ -14,12 +14,12 @@ from actlab import environment
 from actlab.commands.check import read_all
 from actlab.commands.output import console
 from actlab.errors import ActlabError, RunDirError
-from actlab.run import experiment, rundir
+from actlab.run import experiment
 from actlab.run.display import Display, count, duration, in_words, runs_table
 from actlab.run.executors import local
 from actlab.run.executors.worker import Outcome
 from actlab.run.experiment import Options, Study
-from actlab.run.rundir import Run
+from actlab.run.record import Run, state_of
 from actlab.run.training import Job
 from actlab.study.compare import compare
 
@@ -176,7 +176,7 @@ def _counts(study: Study, outcomes: dict[Path, Outcome]) -> dict[str, int]:
     """How the runs ended, in the words of `actlab status`: of those that were stopped, some had not begun."""
     counts = count(outcomes)
     stopped = [path for path, outcome in outcomes.items() if outcome.status == "interrupted"]
-    pending = sum(rundir.state(path) == "pending" for path in stopped)
+    pending = sum(state_of(path) == "pending" for path in stopped)
     begun = {status: n - pending if status == "interrupted" else n for status, n in counts.items()}
     counts = {status: n for status, n in {**begun, "pending": pending}.items() if n}
     return {**counts, **_ended_before(study)}

@@ -17,10 +17,10 @@ from rich.live import Live
 from rich.text import Text
 
 from actlab.errors import RunDirError
-from actlab.run import rundir
 from actlab.run.executors.worker import Outcome
+from actlab.run.folder import clear_progress, read_progress, write_progress
 from actlab.run.forecast import Forecast, TimeLeft
-from actlab.run.rundir import Run
+from actlab.run.record import Run
 from actlab.run.training import Job
 from actlab.show.tables import Column, FittedTable
 
@@ -61,7 +61,7 @@ class Display:
         if self.live:
             self.live.stop()
         if self.folder:
-            rundir.clear_progress(self.folder)
+            clear_progress(self.folder)
 
     def update(self, running: list[Job], outcomes: dict[Path, Outcome]) -> None:
         """Show what is being trained and what has ended since the last call."""
@@ -70,7 +70,7 @@ class Display:
                 self.seen.add(path)
                 self._ended(path, outcome)
         standing = [
-            (job, _Standing(_printable(job.label), rundir.read_progress(job.path)))
+            (job, _Standing(_printable(job.label), read_progress(job.path)))
             for job in running if job.path not in outcomes
         ]  # fmt: skip
         if not self.live:
@@ -84,7 +84,7 @@ class Display:
         ended = {path: outcome.status for path, outcome in outcomes.items()}
         anew = self.time_left.update([(job, one.now) for job, one in standing], ended)
         if anew and self.folder and self.time_left.seconds is not None:
-            rundir.write_progress(self.folder, {"seconds_left": self.time_left.seconds, "unix_time": time.time()})
+            write_progress(self.folder, {"seconds_left": self.time_left.seconds, "unix_time": time.time()})
 
     def _line(self, job: Job, now: _Standing) -> None:
         """Say now and then where a training stands."""

@@ -13,10 +13,21 @@ from actlab import environment
 from actlab.errors import RunDirError
 from actlab.parts import datasets
 from actlab.parts.datasets import Prepared
-from actlab.run import rundir
 from actlab.run.executors.local import workers_for
+from actlab.run.folder import (
+    EXPERIMENT,
+    RECORD,
+    copy_run,
+    forget,
+    inside,
+    is_locked,
+    make_folder,
+    read_checkpoint,
+    read_progress,
+    write_bytes,
+)
 from actlab.run.forecast import Forecast, recent_runs
-from actlab.run.rundir import Run
+from actlab.run.record import ENDED, Run, by_hash, state_of
 from actlab.run.training import Job
 from actlab.spec.config import OF_A_RUN, RunConfig
 from actlab.spec.sweep import Plan
@@ -96,10 +107,10 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Study:
     auto, threads = workers_for(len(plan.runs), options.device, options.per_gpu, largest)
     workers = options.workers or auto
     threads = max(1, auto * threads // workers)
-    study = Study(plan, rundir.inside(options.out, plan.experiment.name), workers)
+    study = Study(plan, inside(options.out, plan.experiment.name), workers)
     sets: dict[str, Prepared] = {}
     seen: set[str] = set()
-    here, elsewhere = rundir.by_hash(study.folder), rundir.by_hash(options.out, "*/*")
+    here, elsewhere = by_hash(study.folder), by_hash(options.out, "*/*")
     for label, config in plan.runs:
         dataset = _dataset(config, sets, options.data_dir, say)
         if dataset.stand_in_for:
@@ -133,8 +144,8 @@ def _sort_in(study: Study, job: Job, elsewhere: list[Path], options: Options) ->
         study.elsewhere.append((same, job.path))
     else:
         study.jobs.append(job)
-        if rundir.state(job.path) == "damaged":
-            study.warnings.append(f"{job.path}: {_again(job)}: its {rundir.RECORD} is damaged")
+        if state_of(job.path) == "damaged":
+            study.warnings.append(f"{job.path}: {_again(job)}: its {RECORD} is damaged")
 
 
 def _gib_a_batch(config: RunConfig) -> float:
@@ -181,7 +192,7 @@ def _check_splits(jobs: list[Job]) -> None:
 
 def _same_run(paths: list[Path], config: RunConfig, dataset: Prepared, target: Path) -> Run | None:
     """A finished run of another experiment with the same config and data: the same run, with the same bytes."""
-    if target.exists() and rundir.is_locked(target):
+    if target.exists() and is_locked(target):
         return None
     for path in paths:
         try:
@@ -200,7 +211,7 @@ def _ended(path: Path, retry_failed: bool) -> Run | None:
         run = Run(path)
     except RunDirError:
         return None
-    stays = ("done",) if retry_failed else rundir.ENDED
+    stays = ("done",) if retry_failed else ENDED
     return run if run.status in stays else None
 
 
@@ -210,14 +221,14 @@ def _again(job: Job) -> str:
 
 def resumable(job: Job) -> bool:
     """Whether a training would go on from a checkpoint."""
-    return rundir.read_checkpoint(job.path) is not None
+    return read_checkpoint(job.path) is not None
 
 
 def estimate_seconds(study: Study) -> float | None:
     """Wall time that the jobs of a study will take, from finished runs of the same kinds; None where one has none."""
     if not all(map(study.forecast.knows, study.jobs)):
         return None
-    standing = [(job, rundir.read_progress(job.path) if resumable(job) else {}) for job in study.jobs]
+    standing = [(job, read_progress(job.path) if resumable(job) else {}) for job in study.jobs]
     return study.forecast.left(standing, study.workers)
 
 
@@ -227,18 +238,18 @@ def begin(study: Study) -> None:
     Raises:
         RunDirError: the output folder cannot be written, or a folder would lie outside it.
     """
-    rundir.make_folder(study.folder)
+    make_folder(study.folder)
     changes = "".join(f"# --set {override}\n" for override in study.plan.overrides)
-    text, kept = (changes + study.plan.text).encode(), study.folder / rundir.EXPERIMENT
+    text, kept = (changes + study.plan.text).encode(), study.folder / EXPERIMENT
     if not kept.is_file() or kept.read_bytes() != text:
-        rundir.write_bytes(kept, text)
+        write_bytes(kept, text)
     for run, path in study.elsewhere:
-        rundir.copy_run(run.path, rundir.inside(study.folder, path.name))
+        copy_run(run.path, inside(study.folder, path.name), {})
         study.ended.append(Run(path))
     for job in study.jobs:
-        rundir.make_folder(rundir.inside(study.folder, job.path.name))
+        make_folder(inside(study.folder, job.path.name))
         if study.forced:
-            rundir.forget(job.path)
+            forget(job.path)
 
 
 def paths(study: Study) -> list[Path]:
@@ -266,7 +277,7 @@ def overlay(folder: Path, comparison: Comparison, title: str) -> list[Path]:
     files = []
     for metric in dict.fromkeys(("val_accuracy", "val_loss", *judged)):
         path = folder / f"{metric}.png"
-        rundir.write_bytes(path, plots.png(plots.overlay_figure(frame, metric, title, note, look_of)))
+        write_bytes(path, plots.png(plots.overlay_figure(frame, metric, title, note, look_of)))
         files.append(path)
     return files
 
@@ -277,6 +288,6 @@ def draw(folder: Path, comparison: Comparison, title: str) -> list[Path]:
 
     files = overlay(folder, comparison, title)
     for stem, figure in figures(comparison, title).items():
-        rundir.write_bytes(folder / f"{stem}.png", plots.png(figure))
+        write_bytes(folder / f"{stem}.png", plots.png(figure))
         files.append(folder / f"{stem}.png")
     return files

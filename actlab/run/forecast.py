@@ -20,8 +20,8 @@ from typing import Any
 
 from actlab.errors import ActlabError, RunDirError
 from actlab.registry import find
-from actlab.run import rundir
-from actlab.run.rundir import Run
+from actlab.run.folder import RECORD
+from actlab.run.record import Run
 from actlab.run.training import Job
 
 RECENT = 500  # records that are read for a forecast: those of the runs that ended last
@@ -208,7 +208,7 @@ class TimeLeft:
 
 def recent_runs(out: Path) -> list[Run]:
     """The runs of a results folder that ended last, as many as a forecast needs."""
-    records = sorted(out.glob(f"*/*/{rundir.RECORD}"), key=_changed)[-RECENT:]
+    records = sorted(out.glob(f"*/*/{RECORD}"), key=_changed)[-RECENT:]
     runs = []
     for record in records:
         try:

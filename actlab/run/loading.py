@@ -7,8 +7,8 @@ from typing import Any
 
 from actlab.errors import RunDirError
 from actlab.registry import find
-from actlab.run import rundir
-from actlab.run.rundir import Run
+from actlab.run.folder import RECORD, WEIGHTS, read_arrays
+from actlab.run.record import Run
 from actlab.spec.config import RunConfig, resolve
 
 
@@ -26,13 +26,14 @@ class LoadedRun(Run):
         """
         from actlab.run.engines.build import build_model
 
-        arrays = rundir.read_weights(self.path)
+        file = self.path / WEIGHTS
+        if not file.exists():
+            raise RunDirError(f"{file}: no weights were kept; train with keep_weights: final or best")
+        arrays = [array for _, array in sorted(read_arrays(file).items())]
         facts = find("dataset").get(self.config["dataset"]["name"]).facts
         model = build_model(run_config(self), facts.shape, facts.classes)
         if len(arrays) != len(model.variables):
-            raise RunDirError(
-                f"{self.path / rundir.WEIGHTS}: {len(arrays)} arrays for {len(model.variables)} variables"
-            )
+            raise RunDirError(f"{file}: {len(arrays)} arrays for {len(model.variables)} variables")
         for variable, value in zip(model.variables, arrays, strict=True):
             variable.assign(value)
         return model
@@ -56,5 +57,5 @@ def run_config(run: Run) -> RunConfig:
     config, problems = resolve(run.config)
     if config is None:
         what = "; ".join(f"{'.'.join(map(str, path))}: {message}" for path, message in problems)
-        raise RunDirError(f"{run.path / rundir.RECORD}: written by another version of actlab: {what}")
+        raise RunDirError(f"{run.path / RECORD}: written by another version of actlab: {what}")
     return config

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from actlab.run import rundir
+from actlab.run.folder import HISTORY, LAYERS, WEIGHT_FILM, read_arrays, read_table, write_bytes
 from actlab.show import plots
 from actlab.show.animate import film
 
@@ -17,25 +17,25 @@ def draw(path: Path, title: str, note: str) -> None:
         title: over every picture.
         note: what nobody may overlook (a stand-in dataset).
     """
-    history = rundir.read_table(path / rundir.HISTORY)
+    history = read_table(path / HISTORY)
     for metric in ("accuracy", "loss"):
         figure = plots.history_figure(history, metric, title, note)
-        rundir.write_bytes(path / f"{metric}.png", plots.png(figure))
-    if (path / rundir.LAYERS).exists():
+        write_bytes(path / f"{metric}.png", plots.png(figure))
+    if (path / LAYERS).exists():
         _draw_probes(path, title, note)
-    if (path / rundir.WEIGHT_FILM).exists():
+    if (path / WEIGHT_FILM).exists():
         _draw_film(path, title, note)
 
 
 def _draw_probes(path: Path, title: str, note: str) -> None:
-    history, layers = rundir.read_table(path / rundir.HISTORY), rundir.read_table(path / rundir.LAYERS)
+    history, layers = read_table(path / HISTORY), read_table(path / LAYERS)
     for name, figure in plots.probe_figures(history, layers, title, note).items():
-        rundir.write_bytes(path / f"{name}.png", plots.png(figure))
+        write_bytes(path / f"{name}.png", plots.png(figure))
 
 
 def _draw_film(path: Path, title: str, note: str) -> None:
-    arrays = rundir.read_arrays(path / rundir.WEIGHT_FILM)
+    arrays = read_arrays(path / WEIGHT_FILM)
     moments = [f"epoch {epoch:.4g}" for epoch in arrays["epoch"]]
     made = film(arrays["frames"], arrays.get("dead"), moments, f"Layer {arrays['layer']} of {title}", note)
     for kind, data in (("webp", made.webp), ("gif", made.gif), ("png", made.png)):
-        rundir.write_bytes(path / f"weight_film.{kind}", data)
+        write_bytes(path / f"weight_film.{kind}", data)

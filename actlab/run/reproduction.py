@@ -10,14 +10,14 @@ from typing import Any
 from actlab import environment
 from actlab.errors import RunDirError
 from actlab.parts import datasets
-from actlab.run import rundir
 from actlab.run.executors import local
+from actlab.run.folder import HISTORY, LAYERS, WEIGHTS, make_folder
 from actlab.run.loading import run_config
-from actlab.run.rundir import Run
+from actlab.run.record import Run
 from actlab.run.training import Job
 from actlab.spec.conditions import flat
 
-COMPARED = (rundir.HISTORY, rundir.LAYERS, rundir.WEIGHTS)
+COMPARED = (HISTORY, LAYERS, WEIGHTS)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def reproduce(
     wanted = "gpu" if str(run.environment.get("device", "cpu")).startswith("gpu") else "cpu"
     device = environment.choose_device(wanted)
     path = scratch / run.path.name
-    rundir.make_folder(path)
+    make_folder(path)
     job = Job(config, run.label, path, prepared, device, int(run.environment.get("threads", 1)))
     outcome = local.run([job], local.Limits(workers=1), signals, told)[path]
     if outcome.status != "done":
@@ -77,7 +77,7 @@ def _same_files(run: Run, again: Run) -> dict[str, bool]:
 
 def _parts_at(run: Run, again: Run) -> tuple[int, str, str] | None:
     """The first line of the two histories that differs, 1-based with the header as line 1."""
-    first, second = ((r.path / rundir.HISTORY).read_text().splitlines() for r in (run, again))
+    first, second = ((r.path / HISTORY).read_text().splitlines() for r in (run, again))
     length = max(len(first), len(second))
     for number, (a, b) in enumerate(zip(_padded(first, length), _padded(second, length), strict=True), start=1):
         if a != b:

@@ -23,9 +23,35 @@ from actlab.lazy import keras
 from actlab.parts.datasets import Prepared, load, split
 from actlab.parts.probes import Probes
 from actlab.parts.probes.weight_film import WeightFilm
-from actlab.run import rundir
 from actlab.run.engines.build import build_model, build_optimizer, initial_weights_sha256
 from actlab.run.engines.compiled import Engine, Indices, chunks
+from actlab.run.folder import (
+    FRAMES,
+    HISTORY,
+    LAYER_COLUMNS,
+    LAYERS,
+    RECORD,
+    TIMING,
+    WEIGHT_FILM,
+    WEIGHTS,
+    append_bytes,
+    append_rows,
+    clear_working_files,
+    cut_frames,
+    cut_tables,
+    lock,
+    npz,
+    read_checkpoint,
+    read_table,
+    sha256_of_files,
+    start_table,
+    sync_tables,
+    write_bytes,
+    write_checkpoint,
+    write_json,
+    write_progress,
+)
+from actlab.run.record import is_done
 from actlab.spec.config import EarlyStopping, RunConfig
 
 COLUMNS = ("epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
@@ -77,11 +103,11 @@ def train(job: Job, stop: Callable[[], bool] = lambda: False) -> str:
         RunLocked: another process trains this run.
         RunDirError: the disk does not take the record.
     """
-    with rundir.lock(job.path):
-        if rundir.is_done(job.path):  # by another process, or by a worker that died right after
-            rundir.clear_working_files(job.path)
+    with lock(job.path):
+        if is_done(job.path, job.config.hash):  # by another process, or by a worker that died right after
+            clear_working_files(job.path)
             return "done"
-        rundir.write_progress(job.path, {"phase": "building", "label": job.label})
+        write_progress(job.path, {"phase": "building", "label": job.label})
         training = _Training(job, stop)
         try:
             training.run()
@@ -117,7 +143,7 @@ class _Training:
         self._build()
         self.position, self.best_weights = _Position(), list[NDArray[Any]]()
         # first of all the record says that this run is not done (any more): the tables change from here on
-        rundir.write_json(job.path / rundir.RECORD, self.record)
+        write_json(job.path / RECORD, self.record)
         if not self._resume():
             self._begin()
         self._note_threads()
@@ -248,12 +274,12 @@ class _Training:
     def _add_rows(self, row: tuple[Any, ...], layers: list[tuple[Any, ...]], images: int) -> None:
         position = self.position
         if layers:  # first, so that what a row of the history sums up is there
-            rundir.append_rows(self.job.path / rundir.LAYERS, [(*row[:2], *cells) for cells in layers])
+            append_rows(self.job.path / LAYERS, [(*row[:2], *cells) for cells in layers])
         if self.film and (position.rows + 1) % self.film.every == 0:
-            rundir.append_bytes(self.job.path / rundir.FRAMES, self.film.frame(self.probes.dead))
-        rundir.append_row(self.job.path / rundir.HISTORY, row)
+            append_bytes(self.job.path / FRAMES, self.film.frame(self.probes.dead))
+        append_rows(self.job.path / HISTORY, [row])
         timing = (round(position.wall_seconds, 3), round(images / max(position.row_seconds, 1e-9), 1))
-        rundir.append_row(self.job.path / rundir.TIMING, timing)
+        append_rows(self.job.path / TIMING, [timing])
         position.rows, position.row_seconds = position.rows + 1, 0.0
 
     def results(self) -> dict[str, Any]:
@@ -292,7 +318,7 @@ class _Training:
         position = self.position
         loss, accuracy, images = self.engine.means()
         now = {"loss": loss, "accuracy": accuracy} if images else {}
-        rundir.write_progress(self.job.path, {
+        write_progress(self.job.path, {
             **position.last, **now,
             "phase": "training", "label": self.job.label, "step": position.step, "total_steps": self.total_steps,
             "steps_per_epoch": self.steps_per_epoch, "wall_seconds": position.wall_seconds,
@@ -305,12 +331,12 @@ class _Training:
         for part, state in self._row_states().items():
             arrays.update({f"{part}/{name}": array for name, array in state.state().items()})
         arrays["position"] = np.frombuffer(json.dumps(asdict(self.position)).encode(), dtype=np.uint8)
-        rundir.write_checkpoint(self.job.path, arrays)
+        write_checkpoint(self.job.path, arrays)
         self.last_checkpoint = time.monotonic()
 
     def _resume(self) -> bool:
         """Go back to the checkpoint, if there is one that fits the history."""
-        arrays = rundir.read_checkpoint(self.job.path)
+        arrays = read_checkpoint(self.job.path)
         if arrays is None:
             return False
         position = _Position(**json.loads(arrays.pop("position").tobytes()))
@@ -318,9 +344,9 @@ class _Training:
             return False
         if self.film:
             frames = position.rows // self.film.every
-            if not rundir.cut_frames(self.job.path, frames * self.film.bytes_a_frame):
+            if not cut_frames(self.job.path, frames * self.film.bytes_a_frame):
                 return False
-        if not rundir.cut_tables(self.job.path, position.rows, len(self.probes.layers)):
+        if not cut_tables(self.job.path, position.rows, len(self.probes.layers)):
             return False
         self.best_weights = [arrays[name] for name in sorted(arrays) if name.startswith("best/")]
         self.engine.restore(arrays)
@@ -338,12 +364,12 @@ class _Training:
 
     def _begin(self) -> None:
         self.position.origin = self._origin()
-        rundir.start_table(self.job.path / rundir.HISTORY, self.columns)
-        rundir.start_table(self.job.path / rundir.TIMING, TIMING_COLUMNS)
+        start_table(self.job.path / HISTORY, self.columns)
+        start_table(self.job.path / TIMING, TIMING_COLUMNS)
         if self.probes.layers:
-            rundir.start_table(self.job.path / rundir.LAYERS, (*rundir.LAYER_COLUMNS, *self.probes.columns))
+            start_table(self.job.path / LAYERS, (*LAYER_COLUMNS, *self.probes.columns))
         if self.film:
-            rundir.write_bytes(self.job.path / rundir.FRAMES, b"")
+            write_bytes(self.job.path / FRAMES, b"")
 
     def _origin(self) -> dict[str, Any]:
         """What a checkpoint must share with the process that goes on from it: versions and data."""
@@ -354,7 +380,7 @@ class _Training:
     def end(self, status: str, outcome: dict[str, Any]) -> None:
         """Write weights and plots, and last the record that says how the training ended."""
         path = self.job.path
-        rundir.sync_tables(path)
+        sync_tables(path)
         self._keep_weights()
         self._keep_film()
         self._draw()
@@ -365,25 +391,25 @@ class _Training:
             "peak_memory_gib": environment.peak_memory_gib(),
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
             "ended": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "files": rundir.sha256_of_files(path),
+            "files": sha256_of_files(path),
         }
-        rundir.write_json(path / rundir.RECORD, self.record)
-        rundir.clear_working_files(path)
+        write_json(path / RECORD, self.record)
+        clear_working_files(path)
 
     def _keep_weights(self) -> None:
         kept = {"final": self.engine.weights(), "best": self.best_weights, "none": []}[self.config.keep_weights]
         if kept:
             arrays = {f"{i:04d}": array for i, array in enumerate(kept)}
-            rundir.write_bytes(self.job.path / rundir.WEIGHTS, rundir.npz(arrays))
+            write_bytes(self.job.path / WEIGHTS, npz(arrays))
 
     def _keep_film(self) -> None:
         """The frames as arrays, with the epochs that they end and the layer that they show."""
-        if not self.film or not (raw := (self.job.path / rundir.FRAMES).read_bytes()):
+        if not self.film or not (raw := (self.job.path / FRAMES).read_bytes()):
             return
-        history = rundir.read_table(self.job.path / rundir.HISTORY)[self.film.every - 1 :: self.film.every]
+        history = read_table(self.job.path / HISTORY)[self.film.every - 1 :: self.film.every]
         moments = {name: history[name].to_numpy(dtype=float) for name in ("epoch", "step")}
         arrays = {**self.film.arrays(raw), **moments, "layer": np.array(self.film.layer.name)}
-        rundir.write_bytes(self.job.path / rundir.WEIGHT_FILM, rundir.npz(arrays, compressed=True))
+        write_bytes(self.job.path / WEIGHT_FILM, npz(arrays, compressed=True))
 
     def _draw(self) -> None:
         if self.position.rows:

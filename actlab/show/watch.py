@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from actlab.errors import ActlabError
-from actlab.run import rundir
+from actlab.run.folder import EXPERIMENT, HISTORY, LAYERS, RECORD
 from actlab.show import report
 from actlab.show.report.current import Pace, load
 
@@ -24,7 +24,7 @@ LOOPBACK = "127.0.0.1"
 LOOK_SECONDS = 1.0  # between two looks at the run directories
 PAUSE_SECONDS = 2.0  # between two pages, at the least
 PATIENCE_SECONDS = 10.0  # between two pages, at the most, unless they take seconds themselves
-SEEN = (rundir.RECORD, rundir.HISTORY, rundir.LAYERS)
+SEEN = (RECORD, HISTORY, LAYERS)
 HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -108,7 +108,7 @@ def _state(paths: Sequence[Path]) -> tuple[Any, ...]:
     """Names, sizes and times of all that a page is made of."""
     folders = [Path(path) for path in paths]
     patterns = [pattern for name in SEEN for pattern in (name, f"*/{name}", f"*/*/{name}")]
-    patterns += [rundir.EXPERIMENT, f"*/{rundir.EXPERIMENT}"]
+    patterns += [EXPERIMENT, f"*/{EXPERIMENT}"]
     found = {file for folder in folders for pattern in patterns for file in folder.glob(pattern)}
     return tuple(sorted(filter(None, map(_stamp, found))))
 

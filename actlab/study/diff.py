@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from actlab.errors import RunDirError
-from actlab.run.rundir import LAYERS, WEIGHTS, Run
+from actlab.run.folder import LAYERS, WEIGHTS
+from actlab.run.record import Run
 from actlab.spec.conditions import flat
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """The one judge: finished runs to conditions, each held against its baseline; claims held against the same pairs.
 
-    runs, passed_over = rundir.discover(paths)
+    runs, passed_over = discover(paths)
     comparison = compare(runs, metrics=["val_accuracy"], at="last")
     for result in comparison.results:                    # in the order of the table
         result.name, result.summary.mean, result.pairs, result.p, result.verdict
@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from actlab.run.rundir import Run
+from actlab.run.record import Run
 from actlab.spec.statements import Claim
 from actlab.study.stats import Paired, Summary
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import pandas as pd
 
-from actlab.run.rundir import Run, discover
+from actlab.run.record import Run, discover
 from actlab.spec import sweep
 
 HERE = Path(__file__).parent

@@ -19,11 +19,11 @@ from actlab.commands.compare import title
 from actlab.commands.comparison_table import caption, columns, fitting
 from actlab.commands.output import console
 from actlab.parts.datasets import Prepared
-from actlab.run import rundir
 from actlab.run.display import Display, _Board, bar, clock, runs_table
 from actlab.run.executors.worker import Outcome
+from actlab.run.folder import read_progress, write_progress
 from actlab.run.forecast import Forecast
-from actlab.run.rundir import Run
+from actlab.run.record import Run
 from actlab.run.training import Job
 from actlab.show.tables import FittedTable, cut, folded, shared
 from actlab.spec.config import RunConfig
@@ -197,7 +197,7 @@ def test_names_fold_between_words_and_are_cut_in_the_middle() -> None:
 def job(folder: Path, name: str, resolved: Resolved, label: str = "", **progress: Any) -> Job:
     path = folder / name
     path.mkdir()
-    rundir.write_progress(path, progress)
+    write_progress(path, progress)
     mnist = Prepared("mnist", Path("nowhere"), "0" * 64, (28, 28, 1), 10, 60_000, 10_000, "here", "checked")
     return Job(resolved(steps=3000, epochs=None), label or name, path, mnist, "cpu", 1)
 
@@ -254,10 +254,10 @@ def test_the_time_left_of_all_runs(tmp_path: Path, resolved: Resolved) -> None:
     with display:
         display.update([begun], {})
         assert printed(display.board, 80)[-1].startswith("all runs: 0 of 3  4:30 left")
-        told = rundir.read_progress(tmp_path)
+        told = read_progress(tmp_path)
         assert told["seconds_left"] == pytest.approx(270)
         assert told["unix_time"] == pytest.approx(time.time(), abs=60)
-    assert rundir.read_progress(tmp_path) == {}
+    assert read_progress(tmp_path) == {}
 
 
 def test_without_a_terminal_there_are_lines(

@@ -24,7 +24,8 @@ import faults
 from actlab.commands import run as run_command
 from actlab.parts import datasets
 from actlab.run.executors import local
-from actlab.run.rundir import Run, read_json
+from actlab.run.folder import read_json
+from actlab.run.record import Run
 
 CONFIG = """
 dataset: {name: synth_mnist, train_images: 2000, test_images: 200}

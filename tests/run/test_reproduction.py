@@ -14,11 +14,11 @@ from actlab import cli
 from actlab.commands.reproduce import lines
 from actlab.errors import RunDirError
 from actlab.parts import datasets
-from actlab.run import rundir
 from actlab.run.executors import local
 from actlab.run.executors.worker import Outcome
+from actlab.run.folder import HISTORY, RECORD
+from actlab.run.record import Run
 from actlab.run.reproduction import Reproduction, reproduce
-from actlab.run.rundir import Run
 from actlab.run.training import Job
 from actlab.spec.config import resolve
 
@@ -51,12 +51,12 @@ def again(path: Path, scratch: Path) -> Reproduction:
 
 def retold(path: Path, history: str) -> None:
     """Another history, and a record that states it, and another number of threads."""
-    (path / rundir.HISTORY).write_text(history)
-    record = json.loads((path / rundir.RECORD).read_text())
-    record["files"][rundir.HISTORY] = hashlib.sha256(history.encode()).hexdigest()
+    (path / HISTORY).write_text(history)
+    record = json.loads((path / RECORD).read_text())
+    record["files"][HISTORY] = hashlib.sha256(history.encode()).hexdigest()
     record["environment"]["threads"] = 4
     del record["environment"]["onednn"]  # as of an older actlab, which did not record it: nothing can be said of it
-    (path / rundir.RECORD).write_text(json.dumps(record))
+    (path / RECORD).write_text(json.dumps(record))
 
 
 def test_the_same_bytes_come_out_and_others_are_told(
@@ -97,11 +97,11 @@ def test_a_second_training_that_ends_otherwise_is_told(
 def test_what_is_not_finished_or_not_whole_is_refused(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    record = json.loads((finished / rundir.RECORD).read_text())
-    (finished / rundir.RECORD).write_text(json.dumps({**record, "status": "diverged"}))
+    record = json.loads((finished / RECORD).read_text())
+    (finished / RECORD).write_text(json.dumps({**record, "status": "diverged"}))
     with pytest.raises(RunDirError, match="is diverged; only a finished run"):
         again(finished, tmp_path / "scratch")
-    (finished / rundir.RECORD).write_text(json.dumps(record))
+    (finished / RECORD).write_text(json.dumps(record))
     (finished / "weights.npz").write_bytes(b"")
     monkeypatch.setattr(sys, "argv", ["actlab", "reproduce", str(finished)])
     with pytest.raises(SystemExit) as end:

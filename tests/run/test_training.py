@@ -11,7 +11,8 @@ import pytest
 
 from actlab import load
 from actlab.parts import datasets
-from actlab.run.rundir import Run, read_json
+from actlab.run.folder import read_checkpoint, read_json, write_checkpoint
+from actlab.run.record import Run
 from actlab.run.training import Job, Stopped, train
 from actlab.spec.config import RunConfig, resolve
 
@@ -144,14 +145,13 @@ def test_a_checkpoint_of_another_version_or_of_other_data_is_not_gone_on_from(tm
     train(job(tmp_path / "whole", made))
     with pytest.raises(Stopped):
         train(job(tmp_path / "cut", made), StopAt(2))
-    from actlab.run import rundir
 
-    arrays = rundir.read_checkpoint(tmp_path / "cut")
+    arrays = read_checkpoint(tmp_path / "cut")
     assert arrays is not None
     position = json.loads(arrays["position"].tobytes())
     position["origin"]["versions"]["keras"] = "2.0"
     arrays["position"] = np.frombuffer(json.dumps(position).encode(), dtype=np.uint8)
-    rundir.write_checkpoint(tmp_path / "cut", {k: v for k, v in arrays.items() if k != "names"})
+    write_checkpoint(tmp_path / "cut", {k: v for k, v in arrays.items() if k != "names"})
     train(job(tmp_path / "cut", made))
     assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")
 

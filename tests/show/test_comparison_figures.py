@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from actlab.cli import app
 from actlab.parts.activations import ACTIVATIONS
-from actlab.run.rundir import Run
+from actlab.run.record import Run
 from actlab.show.plots import (
     PALETTE,
     difference_figure,

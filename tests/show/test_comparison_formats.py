@@ -28,8 +28,8 @@ from actlab.commands.formats import (
     written,
 )
 from actlab.errors import UnknownName
-from actlab.run import rundir
-from actlab.run.rundir import Run
+from actlab.run.folder import COMPARISON, RECORD, read_json, write_json
+from actlab.run.record import Run
 from actlab.spec.config import RunConfig
 from actlab.study.compare import Comparison, compare
 
@@ -51,9 +51,9 @@ def made(tmp_path: Path, make_run: Callable[..., Path], resolved: Callable[..., 
             for seed in range(seeds):
                 config = resolved(seed=seed, batch_size=i + 1)
                 path = make_run(tmp_path / "study", config, [0.5 + i / 50 + seed / 1000], record=record)
-                data = rundir.read_json(path / rundir.RECORD)
+                data = read_json(path / RECORD)
                 data["config"] |= {"batch_size": 32, "activation": {"name": name}}
-                rundir.write_json(path / rundir.RECORD, data)
+                write_json(path / RECORD, data)
                 runs.append(Run(path))
         return runs
 
@@ -274,7 +274,7 @@ def test_a_file_gets_the_format_of_its_ending(ending: str, made: Make, tmp_path:
     assert file.read_text() == written(compare(runs), form, "study")
     assert f"files: {file}" in text
     assert "relu" in text  # the table is on the screen too
-    assert not (tmp_path / "study" / rundir.COMPARISON).exists()
+    assert not (tmp_path / "study" / COMPARISON).exists()
 
 
 def test_a_folder_gets_the_table_and_the_figures(made: Make, tmp_path: Path) -> None:

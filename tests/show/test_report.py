@@ -25,7 +25,7 @@ from typer.testing import CliRunner
 
 from actlab.cli import app
 from actlab.errors import ActlabError, UnknownName
-from actlab.run import rundir
+from actlab.run.folder import lock
 from actlab.show.report import inside, report, report_markdown
 from actlab.show.report.markdown import escaped
 from actlab.show.report.svg import inline
@@ -189,7 +189,7 @@ def test_a_sweep_that_still_trains_is_said_to(tmp_path: Path, make_run: Make, re
     make_run(tmp_path / "x", resolved(seed=1), [0.9], status="running")
     (tmp_path / "x" / "experiment.yaml").write_text("name: x\n")
     (tmp_path / "x" / "relu-seed2-00000000").mkdir()
-    with rundir.lock(next(path for path in run.parent.iterdir() if "seed1" in path.name)):
+    with lock(next(path for path in run.parent.iterdir() if "seed1" in path.name)):
         assert "Not finished: 1 of 3 runs have ended; 1 train now and 1 have not begun." in report([tmp_path / "x"])
 
 

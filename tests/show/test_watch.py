@@ -22,8 +22,8 @@ from typer.testing import CliRunner
 from actlab.cli import app
 from actlab.commands import run as running
 from actlab.errors import ActlabError
-from actlab.run import rundir
 from actlab.run.executors.worker import Outcome
+from actlab.run.record import discover
 from actlab.show import report, watch
 from actlab.show.report.current import CurrentReport, Pace
 from actlab.show.watch import Watch
@@ -317,4 +317,4 @@ def test_run_with_report_keeps_the_page_current(
     last = (out / "two" / "report.html").read_text()
     assert "Not finished" not in last
     assert "2 runs of 1 condition" in last
-    assert rundir.discover([out])[1] == []
+    assert discover([out])[1] == []

@@ -15,8 +15,8 @@ from typer.testing import CliRunner, Result
 
 from actlab import cli
 from actlab.errors import ActlabError, ConfigError
-from actlab.run import rundir
-from actlab.run.rundir import Run
+from actlab.run.folder import EXPERIMENT, HISTORY
+from actlab.run.record import Run, discover
 from actlab.spec import sweep
 from actlab.spec.config import RunConfig, schema
 from actlab.spec.statements import Claim, Relation, relation
@@ -68,7 +68,7 @@ def train(tmp_path: Path, make_run: Callable[..., Path]) -> Callable[..., Path]:
                 add_column(run, column, value)
         folder.mkdir(parents=True, exist_ok=True)
         changes = "".join(f"# --set {override}\n" for override in overrides)
-        (folder / rundir.EXPERIMENT).write_text(changes + path.read_text())
+        (folder / EXPERIMENT).write_text(changes + path.read_text())
         return folder
 
     return made
@@ -76,10 +76,10 @@ def train(tmp_path: Path, make_run: Callable[..., Path]) -> Callable[..., Path]:
 
 def add_column(run: Path, column: str, value: float) -> None:
     """A further column of the history, 0 but for the second of its rows."""
-    head, *rows = (run / rundir.HISTORY).read_text().splitlines()
+    head, *rows = (run / HISTORY).read_text().splitlines()
     values = [0, value, *[0] * (len(rows) - 2)]
     lines = [f"{head},{column}", *(f"{row},{v:.9g}" for row, v in zip(rows, values, strict=True))]
-    (run / rundir.HISTORY).write_text("\n".join(lines) + "\n")
+    (run / HISTORY).write_text("\n".join(lines) + "\n")
 
 
 @pytest.fixture
@@ -638,7 +638,7 @@ def test_conditions_are_called_as_in_a_comparison(
     ]
     numbers = {"relu": SIX, "leaky_relu": SIX, "sigmoid": SIX}
     (verdict,) = judged(claims, numbers, base=BASE.replace("dataset:", "name: other\ndataset:", 1))
-    runs, _ = rundir.discover([folder.parent / "other"])
+    runs, _ = discover([folder.parent / "other"])
     assert [finding.condition for finding in verdict.findings] == list(compare(runs).conditions)
 
 

@@ -12,8 +12,8 @@ from typer.testing import CliRunner, Result
 
 from actlab import cli
 from actlab.errors import RunDirError
-from actlab.run import rundir
-from actlab.run.rundir import Run
+from actlab.run.folder import HISTORY, TIMING
+from actlab.run.record import Run
 from actlab.spec.config import RunConfig
 from actlab.study.diff import Row, difference, differences
 
@@ -41,7 +41,7 @@ def ask(*arguments: str | Path, columns: int = 160) -> Result:
 
 def test_equal_runs_are_the_same(train: Train) -> None:
     one, other = train("a"), train("b")
-    (other / rundir.TIMING).write_text("wall_seconds,images_per_second\n1,1\n2,2\n3,3\n")  # no two take the same time
+    (other / TIMING).write_text("wall_seconds,images_per_second\n1,1\n2,2\n3,3\n")  # no two take the same time
     found = difference(Run(one), Run(other))
     assert found.same
     assert found.metrics["final val_accuracy"] == (0.7, 0.7)
@@ -87,15 +87,15 @@ def test_the_first_row_that_parts(train: Train) -> None:
 
 def test_histories_are_the_same_as_far_as_both_go_in_the_columns_of_both(train: Train) -> None:
     one, other = train("a"), train("b", (0.5, 0.6))
-    text = (other / rundir.HISTORY).read_text().splitlines()
-    (other / rundir.HISTORY).write_text("\n".join([f"{text[0]},dead_units", *(f"{row}," for row in text[1:])]) + "\n")
+    text = (other / HISTORY).read_text().splitlines()
+    (other / HISTORY).write_text("\n".join([f"{text[0]},dead_units", *(f"{row}," for row in text[1:])]) + "\n")
     assert difference(Run(one), Run(other)).parts_at is None
     assert "The histories are the same, as far as both go." in ask(one, other).stdout
 
 
 def test_what_cannot_be_read_is_no_reason_to_say_nothing(train: Train) -> None:
     one, other = train("a"), train("b")
-    (other / rundir.HISTORY).unlink()
+    (other / HISTORY).unlink()
     found = difference(Run(one), Run(other))
     assert found.outcome == {"evaluations": (3, None)}
     assert found.parts_at is None

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from actlab.errors import ActlabError, UnknownName
-from actlab.run import rundir
-from actlab.run.rundir import Run
+from actlab.run.record import Run
 from actlab.spec.conditions import Condition, check_keys, conditions_of, matches, parse_where
 from actlab.spec.config import RunConfig
 from actlab.study.measures import check_metric, higher_is_better, known_metrics, reach, value
@@ -44,10 +43,10 @@ def made(tmp_path: Path, make_run: Callable[..., Path], resolved: Callable[..., 
     def make(status: str = "done", layers: str | None = LAYERS, history: str = HISTORY, **config: Any) -> Run:
         record = {"results": RESULTS} if status == "done" else {}
         path = make_run(tmp_path, resolved(**config), [0.4, 0.9, 0.8], status, record)
-        (path / rundir.HISTORY).write_text(history)
-        (path / rundir.TIMING).write_text(TIMING)
+        (path / "history.csv").write_text(history)
+        (path / "timing.csv").write_text(TIMING)
         if layers is not None:
-            (path / rundir.LAYERS).write_text(layers)
+            (path / "layers.csv").write_text(layers)
         return Run(path)
 
     return make
@@ -100,7 +99,7 @@ def test_an_unfinished_run_is_measured_as_far_as_it_came(made: Make) -> None:
 def test_what_the_disk_lacks_is_no_number(made: Make) -> None:
     bare = made(layers=None)
     assert math.isnan(value(bare, "dense.dead_units", "last"))
-    (bare.path / rundir.HISTORY).unlink()
+    (bare.path / "history.csv").unlink()
     assert math.isnan(value(Run(bare.path), "dead_units", "last"))
     assert value(Run(bare.path), "val_accuracy", "last") == 0.8  # run.json still has it
     empty = made(seed=1, history=HISTORY.split("\n")[0] + "\n")

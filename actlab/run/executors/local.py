@@ -25,9 +25,10 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from actlab.environment import gpus
 from actlab.errors import RunDirError
-from actlab.run import rundir
 from actlab.run.executors import worker
 from actlab.run.executors.worker import Outcome
+from actlab.run.folder import RECORD, clear_progress, lock, read_json, write_json
+from actlab.run.record import is_done
 from actlab.run.training import Job
 
 POLL_SECONDS = 0.2  # between two looks at signals and two pictures of the display; the end of a job is seen at once
@@ -300,15 +301,15 @@ def _death(exitcode: int | None) -> str:
 
 def mark_failed(job: Job, reason: str) -> None:
     """Write into the run's record that its training failed, and why."""
-    with rundir.lock(job.path):
-        if rundir.is_done(job.path):  # by another process, meanwhile
+    with lock(job.path):
+        if is_done(job.path, job.config.hash):  # by another process, meanwhile
             return
         try:
-            record = rundir.read_json(job.path / rundir.RECORD)
+            record = read_json(job.path / RECORD)
         except RunDirError:
             record = {"label": job.label, "hash": job.config.hash, "config": job.config.canonical()}
-        rundir.write_json(job.path / rundir.RECORD, {**record, "status": "failed", "reason": reason})
-        rundir.clear_progress(job.path)
+        write_json(job.path / RECORD, {**record, "status": "failed", "reason": reason})
+        clear_progress(job.path)
 
 
 @contextlib.contextmanager

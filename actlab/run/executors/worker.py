@@ -20,7 +20,7 @@ from types import ModuleType
 
 from actlab.environment import worker_variables
 from actlab.errors import ActlabError
-from actlab.run import rundir
+from actlab.run.folder import LOG
 from actlab.run.training import Job, Stopped, train
 
 
@@ -61,7 +61,7 @@ def work(job: Job, stop_file: Path) -> Outcome:
     """Train one run; what libraries print goes into the run's log. Never raises for what a training can do."""
     _terminated.clear()
     before = signal.signal(signal.SIGTERM, lambda *_: _terminated.set())  # idle, a worker ends at once
-    _redirect_output(job.path / rundir.LOG)
+    _redirect_output(job.path / LOG)
     try:
         import_tensorflow()
         return Outcome(train(job, lambda: _terminated.is_set() or stop_file.exists()))

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from actlab.run import rundir
+from actlab.run.folder import write_bytes
 from actlab.show import report
 
 PAUSE_SECONDS = 10.0  # between two pages of a sweep
@@ -100,7 +100,7 @@ class CurrentReport:
         try:
             load()
             with self.pace.measured():
-                rundir.write_bytes(self.path, report.report([self.folder]).encode())
+                write_bytes(self.path, report.report([self.folder]).encode())
             self.problem = ""
         except Exception as error:  # whatever is wrong with a page, a sweep is worth more
             self.problem = f"{self.path}: cannot be made: {error}"

@@ -18,8 +18,8 @@ from actlab.errors import ActlabError
 from actlab.parts.activations import ACTIVATIONS, ActivationFacts, learned_names, resolve
 from actlab.parts.activations.in_numpy import section
 from actlab.registry import Entry
-from actlab.run import rundir
-from actlab.run.rundir import Run
+from actlab.run.folder import HISTORY
+from actlab.run.record import Run
 from actlab.show.report.reading import Chapter
 from actlab.show.report.table import Cell, number
 from actlab.show.report.words import measured, minus, printable
@@ -200,7 +200,7 @@ def downloads(chapter: Chapter) -> tuple[dict[str, list[Download]], str]:
 
 def _download(run: Run, condition: str) -> Download | None:
     try:
-        data = (run.path / rundir.HISTORY).read_bytes()
+        data = (run.path / HISTORY).read_bytes()
     except OSError:
         return None
     seed = run.config.get("seed", 0)

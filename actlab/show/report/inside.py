@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from actlab.errors import RunDirError
-from actlab.run import rundir
-from actlab.run.rundir import Run
+from actlab.run.folder import LAYERS
+from actlab.run.record import Run
 from actlab.show import plots
 from actlab.show.report import figures
 from actlab.show.report.figures import Figure
@@ -184,7 +184,7 @@ def _layers(runs: list[Run]) -> tuple[Run, pd.DataFrame] | None:
     """What the probes saw in the first finished run that has a table of it."""
     for run in runs:
         try:
-            if run.status == "done" and (run.path / rundir.LAYERS).is_file() and len(run.layers):
+            if run.status == "done" and (run.path / LAYERS).is_file() and len(run.layers):
                 return run, run.layers
         except RunDirError:
             continue

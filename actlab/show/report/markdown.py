@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from actlab.run.rundir import EXPERIMENT
+from actlab.run.folder import EXPERIMENT
 from actlab.show.report import page, record, table
 from actlab.show.report.reading import Chapter
 from actlab.show.report.words import listed, printable

@@ -13,7 +13,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from actlab.run.rundir import Run
+from actlab.run.record import Run
 from actlab.show.report import figures, functions, inside, record, table
 from actlab.show.report.functions import Download, as_address
 from actlab.show.report.reading import Chapter

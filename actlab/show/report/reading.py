@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from actlab.errors import ActlabError
-from actlab.run import rundir
-from actlab.run.rundir import Run
+from actlab.run.folder import EXPERIMENT, LAYERS, RECORD
+from actlab.run.record import Run, discover, experiments, run_folders
 from actlab.show.plots.style import Look
 from actlab.spec import config, yamlio
 from actlab.study import claims as claiming
@@ -71,9 +71,9 @@ def read(paths: Sequence[Path], choices: Mapping[str, Any]) -> tuple[list[Chapte
     Raises:
         ActlabError: there is no run.
     """
-    runs, passed_over = rundir.discover(paths)
+    runs, passed_over = discover(paths)
     folders = [run.path.resolve().parent for run in runs]
-    whole = {folder.resolve() for folder in rundir.experiments(paths)}
+    whole = {folder.resolve() for folder in experiments(paths)}
     chosen = list(dict.fromkeys([*folders, *sorted(whole)]))
     if not chosen:
         raise ActlabError("\n".join(["no runs to report", *passed_over[:10]]))
@@ -102,17 +102,17 @@ def _chapter(
     judged, unjudged = _claims(folder, runs) if text else ([], [])
     wrong += [f"{folder}: its runs are not compared: {error}"] if error else []
     wrong += [
-        f"{run.path / rundir.LAYERS}: is not the file that the record states" for run in runs
-        if run.status == "done" and run.damaged((rundir.LAYERS,))
+        f"{run.path / LAYERS}: is not the file that the record states" for run in runs
+        if run.status == "done" and run.damaged((LAYERS,))
     ]  # fmt: skip
-    waiting = sum(not (path / rundir.RECORD).is_file() for path in rundir.run_folders(folder)) if whole else 0
+    waiting = sum(not (path / RECORD).is_file() for path in run_folders(folder)) if whole else 0
     wrong += unjudged
     return Chapter(folder, name, question, text, runs, comparison, claims=judged, waiting=waiting, wrong=wrong)
 
 
 def _experiment(folder: Path) -> tuple[str, str, str, list[str]]:
     """Name, description and text of an experiment's config file; and what is wrong with it."""
-    path = folder / rundir.EXPERIMENT
+    path = folder / EXPERIMENT
     if not path.is_file():
         return folder.name, "", "", [f"{path}: is missing, so the question and the claims are not known"]
     try:
@@ -135,4 +135,4 @@ def _claims(folder: Path, runs: Sequence[Run]) -> tuple[list[ClaimVerdict], list
         planned = [replace(p, run=read.get(p.run.path.resolve(), p.run)) if p.run else p for p in study.runs]
         return claiming.judge(study.claims, planned), []
     except ActlabError as error:
-        return [], [f"{folder / rundir.EXPERIMENT}: its claims cannot be judged: {error}"]
+        return [], [f"{folder / EXPERIMENT}: its claims cannot be judged: {error}"]

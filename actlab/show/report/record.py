@@ -6,11 +6,11 @@ import json
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from typing import Any
 
-from actlab.run import rundir
-from actlab.run.rundir import Run
+from actlab import __version__
+from actlab.run.folder import EXPERIMENT
+from actlab.run.record import Run
 from actlab.show.report.reading import Chapter
 from actlab.show.report.words import counted
 from actlab.spec import yamlio
@@ -97,7 +97,7 @@ def commands(chapter: Chapter) -> list[tuple[str, str]]:
     changes = [line.removeprefix(OVERRIDE) for line in lines if line.startswith(OVERRIDE)]
     options = "".join(f" --set {shlex.quote(change)}" for change in changes)
     folder = f"results/{shlex.quote(chapter.folder.name)}"
-    found = [(f"actlab run {rundir.EXPERIMENT}{options}", "trains every run anew")] if chapter.config_text else []
+    found = [(f"actlab run {EXPERIMENT}{options}", "trains every run anew")] if chapter.config_text else []
     done = next((run for runs in chapter.conditions.values() for run in runs if run.status == "done"), None)
     if done:
         name = shlex.quote(done.path.name)
@@ -107,7 +107,7 @@ def commands(chapter: Chapter) -> list[tuple[str, str]]:
 
 def generator() -> str:
     """By what the page is made."""
-    return f"actlab {metadata.version('actlab')}"
+    return f"actlab {__version__}"
 
 
 def code(runs: Sequence[Run]) -> list[str]:

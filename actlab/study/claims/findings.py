@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from actlab.run.rundir import Run
+from actlab.run.record import Run
 from actlab.spec.conditions import conditions_of
 from actlab.spec.config import PARTS
 from actlab.spec.statements import Claim, groups_of, opposites

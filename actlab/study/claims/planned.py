@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from actlab.errors import RunDirError
-from actlab.run import rundir
-from actlab.run.rundir import HISTORY, LAYERS, TIMING, Run
+from actlab.run.folder import EXPERIMENT, HISTORY, LAYERS, TIMING
+from actlab.run.record import Run, discover
 from actlab.spec import sweep
 from actlab.spec.config import RunConfig
 from actlab.spec.statements import Claim
@@ -69,9 +69,9 @@ def read_folder(folder: Path) -> Study:
         ConfigError: this version of actlab does not understand its experiment.yaml.
         RunDirError: there is none.
     """
-    path = folder / rundir.EXPERIMENT
+    path = folder / EXPERIMENT
     if not path.is_file():
-        raise RunDirError(f"{folder}: holds no {rundir.EXPERIMENT}; name the folder of an experiment")
+        raise RunDirError(f"{folder}: holds no {EXPERIMENT}; name the folder of an experiment")
     return replace(read_plan(sweep.read(path, tuple(_overrides(path))), folder), name=folder.resolve().name)
 
 
@@ -92,7 +92,7 @@ def read_plan(plan: Plan, folder: Path) -> Study:
         plan: the config file.
         folder: holds runs, an experiment or several.
     """
-    runs, passed_over = rundir.discover([folder])
+    runs, passed_over = discover([folder])
     found = planned([config for _, config in plan.runs], runs)
     used = {id(one.run) for one in found if one.run}
     others = [run for run in runs if id(run) not in used]

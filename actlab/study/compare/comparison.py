@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from actlab.errors import ActlabError
-from actlab.run.rundir import Run
+from actlab.run.record import Run
 from actlab.study import measures
 from actlab.study.compare import notes as noting
 from actlab.study.compare.baseline import Against, against

@@ -9,7 +9,7 @@ from typing import Any
 
 from actlab.errors import UnknownName
 from actlab.registry import find, nearest
-from actlab.run.rundir import Run
+from actlab.run.record import Run
 from actlab.spec.config import PARTS
 
 

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from actlab.run.rundir import Run
+from actlab.run.record import Run
 from actlab.spec.config import PARTS
 from actlab.study.compare.describing import describe
 

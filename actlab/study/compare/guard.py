@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from actlab.errors import RunDirError
-from actlab.run.rundir import Run
+from actlab.run.record import Run
 from actlab.study.compare.baseline import Against, covers
 from actlab.study.compare.describing import describe
 from actlab.study.compare.grouping import DATA, Group, data_words, stand_in

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from actlab.errors import ActlabError, UnknownName
-from actlab.run.rundir import Run
+from actlab.run.record import Run
 from actlab.spec.conditions import Condition, flat
 
 Configs = Sequence[Mapping[str, Any]]

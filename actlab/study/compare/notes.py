@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from actlab.errors import RunDirError
-from actlab.run.rundir import HISTORY, TIMING, Run
+from actlab.run.folder import HISTORY, TIMING
+from actlab.run.record import Run
 from actlab.study.compare.baseline import Against
 from actlab.study.compare.grouping import Group, stand_in
 from actlab.study.compare.guard import code, listed

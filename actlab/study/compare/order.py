@@ -7,8 +7,8 @@ from itertools import takewhile
 from pathlib import Path
 
 from actlab.errors import ConfigError
-from actlab.run import rundir
-from actlab.run.rundir import Run
+from actlab.run.folder import EXPERIMENT
+from actlab.run.record import Run
 from actlab.spec import sweep, yamlio
 from actlab.spec.config import experiment
 from actlab.spec.sweep.grids import cells_of
@@ -24,7 +24,7 @@ def in_plan_order(runs: Sequence[Run]) -> list[Run]:
 
     Runs that no plan knows keep their order, after those that one does.
     """
-    ranks = {folder: _ranks(folder / rundir.EXPERIMENT) for folder in dict.fromkeys(run.path.parent for run in runs)}
+    ranks = {folder: _ranks(folder / EXPERIMENT) for folder in dict.fromkeys(run.path.parent for run in runs)}
     folders = list(ranks)
 
     def place(run: Run) -> tuple[int, int]:
@@ -57,7 +57,7 @@ def _is_override(line: str) -> bool:
 
 def _cells(text: str, overrides: tuple[str, ...]) -> int:
     """How many runs a plan asks for, without looking at what they are."""
-    document = yamlio.parse(text.encode(), rundir.EXPERIMENT)
+    document = yamlio.parse(text.encode(), EXPERIMENT)
     if not isinstance(document.data, dict):
         return 0
     override(document.data, overrides)

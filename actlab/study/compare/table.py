@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from actlab.errors import RunDirError, UnknownName
 from actlab.registry import nearest
-from actlab.run.rundir import Run
+from actlab.run.record import Run
 from actlab.study import stats
 from actlab.study.compare.baseline import Against
 from actlab.study.compare.grouping import DATA, Group, dataset

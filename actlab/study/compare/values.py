@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
-from actlab.run.rundir import Run
+from actlab.run.record import Run
 from actlab.study import measures
 from actlab.study.compare.grouping import Group
 

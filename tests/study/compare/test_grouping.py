@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from actlab.errors import ActlabError, UnknownName
-from actlab.run import rundir
-from actlab.run.rundir import Run
+from actlab.run.folder import HISTORY, RECORD, TIMING, write_json
+from actlab.run.record import Run, discover
 from actlab.spec.config import RunConfig
 from actlab.study.compare import Comparison, compare, curves, mean_and_std, seconds_an_epoch, seed_frame
 from actlab.study.measures import parse_where
@@ -233,11 +233,11 @@ def test_seconds_an_epoch_leave_the_first_out(train: Train) -> None:
     assert seconds_an_epoch(train([0.5, 0.6, 0.7])) == pytest.approx(2.0)
     assert seconds_an_epoch(train([0.5], seed=1)) == pytest.approx(10.0)
     cut = train([0.5, 0.6], seed=2)
-    (cut.path / rundir.TIMING).write_text("wall_seconds,images_per_second\n")
+    (cut.path / TIMING).write_text("wall_seconds,images_per_second\n")
     assert math.isnan(seconds_an_epoch(Run(cut.path)))
     still = train([0.5, 0.6], seed=3)
-    history = (still.path / rundir.HISTORY).read_text()
-    (still.path / rundir.HISTORY).write_text(history.replace("\n2,", "\n1,"))
+    history = (still.path / HISTORY).read_text()
+    (still.path / HISTORY).write_text(history.replace("\n2,", "\n1,"))
     assert math.isnan(seconds_an_epoch(Run(still.path)))
 
 
@@ -336,7 +336,7 @@ def test_records_of_names_that_are_gone_are_compared(train: Train) -> None:
     runs = [train([0.9], seed=s) for s in (0, 1)]
     for run, slope in zip(runs, (0.1, 0.2), strict=True):
         config = {**run.config, "activation": {"name": "gone", "slope": slope}}
-        rundir.write_json(run.path / rundir.RECORD, {**run.record, "config": config})
+        write_json(run.path / RECORD, {**run.record, "config": config})
     again = [Run(run.path) for run in runs]
     assert column(compare(again), "activation.slope") == ["0.1", "0.2"]
     assert column(compare(again, by=["activation"]), "activation") == ["gone 0.1", "gone 0.2"]
@@ -356,7 +356,7 @@ def test_a_thousand_runs_take_seconds(
                 accuracies,
             )
     began = time.process_time()
-    runs, passed_over = rundir.discover([tmp_path])
+    runs, passed_over = discover([tmp_path])
     comparison = compare(runs)
     assert len(curves(comparison)) == 200 * 50
     assert time.process_time() - began < 4  # 0.8 s on the machine it was written on

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from actlab.run.rundir import Run
+from actlab.run.record import Run
 from actlab.study.compare import compare
 
 Train = Callable[..., Run]

@@ -12,7 +12,7 @@ from scipy import stats as scipy_stats
 from statsmodels.stats.multitest import multipletests
 
 from actlab.errors import ActlabError
-from actlab.run.rundir import Run
+from actlab.run.record import Run
 from actlab.study.compare import compare
 
 Train = Callable[..., Run]

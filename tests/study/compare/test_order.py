@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from actlab.errors import ActlabError, UnknownName
-from actlab.run import rundir
-from actlab.run.rundir import Run
+from actlab.run.folder import EXPERIMENT
+from actlab.run.record import Run, discover
 from actlab.spec import sweep
 from actlab.study.compare import compare
 from actlab.study.measures import parse_where
@@ -32,14 +32,14 @@ def planned(tmp_path: Path, make_run: Callable[..., Path]) -> Callable[..., list
     def made(text: str = PLAN, changes: str = "", runs: int | None = None, stand_in: bool = False) -> list[Run]:
         folder = tmp_path / "study"
         folder.mkdir()
-        (folder / rundir.EXPERIMENT).write_text(text)
+        (folder / EXPERIMENT).write_text(text)
         overrides = tuple(line.removeprefix("# --set ") for line in changes.splitlines())
-        plan = sweep.read(folder / rundir.EXPERIMENT, overrides)
-        (folder / rundir.EXPERIMENT).write_text(changes + text)
+        plan = sweep.read(folder / EXPERIMENT, overrides)
+        (folder / EXPERIMENT).write_text(changes + text)
         for label, config in plan.runs[:runs]:
             trained = config.on_stand_in("synth_mnist") if stand_in else config
             make_run(folder, trained, [0.9], record={"label": label})
-        found, _ = rundir.discover([folder])
+        found, _ = discover([folder])
         return found
 
     return made
@@ -70,7 +70,7 @@ def test_runs_on_a_stand_in_are_known_by_their_labels(planned: Callable[..., lis
 )  # fmt: skip
 def test_a_plan_that_cannot_be_read_is_none(text: str, planned: Callable[..., list[Run]], tmp_path: Path) -> None:
     runs = planned()
-    (tmp_path / "study" / rundir.EXPERIMENT).write_text(text)
+    (tmp_path / "study" / EXPERIMENT).write_text(text)
     assert compare(runs).table["activation"].tolist()[::2] == ["elu", "relu", "tanh"]
 
 

@@ -24,8 +24,40 @@ import pytest
 
 from actlab.commands import compare as compare_command
 from actlab.errors import ActlabError, RunDirError, RunLocked
-from actlab.run import rundir
-from actlab.run.rundir import Run
+from actlab.run.folder import (
+    CHECKPOINT,
+    EXPERIMENT,
+    FRAMES,
+    HISTORY,
+    LAYER_COLUMNS,
+    LAYERS,
+    LOCK,
+    OWNER,
+    PROGRESS,
+    RECORD,
+    STATE,
+    TIMING,
+    append_bytes,
+    append_rows,
+    clear_working_files,
+    cut_frames,
+    cut_tables,
+    inside,
+    is_locked,
+    lock,
+    npz,
+    read_checkpoint,
+    read_json,
+    read_progress,
+    read_table,
+    sha256_of_files,
+    start_table,
+    write_bytes,
+    write_checkpoint,
+    write_json,
+    write_progress,
+)
+from actlab.run.record import Run, by_hash, discover
 from actlab.spec.config import RunConfig
 from actlab.study.compare import compare, curves
 
@@ -74,16 +106,16 @@ def state(number: int) -> dict[str, Any]:
 
 def train(path: Path, reached: list[str]) -> None:
     """What a training writes, in its order; `reached` says how far it came."""
-    rundir.write_json(path / rundir.RECORD, record("running", 0))
+    write_json(path / RECORD, record("running", 0))
     reached.append("begun")
-    rundir.start_table(path / rundir.HISTORY, ("epoch", "step", "val_loss", "val_accuracy"))
-    rundir.start_table(path / rundir.TIMING, ("wall_seconds", "images_per_second"))
+    start_table(path / HISTORY, ("epoch", "step", "val_loss", "val_accuracy"))
+    start_table(path / TIMING, ("wall_seconds", "images_per_second"))
     for epoch in (1, 2, 3):
-        rundir.append_row(path / rundir.HISTORY, (epoch, 10 * epoch, 0.5 / epoch, 0.9))
-        rundir.append_row(path / rundir.TIMING, (float(epoch), 100.0))
-        rundir.write_checkpoint(path, state(epoch))
+        append_rows(path / HISTORY, [(epoch, 10 * epoch, 0.5 / epoch, 0.9)])
+        append_rows(path / TIMING, [(float(epoch), 100.0)])
+        write_checkpoint(path, state(epoch))
         reached.append(f"checkpoint {epoch}")
-    rundir.write_json(path / rundir.RECORD, record("done", 3))
+    write_json(path / RECORD, record("done", 3))
     reached.append("done")
 
 
@@ -129,7 +161,7 @@ def test_a_failing_disk_leaves_the_last_state_or_the_one_before(error: int, for_
 
 def check_what_is_left(path: Path, reached: list[str]) -> None:
     complete = sum(step.startswith("checkpoint") for step in reached)
-    found = rundir.read_checkpoint(path)
+    found = read_checkpoint(path)
     # a failure after the new file took its place, when the folder is flushed, leaves the newer state
     if found is None:
         assert complete == 0
@@ -137,10 +169,10 @@ def check_what_is_left(path: Path, reached: list[str]) -> None:
         number = int(found["step"])
         assert number in (complete, complete + 1)
         assert (found["weights/0"] == number).all()
-        assert rundir.cut_tables(path, number)
+        assert cut_tables(path, number)
         assert len(Run(path).history) == len(Run(path).timing) == number
     if "begun" in reached:
-        kept = rundir.read_json(path / rundir.RECORD)
+        kept = read_json(path / RECORD)
         assert kept in (record("running", 0), record("done", 3))
         assert kept["status"] == "running" or complete == 3
     assert not list(path.glob("**/.*.tmp"))
@@ -148,19 +180,19 @@ def check_what_is_left(path: Path, reached: list[str]) -> None:
 
 def test_an_old_file_stays_when_the_new_one_cannot_be_written(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    rundir.write_bytes(path, b"old")
+    write_bytes(path, b"old")
     for nth in (1, 2, 3):
         with pytest.MonkeyPatch.context() as patch:
             Disk(patch, nth, errno.ENOSPC, for_good=True)
             with pytest.raises(RunDirError, match="file: cannot be written: no space left on device"):
-                rundir.write_bytes(path, b"new")
+                write_bytes(path, b"new")
         assert path.read_bytes() == b"old"
     assert [found.name for found in tmp_path.iterdir()] == ["file"]
 
 
 KILLING = """
-import os, pathlib, pytest, test_rundir
-class Killing(test_rundir.Disk):
+import os, pathlib, pytest, test_folder
+class Killing(test_folder.Disk):
     def _fail(self):
         self.count += 1
         self.count == self.fail_at and os._exit(9)
@@ -169,7 +201,7 @@ for nth in map(int, sys.argv[2:]):
     (path / str(nth)).mkdir()
     if not (child := os.fork()):
         Killing(pytest.MonkeyPatch(), nth, 0, False)
-        test_rundir.train(path / str(nth), [])
+        test_folder.train(path / str(nth), [])
         os._exit(0)
     os.waitpid(child, 0)
 """
@@ -183,12 +215,12 @@ def test_killed_at_any_operation_the_record_is_no_lie(tmp_path: Path) -> None:
     found = 0
     for nth in moments:
         path = tmp_path / str(nth)
-        checkpoint = rundir.read_checkpoint(path)
+        checkpoint = read_checkpoint(path)
         if checkpoint is not None:
             found += 1
             assert (checkpoint["weights/0"] == checkpoint["step"]).all()
-            assert rundir.cut_tables(path, int(checkpoint["step"]))
-        if (path / rundir.RECORD).exists() and Run(path).record["status"] == "done":
+            assert cut_tables(path, int(checkpoint["step"]))
+        if (path / RECORD).exists() and Run(path).record["status"] == "done":
             assert checkpoint is not None
             assert int(checkpoint["step"]) == 3
     assert found > len(moments) / 2
@@ -201,12 +233,12 @@ def test_a_history_cut_at_any_byte_loses_its_torn_row_only(
     tmp_path: Path, make_run: MakeRun, resolved: Resolved
 ) -> None:
     path = make_run(tmp_path, resolved(), [0.9, 0.925, 0.95])
-    whole = (path / rundir.HISTORY).read_bytes()
+    whole = (path / HISTORY).read_bytes()
     for length in range(len(whole) + 1):
-        (path / rundir.HISTORY).write_bytes(whole[:length])
+        (path / HISTORY).write_bytes(whole[:length])
         rows = whole[:length].count(b"\n") - 1
         if rows < 0:
-            with pytest.raises(RunDirError, match=rundir.HISTORY):
+            with pytest.raises(RunDirError, match=HISTORY):
                 _ = Run(path).history
             continue
         history = Run(path).history
@@ -216,51 +248,51 @@ def test_a_history_cut_at_any_byte_loses_its_torn_row_only(
 
 def test_tables_are_cut_back_to_the_rows_of_a_checkpoint(tmp_path: Path, make_run: MakeRun, resolved: Resolved) -> None:
     path = make_run(tmp_path, resolved(), [0.9, 0.925, 0.95])
-    whole = {name: (path / name).read_bytes() for name in (rundir.HISTORY, rundir.TIMING)}
-    with (path / rundir.HISTORY).open("ab") as file:
+    whole = {name: (path / name).read_bytes() for name in (HISTORY, TIMING)}
+    with (path / HISTORY).open("ab") as file:
         file.write(b"4,2400,0.1,0.")  # torn
-    assert not rundir.cut_tables(path, 4)
-    assert rundir.cut_tables(path, 3)
+    assert not cut_tables(path, 4)
+    assert cut_tables(path, 3)
     assert {name: (path / name).read_bytes() for name in whole} == whole
-    assert rundir.cut_tables(path, 1)
+    assert cut_tables(path, 1)
     assert [len(Run(path).history), len(Run(path).timing)] == [1, 1]
-    (path / rundir.HISTORY).unlink()
-    assert not rundir.cut_tables(path, 0)
+    (path / HISTORY).unlink()
+    assert not cut_tables(path, 0)
 
 
 def test_the_table_of_layers_is_cut_by_its_rows_an_evaluation(
     tmp_path: Path, make_run: MakeRun, resolved: Resolved
 ) -> None:
     path = make_run(tmp_path, resolved(), [0.9, 0.92, 0.95])
-    layers = path / rundir.LAYERS
-    rundir.start_table(layers, rundir.LAYER_COLUMNS)
-    rundir.append_rows(layers, [(epoch, 600 * epoch, name, 8) for epoch in (1, 2, 3) for name in ("dense", "logits")])
+    layers = path / LAYERS
+    start_table(layers, LAYER_COLUMNS)
+    append_rows(layers, [(epoch, 600 * epoch, name, 8) for epoch in (1, 2, 3) for name in ("dense", "logits")])
     with layers.open("ab") as file:
         file.write(b"4,2400,den")  # torn
-    assert not rundir.cut_tables(path, 4, 2)
-    assert rundir.cut_tables(path, 2, 2)
+    assert not cut_tables(path, 4, 2)
+    assert cut_tables(path, 2, 2)
     assert layers.read_text().splitlines()[-1] == "2,1200,logits,8"
     assert len(Run(path).layers) == 4
     assert len(Run(path).history) == 2
     layers.unlink()
-    assert not rundir.cut_tables(path, 1, 2)  # what is probed and gone cannot be gone on from
+    assert not cut_tables(path, 1, 2)  # what is probed and gone cannot be gone on from
 
 
 def test_an_empty_cell_is_a_missing_number(tmp_path: Path) -> None:
-    rundir.start_table(tmp_path / rundir.HISTORY, ("a", "b", "c"))
-    rundir.append_rows(tmp_path / rundir.HISTORY, [(1, None, 0.1), (2, 3.5, None)])
-    assert (tmp_path / rundir.HISTORY).read_text() == "a,b,c\n1,,0.1\n2,3.5,\n"
+    start_table(tmp_path / HISTORY, ("a", "b", "c"))
+    append_rows(tmp_path / HISTORY, [(1, None, 0.1), (2, 3.5, None)])
+    assert (tmp_path / HISTORY).read_text() == "a,b,c\n1,,0.1\n2,3.5,\n"
 
 
 def test_frames_are_cut_back_and_gone_with_the_checkpoint(tmp_path: Path) -> None:
-    assert not rundir.cut_frames(tmp_path, 0)
-    rundir.append_bytes(tmp_path / rundir.FRAMES, b"123456")
-    rundir.append_bytes(tmp_path / rundir.FRAMES, b"78")
-    assert not rundir.cut_frames(tmp_path, 9)
-    assert rundir.cut_frames(tmp_path, 6)
-    assert (tmp_path / rundir.FRAMES).read_bytes() == b"123456"
-    rundir.clear_working_files(tmp_path)
-    assert not (tmp_path / rundir.FRAMES).exists()
+    assert not cut_frames(tmp_path, 0)
+    append_bytes(tmp_path / FRAMES, b"123456")
+    append_bytes(tmp_path / FRAMES, b"78")
+    assert not cut_frames(tmp_path, 9)
+    assert cut_frames(tmp_path, 6)
+    assert (tmp_path / FRAMES).read_bytes() == b"123456"
+    clear_working_files(tmp_path)
+    assert not (tmp_path / FRAMES).exists()
 
 
 NOISE = {
@@ -273,26 +305,24 @@ NOISE = {
 
 
 @pytest.mark.parametrize("noise", NOISE)
-@pytest.mark.parametrize("name", [rundir.RECORD, rundir.HISTORY, rundir.TIMING])
+@pytest.mark.parametrize("name", [RECORD, HISTORY, TIMING])
 def test_a_damaged_file_is_named_and_nothing_crashes(
     name: str, noise: str, tmp_path: Path, make_run: MakeRun, resolved: Resolved
 ) -> None:
     make_run(tmp_path / "study", resolved(seed=1), [0.9, 0.95])
     bad = make_run(tmp_path / "study", resolved(seed=2), [0.8, 0.85])
-    (tmp_path / "study" / rundir.EXPERIMENT).write_text("")
+    (tmp_path / "study" / EXPERIMENT).write_text("")
     _damage(bad / name, NOISE[noise])
-    runs, passed_over = rundir.discover([tmp_path / "study"])
+    runs, passed_over = discover([tmp_path / "study"])
     comparison = compare(runs)
-    assert len(curves(comparison)) == (4 if name == rundir.TIMING else 2)
+    assert len(curves(comparison)) == (4 if name == TIMING else 2)
     told = [sentence for sentence in passed_over + comparison.notes if "n = 1" not in sentence]
-    expected = (
-        f"{bad.parent}: 1 folder holds no run.json" if (name, noise) == (rundir.RECORD, "missing") else bad / name
-    )
+    expected = f"{bad.parent}: 1 folder holds no run.json" if (name, noise) == (RECORD, "missing") else bad / name
     assert len(told) == 1
     assert told[0].startswith(str(expected))
 
 
-@pytest.mark.parametrize("name", [rundir.RECORD, rundir.HISTORY, rundir.TIMING])
+@pytest.mark.parametrize("name", [RECORD, HISTORY, TIMING])
 def test_the_command_says_so_too(
     name: str, tmp_path: Path, make_run: MakeRun, resolved: Resolved, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -339,7 +369,7 @@ def test_odd_configs_are_compared_all_the_same(tmp_path: Path, make_run: MakeRun
                       {"activation": None}, {"unheard": {"of": [1, {"a": 2}]}}]  # fmt: skip
     for seed, config in enumerate(odd):
         make_run(tmp_path, resolved(seed=seed), [0.9], record={"config": {**config, "seed": seed}})
-    runs, passed_over = rundir.discover([tmp_path])
+    runs, passed_over = discover([tmp_path])
     assert (len(runs), passed_over) == (len(odd), [])
     assert len(compare(runs).table) == len(odd)
     assert len(curves(compare(runs, by=["model"]))) == len(odd)
@@ -347,34 +377,34 @@ def test_odd_configs_are_compared_all_the_same(tmp_path: Path, make_run: MakeRun
 
 def test_a_finished_run_knows_its_damaged_files(tmp_path: Path, make_run: MakeRun, resolved: Resolved) -> None:
     path = make_run(tmp_path, resolved(), [0.9, 0.95])
-    stated = {**rundir.sha256_of_files(path), "weights.npz": "0" * 64, "../outside": "0" * 64, "/dev/zero": "0" * 64}
+    stated = {**sha256_of_files(path), "weights.npz": "0" * 64, "../outside": "0" * 64, "/dev/zero": "0" * 64}
     assert sorted(stated) == ["../outside", "/dev/zero", "history.csv", "timing.csv", "weights.npz"]
-    data = rundir.read_json(path / rundir.RECORD)
-    rundir.write_json(path / rundir.RECORD, {**data, "files": stated})
+    data = read_json(path / RECORD)
+    write_json(path / RECORD, {**data, "files": stated})
     assert sorted(Run(path).damaged()) == ["../outside", "/dev/zero", "weights.npz"]
-    (path / rundir.HISTORY).write_bytes((path / rundir.HISTORY).read_bytes().replace(b"0.95", b"0.99"))
-    assert Run(path).damaged((rundir.HISTORY, rundir.TIMING)) == [rundir.HISTORY]
+    (path / HISTORY).write_bytes((path / HISTORY).read_bytes().replace(b"0.95", b"0.99"))
+    assert Run(path).damaged((HISTORY, TIMING)) == [HISTORY]
     notes = compare([Run(path)]).notes
-    assert f"{path / rundir.HISTORY}: is not the file that the record states" in notes
+    assert f"{path / HISTORY}: is not the file that the record states" in notes
 
 
 def test_a_checkpoint_with_any_bit_flipped_is_whole_or_none(tmp_path: Path) -> None:
     arrays = {"a/b": np.arange(12, dtype=np.float32), "step": np.int64(3), "empty": np.zeros((0, 3))}
-    rundir.write_checkpoint(tmp_path, arrays)
-    file = tmp_path / rundir.CHECKPOINT / rundir.STATE
+    write_checkpoint(tmp_path, arrays)
+    file = tmp_path / CHECKPOINT / STATE
     whole = file.read_bytes()
     generator = random.Random(0)
     for index in range(0, len(whole), 2):
         flipped = whole[:index] + bytes([whole[index] ^ 1 << generator.randrange(8)]) + whole[index + 1 :]
         for content in (flipped, whole[:index]):
             file.write_bytes(content)
-            found = rundir.read_checkpoint(tmp_path)
+            found = read_checkpoint(tmp_path)
             assert found is None or same(found, arrays), index
     file.write_bytes(whole)
-    assert same(rundir.read_checkpoint(tmp_path) or {}, arrays)
+    assert same(read_checkpoint(tmp_path) or {}, arrays)
     np.save(file.with_suffix(".npy"), np.zeros(3))
     file.with_suffix(".npy").replace(file)
-    assert rundir.read_checkpoint(tmp_path) is None
+    assert read_checkpoint(tmp_path) is None
 
 
 def same(found: dict[str, Any], arrays: dict[str, Any]) -> bool:
@@ -384,20 +414,20 @@ def same(found: dict[str, Any], arrays: dict[str, Any]) -> bool:
 
 
 def test_equal_arrays_are_equal_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = rundir.npz(state(1))
+    first = npz(state(1))
     later = time.gmtime(time.time() + 10**6)  # a zip archive may note the time
     monkeypatch.setattr(time, "localtime", lambda *_: later)
-    assert rundir.npz(state(1)) == first
+    assert npz(state(1)) == first
 
 
 def test_rows_keep_float32_and_files_no_infinity(tmp_path: Path) -> None:
     values = np.random.default_rng(0).standard_normal(200).astype(np.float32)
-    rundir.start_table(tmp_path / "t.csv", ["a"])
+    start_table(tmp_path / "t.csv", ["a"])
     for value in values:
-        rundir.append_row(tmp_path / "t.csv", [float(value)])
-    assert (rundir.read_table(tmp_path / "t.csv")["a"].to_numpy().astype(np.float32) == values).all()
-    rundir.write_json(tmp_path / "t.json", {"a": [float("nan"), {"b": float("-inf")}, 1.5]})
-    assert rundir.read_json(tmp_path / "t.json") == {"a": [None, {"b": None}, 1.5]}
+        append_rows(tmp_path / "t.csv", [[float(value)]])
+    assert (read_table(tmp_path / "t.csv")["a"].to_numpy().astype(np.float32) == values).all()
+    write_json(tmp_path / "t.json", {"a": [float("nan"), {"b": float("-inf")}, 1.5]})
+    assert read_json(tmp_path / "t.json") == {"a": [None, {"b": None}, 1.5]}
 
 
 # --- finding ---------------------------------------------------------------------------------------------------
@@ -413,19 +443,19 @@ def test_runs_are_found_in_runs_experiments_and_their_parents(
         [one, two],
         [one, one.parent, tmp_path / "results"],
     ):
-        runs, passed_over = rundir.discover(paths)
+        runs, passed_over = discover(paths)
         assert ({run.path for run in runs}, passed_over) == ({one, two}, [])
-    assert rundir.by_hash(one.parent)[resolved(seed=3).hash[:8]] == [one]
-    assert resolved(seed=4).hash[:8] not in rundir.by_hash(one.parent)
+    assert by_hash(one.parent)[resolved(seed=3).hash[:8]] == [one]
+    assert resolved(seed=4).hash[:8] not in by_hash(one.parent)
 
 
 def test_what_is_no_run_is_passed_over_and_said(tmp_path: Path, make_run: MakeRun, resolved: Resolved) -> None:
     make_run(tmp_path / "study", resolved(), [0.9])
-    (tmp_path / "study" / rundir.EXPERIMENT).write_text("")
+    (tmp_path / "study" / EXPERIMENT).write_text("")
     (tmp_path / "study" / "tanh-seed0-12345678").mkdir()
     (tmp_path / "file").write_text("")
     (tmp_path / "folder").mkdir()
-    runs, passed_over = rundir.discover([tmp_path / name for name in ("study", "file", "folder", "nowhere")])
+    runs, passed_over = discover([tmp_path / name for name in ("study", "file", "folder", "nowhere")])
     assert len(runs) == 1
     assert passed_over == [
         f"{tmp_path}/study: 1 folder holds no run.json: not begun, or ended before the first record",
@@ -437,15 +467,15 @@ def test_what_is_no_run_is_passed_over_and_said(tmp_path: Path, make_run: MakeRu
 
 # --- one writer ------------------------------------------------------------------------------------------------
 
-OWNER = """
+OWNING = """
 import sys, time, pathlib
-from actlab.run import rundir
+from actlab.run.folder import lock
 from actlab.errors import RunLocked
 path = pathlib.Path(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
 try:
-    with rundir.lock(path):
+    with lock(path):
         print("owner", flush=True)
         sys.stdin.readline()
 except RunLocked as error:
@@ -457,7 +487,7 @@ except RunLocked as error:
 def processes(path: Path, count: int) -> Iterator[list[subprocess.Popen[str]]]:
     """Processes that stand ready to lock a run directory, each at a line on its stdin."""
     started = [
-        subprocess.Popen([sys.executable, "-c", OWNER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen([sys.executable, "-c", OWNING, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for _ in range(count)
     ]
     try:
@@ -491,15 +521,15 @@ def test_of_eight_processes_one_owns_the_directory(tmp_path: Path) -> None:
         assert answers.count("owner") == 1
         refusals = [answer for answer in answers if answer != "owner"]
         assert all(answer.startswith(f"{tmp_path}: is being written by process {owner.pid} on") for answer in refusals)
-        assert rundir.is_locked(tmp_path)
+        assert is_locked(tmp_path)
         owner.send_signal(signal.SIGKILL)
         owner.wait()
         began = time.monotonic()
-        assert not rundir.is_locked(tmp_path)
-        with rundir.lock(tmp_path):
+        assert not is_locked(tmp_path)
+        with lock(tmp_path):
             assert time.monotonic() - began < 2
-            assert rundir.read_json(tmp_path / rundir.OWNER)["pid"] == os.getpid()
-    assert not (tmp_path / rundir.OWNER).exists()
+            assert read_json(tmp_path / OWNER)["pid"] == os.getpid()
+    assert not (tmp_path / OWNER).exists()
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system does not tell when a process began")
@@ -511,14 +541,14 @@ def test_the_owner_file_says_which_process_it_is_and_when_it_began(tmp_path: Pat
         named.write_text("pytest")
         expected = int(told.read_text().split()[21])
         named.write_text("a) R 1 (2")
-        with rundir.lock(tmp_path):
-            owner = rundir.read_json(tmp_path / rundir.OWNER)
+        with lock(tmp_path):
+            owner = read_json(tmp_path / OWNER)
     finally:
         named.write_text(kept)
     assert owner == {"host": socket.gethostname(), "pid": os.getpid(), "start_ticks_after_boot": expected}
     with processes(tmp_path, 1) as (later,):
         assert say(later, "\n") == "owner"
-        assert rundir.read_json(tmp_path / rundir.OWNER)["start_ticks_after_boot"] > expected
+        assert read_json(tmp_path / OWNER)["start_ticks_after_boot"] > expected
 
 
 def test_a_running_run_whose_owner_is_dead_is_interrupted(
@@ -529,7 +559,7 @@ def test_a_running_run_whose_owner_is_dead_is_interrupted(
     with processes(path, 1) as (owner,):
         assert say(owner, "\n") == "owner"
         assert Run(path).status == "running"
-        with pytest.raises(RunLocked), rundir.lock(path):
+        with pytest.raises(RunLocked), lock(path):
             pass
     assert Run(path).status == "interrupted"
 
@@ -540,10 +570,10 @@ def test_looking_at_a_lock_does_not_turn_its_writer_away(tmp_path: Path) -> None
 
     import filelock
 
-    looking = filelock.FileLock(tmp_path / rundir.LOCK, thread_local=False)
+    looking = filelock.FileLock(tmp_path / LOCK, thread_local=False)
     looking.acquire()
     threading.Timer(0.1, looking.release).start()
-    with rundir.lock(tmp_path):
+    with lock(tmp_path):
         pass
 
 
@@ -557,37 +587,37 @@ def test_a_path_that_leads_outside_is_refused(name: str, tmp_path: Path) -> None
     out.mkdir()
     (out / "link").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(RunDirError, match="leads outside the output folder"):
-        rundir.inside(out, name)
+        inside(out, name)
 
 
 def test_a_link_within_the_folder_is_refused_too(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
-    assert rundir.inside(tmp_path, "real") == tmp_path / "real"
+    assert inside(tmp_path, "real") == tmp_path / "real"
     with pytest.raises(RunDirError, match="remove the link"):
-        rundir.inside(tmp_path, "link")
+        inside(tmp_path, "link")
 
 
 def test_nothing_is_written_through_links(tmp_path: Path) -> None:
     target, path = tmp_path / "target", tmp_path / "run"
     path.mkdir()
     target.write_text("precious")
-    names = [rundir.RECORD, rundir.HISTORY, rundir.PROGRESS, f".{rundir.PROGRESS}.tmp"]
-    names += [f".{name}.{os.getpid()}.tmp" for name in (rundir.RECORD, rundir.HISTORY)]
+    names = [RECORD, HISTORY, PROGRESS, f".{PROGRESS}.tmp"]
+    names += [f".{name}.{os.getpid()}.tmp" for name in (RECORD, HISTORY)]
     for name in names:
         (path / name).symlink_to(target)
-    rundir.write_json(path / rundir.RECORD, record("done", 1))
-    rundir.start_table(path / rundir.HISTORY, ["epoch"])
-    rundir.append_row(path / rundir.HISTORY, [1])
-    rundir.write_progress(path, {"step": 1})
+    write_json(path / RECORD, record("done", 1))
+    start_table(path / HISTORY, ["epoch"])
+    append_rows(path / HISTORY, [[1]])
+    write_progress(path, {"step": 1})
     assert target.read_text() == "precious"
-    assert rundir.read_progress(path) == {"step": 1}
+    assert read_progress(path) == {"step": 1}
 
     folder = tmp_path / "folder"
     folder.mkdir()
-    (path / rundir.CHECKPOINT).symlink_to(folder)
+    (path / CHECKPOINT).symlink_to(folder)
     with pytest.raises(RunDirError, match="leads outside"):
-        rundir.write_checkpoint(path, state(1))
+        write_checkpoint(path, state(1))
     assert not list(folder.iterdir())
 
 
@@ -595,18 +625,18 @@ def test_clearing_up_spares_what_a_link_points_to(tmp_path: Path) -> None:
     folder, path = tmp_path / "folder", tmp_path / "run"
     for made in (folder, path):
         made.mkdir()
-    (folder / rundir.STATE).write_text("precious")
-    (path / rundir.CHECKPOINT).symlink_to(folder)
+    (folder / STATE).write_text("precious")
+    (path / CHECKPOINT).symlink_to(folder)
     with contextlib.suppress(ActlabError):
-        rundir.clear_working_files(path)
-    assert (folder / rundir.STATE).read_text() == "precious"
+        clear_working_files(path)
+    assert (folder / STATE).read_text() == "precious"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write anywhere")
 def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     try:
-        with pytest.raises(RunDirError, match="permission denied"), rundir.lock(tmp_path):
+        with pytest.raises(RunDirError, match="permission denied"), lock(tmp_path):
             pass
     finally:
         tmp_path.chmod(0o700)
@@ -614,14 +644,14 @@ def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path) -> None:
 
 def test_a_lock_that_cannot_be_made_is_an_error_with_its_path(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunDirError, match=r"file/.lock: cannot be written"), rundir.lock(tmp_path / "file"):
+    with pytest.raises(RunDirError, match=r"file/.lock: cannot be written"), lock(tmp_path / "file"):
         pass
 
 
 def test_records_survive_text_that_no_terminal_should_see(tmp_path: Path) -> None:
     hostile = "\x1b]0;x\x07\u202e\ud800"
-    rundir.write_json(tmp_path / "r.json", {"label": hostile})
-    assert rundir.read_json(tmp_path / "r.json") == {"label": hostile}
+    write_json(tmp_path / "r.json", {"label": hostile})
+    assert read_json(tmp_path / "r.json") == {"label": hostile}
     assert b"\x1b" not in (tmp_path / "r.json").read_bytes()
     assert json.loads((tmp_path / "r.json").read_bytes())
 
@@ -637,4 +667,4 @@ def test_records_survive_text_that_no_terminal_should_see(tmp_path: Path) -> Non
 def test_a_table_is_what_pandas_reads_of_it(text: str, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(text)
     expected = pd.read_csv(io.StringIO(text))
-    pd.testing.assert_frame_equal(rundir.read_table(tmp_path / "t.csv"), expected, check_dtype="123456789" not in text)
+    pd.testing.assert_frame_equal(read_table(tmp_path / "t.csv"), expected, check_dtype="123456789" not in text)

@@ -1,0 +1,497 @@
+"""The run directory: the record of one training. The only module that knows its file names.
+
+    run.json      config, hash, status, environment, results, sha256 of the files; written last
+    history.csv   a row an evaluation, with Keras's column names; the same bytes at every repetition
+    timing.csv    the same rows: wall_seconds, images_per_second
+    layers.csv    a row an evaluation and layer: what the probes saw, where there are probes
+    weight_film.npz  the frames of the weight film, where one is asked for
+    checkpoint/   state.npz, the last complete state, while the run is not done
+    weights.npz   the model's variables at the end
+    progress.json where the training stands now, for displays
+    log.txt       what TensorFlow and Python said
+
+A file is written under a temporary name, flushed to the disk, and takes the place of the old one at once: after a
+crash there is the last complete state or the one before, never a mixture. What is missing or damaged is a
+`RunDirError` that names the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import shutil
+import socket
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import filelock
+import numpy as np
+from numpy.typing import NDArray
+
+from actlab.errors import RunDirError, RunLocked
+
+if TYPE_CHECKING:  # pandas takes 0.3 s to import; only a comparison reads tables
+    import pandas as pd
+
+RECORD, HISTORY, TIMING, LAYERS, LOG = "run.json", "history.csv", "timing.csv", "layers.csv", "log.txt"
+PROGRESS, CHECKPOINT, LOCK, OWNER = "progress.json", "checkpoint", ".lock", ".owner.json"
+WEIGHTS, STATE = "weights.npz", "state.npz"
+WEIGHT_FILM, FRAMES = "weight_film.npz", ".weight_film.frames"
+EXPERIMENT, COMPARISON = "experiment.yaml", "comparison.csv"
+HISTORY_COLUMNS = ("epoch", "step", "val_loss", "val_accuracy")  # what a reader may rely on
+LAYER_COLUMNS = ("epoch", "step", "layer", "units")
+
+LOCK_SECONDS = 0.3  # to wait for a lock: another process looks for a moment whether it is held
+ARRAY_NAMES = "names"  # the entry of a checkpoint that lists the others
+AGAIN = "the same `actlab run` trains this run again"
+
+
+# --- places ----------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _naming(path: Path, deed: str) -> Iterator[None]:
+    """Turn an error of the operating system into one that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise RunDirError(f"{path}: cannot be {deed}: {(error.strerror or str(error)).lower()}") from error
+
+
+def inside(folder: Path, name: str) -> Path:
+    """The path of a name in a folder.
+
+    Raises:
+        RunDirError: it would lie outside, through a link for example.
+    """
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()) or path.is_symlink():
+        raise RunDirError(f"{path}: leads outside the output folder {folder.resolve()}; remove the link")
+    return path
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it.
+
+    Raises:
+        RunDirError: it cannot be made.
+    """
+    with _naming(path, "made"):
+        path.mkdir(parents=True, exist_ok=True)
+
+
+# --- whole files -----------------------------------------------------------------------------------------------
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace a file at once and for good.
+
+    Raises:
+        RunDirError: the disk is full, or may not be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with _naming(path, "written"):
+        try:
+            temporary.unlink(missing_ok=True)
+            with temporary.open("xb") as file:  # a new file: nothing is written through a link
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            handle = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        except OSError:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Replace a JSON file at once. NaN and infinity are written as null: JSON has no such numbers."""
+    write_bytes(path, (json.dumps(_finite(data), indent=2, allow_nan=False) + "\n").encode())
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Raises:
+        RunDirError: the file is missing, empty, or no JSON object.
+    """
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"JSON has no {constant}")
+
+    try:
+        with _naming(path, "read"):
+            data = json.loads(path.read_bytes(), parse_constant=refuse)
+    except (ValueError, RecursionError):
+        raise RunDirError(f"{path}: damaged: not JSON; {AGAIN}") from None
+    if not isinstance(data, dict):
+        raise RunDirError(f"{path}: damaged: not a JSON object; {AGAIN}")
+    return data
+
+
+def sha256_of_files(path: Path) -> dict[str, str]:
+    """Name to sha256 of every file of a run that is part of its record."""
+    apart = (RECORD, PROGRESS, LOG)
+    names = sorted(p.name for p in path.iterdir() if p.is_file() and p.name not in apart and p.name[0] != ".")
+    return {name: digest for name in names if (digest := sha256_or_none(path / name))}
+
+
+def sha256_or_none(path: Path) -> str | None:
+    """The sha256 of a file; None where it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+# --- where a training stands -----------------------------------------------------------------------------------
+
+
+def write_progress(path: Path, data: Mapping[str, Any]) -> None:
+    """Say where a training stands. Not flushed to the disk: it is of use only while the machine lives."""
+    temporary = path / f".{PROGRESS}.tmp"
+    with contextlib.suppress(OSError):  # a display is no reason to lose a training
+        temporary.unlink(missing_ok=True)
+        with temporary.open("x") as file:
+            file.write(json.dumps(_finite(data)))
+        temporary.replace(path / PROGRESS)
+
+
+def read_progress(path: Path) -> dict[str, Any]:
+    """Where a training stands; empty where nothing is known."""
+    try:
+        return read_json(path / PROGRESS)
+    except RunDirError:
+        return {}
+
+
+def clear_progress(path: Path) -> None:
+    """Say no more where the training stands."""
+    with contextlib.suppress(OSError):
+        (path / PROGRESS).unlink()
+
+
+# --- tables ----------------------------------------------------------------------------------------------------
+
+
+def start_table(path: Path, columns: Sequence[str]) -> None:
+    """A new CSV table with its header."""
+    write_bytes(path, (",".join(columns) + "\n").encode())
+
+
+def append_rows(path: Path, rows: Sequence[Sequence[Any]]) -> None:
+    """Add rows to a CSV table; None is an empty cell.
+
+    Floats have nine significant digits: enough to give a float32 again.
+
+    Raises:
+        RunDirError: the disk is full, or may not be written.
+    """
+
+    def cell(value: Any) -> str:
+        return "" if value is None else format(value, ".9g") if isinstance(value, float) else str(value)
+
+    append_bytes(path, "".join(",".join(map(cell, row)) + "\n" for row in rows).encode())
+
+
+def append_bytes(path: Path, data: bytes) -> None:
+    """Add bytes to a file.
+
+    Raises:
+        RunDirError: the disk is full, or may not be written.
+    """
+    with _naming(path, "written"), path.open("ab") as file:
+        file.write(data)
+
+
+def sync_tables(path: Path) -> None:
+    """Bring the rows of a run's tables to the disk: what is stated of them next must not outlive them.
+
+    Raises:
+        RunDirError: the disk does not take them.
+    """
+    for name in (HISTORY, TIMING, LAYERS, FRAMES):
+        with _naming(path / name, "written"), contextlib.suppress(FileNotFoundError), (path / name).open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def cut_tables(path: Path, rows: int, layers: int = 0) -> bool:
+    """Shorten a run's tables to their first `rows` evaluations; False, and nothing done, if one of them has fewer.
+
+    Args:
+        path: the run directory.
+        rows: evaluations to keep.
+        layers: rows of layers.csv an evaluation; 0 where nothing is probed.
+
+    Raises:
+        RunDirError: one of them cannot be read or written.
+    """
+    rows_an_evaluation = {HISTORY: 1, TIMING: 1, **({LAYERS: layers} if layers else {})}
+    kept: dict[Path, list[bytes]] = {}
+    for name, each in rows_an_evaluation.items():
+        table, wanted = path / name, 1 + rows * each
+        if not table.exists() and name == TIMING:
+            continue
+        if not table.exists():
+            return False
+        with _naming(table, "read"):
+            lines = _whole_lines(table.read_bytes()).splitlines(keepends=True)
+        if len(lines) < wanted:
+            return False
+        kept[table] = lines[:wanted]
+    for table, lines in kept.items():
+        write_bytes(table, b"".join(lines))
+    return True
+
+
+def cut_frames(path: Path, size: int) -> bool:
+    """Shorten the frames of a run's film to their first `size` bytes; False, and nothing done, if there are fewer.
+
+    Raises:
+        RunDirError: they cannot be written.
+    """
+    frames = path / FRAMES
+    if not frames.exists() or frames.stat().st_size < size:
+        return False
+    with _naming(frames, "written"), frames.open("rb+") as file:
+        file.truncate(size)
+        os.fsync(file.fileno())
+    return True
+
+
+def _whole_lines(data: bytes) -> bytes:
+    """Without a last line that was cut short."""
+    return data[: data.rfind(b"\n") + 1]
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A CSV table; a last row that was cut short is dropped.
+
+    Raises:
+        RunDirError: the file is missing, empty or not a table.
+    """
+    import pandas as pd
+
+    try:
+        with _naming(path, "read"):
+            text = _whole_lines(path.read_bytes()).decode()
+        table = _table_of_numbers(text)
+        if table is None:
+            table = pd.read_csv(io.StringIO(text))
+    except ValueError as error:  # those of decoding and of pandas' parser are its children
+        raise RunDirError(f"{path}: damaged: {error}") from None
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes surplus cells for names of rows
+        raise RunDirError(f"{path}: damaged: rows are longer than the header")
+    return table
+
+
+def _table_of_numbers(text: str) -> pd.DataFrame | None:
+    """A table as pandas would read it, in a quarter of the time, if every cell is a number; else None."""
+    import pandas as pd
+
+    header, *lines = text.splitlines() or [""]
+    names = header.split(",")
+    if not lines or not all(lines) or not header.isascii() or '"' in header or len(set(names)) < len(names):
+        return None
+    try:
+        values = np.loadtxt(lines, delimiter=",", ndmin=2, comments=None)
+    except ValueError:
+        return None
+    if values.shape != (len(lines), len(names)):
+        return None
+    whole = ((values == np.rint(values)) & (np.abs(values) < 2**53)).all(axis=0)
+    columns = zip(names, values.T, whole, strict=True)
+    return pd.DataFrame({name: column.astype(np.int64) if is_whole else column for name, column, is_whole in columns})
+
+
+def read_numbers(path: Path, columns: Sequence[str], text_columns: Sequence[str] = ()) -> pd.DataFrame:
+    """A CSV table of numbers, but for `text_columns`, with the given columns and perhaps others.
+
+    Raises:
+        RunDirError: it is missing, or something else.
+    """
+    from pandas.api.types import is_numeric_dtype
+
+    table = read_table(path)
+    missing = [name for name in columns if name not in table]
+    text = [str(c) for c in table if len(table) and c not in text_columns and not is_numeric_dtype(table[c])]
+    if missing or text:
+        wrong = f"no column {', '.join(missing)}" if missing else f"text in the column {', '.join(text)}"
+        raise RunDirError(f"{path}: damaged: {wrong}")
+    return table
+
+
+# --- arrays ----------------------------------------------------------------------------------------------------
+
+
+def npz(arrays: Mapping[str, NDArray[Any]], compressed: bool = False) -> bytes:
+    """Arrays as the bytes of an .npz file: the same arrays, the same bytes."""
+    buffer = io.BytesIO()
+    save = np.savez_compressed if compressed else np.savez
+    save(buffer, **arrays)  # type: ignore[arg-type]  # NumPy's stub takes the names for its own keywords
+    return buffer.getvalue()
+
+
+def read_arrays(file: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of an .npz file of a run by name.
+
+    Raises:
+        RunDirError: the file is missing or damaged.
+    """
+    try:
+        # opened here, since NumPy leaves the files open that it cannot read
+        with file.open("rb") as raw, np.load(raw, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, TypeError, EOFError, RuntimeError, MemoryError) as error:
+        raise RunDirError(f"{file}: damaged: {error}") from None
+    except (zipfile.BadZipFile, zlib.error) as error:
+        raise RunDirError(f"{file}: damaged: {error}") from None
+
+
+def write_checkpoint(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Replace a run's checkpoint at once, after its tables have reached the disk.
+
+    One .npz file without pickles is the whole state: there is no moment at which half of it is new.
+
+    Raises:
+        RunDirError: the disk is full or may not be written, or the folder of the checkpoint is a link.
+    """
+    sync_tables(path)
+    folder = inside(path, CHECKPOINT)
+    make_folder(folder)
+    write_bytes(folder / STATE, npz({**arrays, ARRAY_NAMES: _array_names(arrays)}))
+
+
+def read_checkpoint(path: Path) -> dict[str, NDArray[Any]] | None:
+    """The arrays of a run's checkpoint; None where there is none that is whole."""
+    try:
+        arrays = read_arrays(path / CHECKPOINT / STATE)
+    except RunDirError:
+        return None
+    names = arrays.pop(ARRAY_NAMES, None)
+    return arrays if names is not None and names.tobytes() == _array_names(arrays).tobytes() else None
+
+
+def _array_names(arrays: Mapping[str, Any]) -> NDArray[Any]:
+    """A zip archive has sums of its entries but none of its list of entries; with this, it has."""
+    return np.frombuffer(json.dumps(sorted(arrays)).encode(), dtype=np.uint8)
+
+
+# --- one writer at a time --------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Hold a run directory for writing. The operating system lets go of it when the owner dies.
+
+    Raises:
+        RunLocked: another process holds it; the message names its host and process.
+        RunDirError: the directory cannot be written.
+    """
+    handle = filelock.FileLock(path / LOCK, timeout=LOCK_SECONDS)
+    with _naming(path / LOCK, "written"):
+        try:
+            handle.acquire(poll_interval=0.02)
+        except filelock.Timeout:
+            try:
+                owner = read_json(path / OWNER)
+                name = f"process {owner.get('pid')} on {owner.get('host')}"
+            except RunDirError:
+                name = "another process"
+            raise RunLocked(f"{path}: is being written by {name}") from None
+    try:
+        pid = os.getpid()
+        owner = {"host": socket.gethostname(), "pid": pid, "start_ticks_after_boot": _start_ticks(pid)}
+        write_bytes(path / OWNER, json.dumps(owner).encode())
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            (path / OWNER).unlink()
+        handle.release()
+
+
+def _start_ticks(pid: int) -> int | None:
+    """Clock ticks from the machine's start to a process's: they tell it from a later one with the same number.
+
+    None where the system does not tell.
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[19])  # field 22; the second is the program's name, in which anything may stand
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a living process writes this run directory."""
+    if not (path / LOCK).exists():
+        return False
+    handle = filelock.FileLock(path / LOCK, timeout=0)
+    try:
+        handle.acquire()
+    except (filelock.Timeout, OSError):
+        return True
+    handle.release()
+    return False
+
+
+# --- whole runs ------------------------------------------------------------------------------------------------
+
+
+def clear_working_files(path: Path) -> None:
+    """Remove what is of use only while a run is not done."""
+    clear_progress(path)
+    with contextlib.suppress(OSError):
+        (path / FRAMES).unlink()
+    shutil.rmtree(path / CHECKPOINT, ignore_errors=True)
+
+
+def forget(path: Path) -> None:
+    """Let a run begin again: it is no longer done, and its checkpoint is gone. Its other files stay until replaced.
+
+    Raises:
+        RunLocked: another process writes it.
+    """
+    with lock(path):
+        (path / RECORD).unlink(missing_ok=True)
+        clear_working_files(path)
+
+
+def copy_run(source: Path, path: Path, changes: Mapping[str, Any]) -> None:
+    """Put a copy of a finished run at a path, whole or not at all.
+
+    Args:
+        source: the run directory.
+        path: of the copy; an unfinished attempt at the same run is replaced.
+        changes: fields of run.json that are the copy's own.
+
+    Raises:
+        RunDirError: the disk is full, or may not be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with _naming(path, "written"):
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.copytree(source, temporary, ignore=shutil.ignore_patterns(".*"))
+        write_json(temporary / RECORD, {**read_json(temporary / RECORD), **changes})
+        sync_tables(temporary)
+        shutil.rmtree(path, ignore_errors=True)
+        temporary.replace(path)

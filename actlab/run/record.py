@@ -1,0 +1,209 @@
+"""A run as it lies on the disk, and where runs are found."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from actlab.errors import RunDirError
+from actlab.run.folder import (
+    AGAIN,
+    EXPERIMENT,
+    HISTORY,
+    HISTORY_COLUMNS,
+    LAYER_COLUMNS,
+    LAYERS,
+    RECORD,
+    TIMING,
+    is_locked,
+    read_json,
+    read_numbers,
+    sha256_or_none,
+)  # fmt: skip
+
+if TYPE_CHECKING:  # pandas takes 0.3 s to import; only a comparison reads tables
+    import pandas as pd
+
+ENDED = ("done", "failed", "diverged")
+STATUSES = (*ENDED, "running", "interrupted")
+
+
+class Run:
+    """A read-only view of a run directory.
+
+    Args:
+        path: the directory.
+
+    Raises:
+        RunDirError: its run.json is missing, damaged or not a record.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.record = read_json(path / RECORD)
+        if wrong := _fault_of(self.record):
+            raise RunDirError(f"{path / RECORD}: not a run's record: {wrong}; {AGAIN}")
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r}, {self.status})"
+
+    @property
+    def label(self) -> str:
+        return str(self.record.get("label", self.path.name))
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The resolved config as plain data."""
+        config: dict[str, Any] = self.record["config"]
+        return config
+
+    @property
+    def hash(self) -> str:
+        """sha256 of the resolved config: the identity of the run."""
+        return str(self.record["hash"])
+
+    @property
+    def plan_index(self) -> int | None:
+        """The place among the runs of its experiment, from 0; None in records of an older actlab."""
+        index = self.record.get("plan_index")
+        return index if isinstance(index, int) else None
+
+    @property
+    def status(self) -> str:
+        """done, failed, diverged, interrupted; or running while a living process trains it."""
+        status = str(self.record["status"])
+        return "interrupted" if status == "running" and not is_locked(self.path) else status
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        return dict(self.record.get("environment", {}))
+
+    @property
+    def results(self) -> dict[str, Any]:
+        return dict(self.record.get("results", {}))
+
+    @functools.cached_property
+    def history(self) -> pd.DataFrame:
+        """A row an evaluation: epoch, step, loss, accuracy, val_loss, val_accuracy, learning_rate."""
+        return read_numbers(self.path / HISTORY, HISTORY_COLUMNS)
+
+    @functools.cached_property
+    def timing(self) -> pd.DataFrame:
+        """The rows of the history: wall_seconds, images_per_second."""
+        return read_numbers(self.path / TIMING, ("wall_seconds",))
+
+    @functools.cached_property
+    def layers(self) -> pd.DataFrame:
+        """A row an evaluation and layer: epoch, step, layer, units, and what the probes saw.
+
+        Raises:
+            RunDirError: this run has none, or it is damaged.
+        """
+        return read_numbers(self.path / LAYERS, LAYER_COLUMNS, text_columns=("layer",))
+
+    def damaged(self, names: Sequence[str] | None = None) -> list[str]:
+        """Those files of the record, or of `names` among them, that are missing or have another sha256 than stated."""
+        files: Mapping[str, Any] = self.record.get("files", {})
+        chosen = files if names is None else [name for name in names if name in files]
+        # a record may come from anywhere: a name that leads out of the directory is no file of the run
+        return [n for n in chosen if Path(n).name != n or sha256_or_none(self.path / n) != files[n]]
+
+
+def _fault_of(record: Mapping[str, Any]) -> str:
+    """What a record lacks that its readers rely on; empty if nothing."""
+    if missing := [key for key in ("config", "hash", "status") if key not in record]:
+        return f"{', '.join(missing)} is missing"
+    for key in ("config", "results", "environment", "files", "dataset"):
+        if not isinstance(record.get(key, {}), dict):
+            return f"`{key}` is no mapping"
+    if record["status"] not in STATUSES:
+        return f"its status is none of {', '.join(STATUSES)}"
+    results = record.get("results", {}).values()
+    if not all(isinstance(row, dict) for row in results):
+        return "its `results` are no rows of numbers"
+    numbers = [record.get("wall_seconds", 0), record.get("parameters", 0), record["config"].get("seed", 0)]
+    numbers += [number for row in results for number in row.values() if number is not None]
+    if not all(isinstance(number, int | float) and abs(number) < 1e300 for number in numbers):
+        return "text stands where a number should"
+    return ""
+
+
+def is_done(path: Path, digest: str) -> bool:
+    """Whether the record at a path says that the run with this hash is done."""
+    try:
+        run = Run(path)
+    except RunDirError:
+        return False
+    return run.status == "done" and run.hash == digest
+
+
+def state_of(path: Path) -> str:
+    """The status of a run's directory; "pending" where its training has not begun, "damaged" where its record is."""
+    if is_locked(path):
+        return "running"
+    if not (path / RECORD).exists():
+        return "pending"
+    try:
+        return Run(path).status
+    except RunDirError:
+        return "damaged"
+
+
+# --- in folders ------------------------------------------------------------------------------------------------
+
+
+def discover(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
+    """The runs in run directories, experiment directories and their parents; and what was passed over, with why."""
+    runs: dict[Path, Run] = {}
+    passed_over: list[str] = []
+    for path in paths:
+        if (path / RECORD).is_file():
+            records = [path / RECORD]
+        else:
+            records = sorted(path.glob(f"*/{RECORD}")) or sorted(path.glob(f"*/*/{RECORD}"))
+        not_begun = []
+        for experiment in experiments([path]):
+            count = sum(not (folder / RECORD).is_file() for folder in run_folders(experiment))
+            if count:
+                hold = "1 folder holds" if count == 1 else f"{count} folders hold"
+                not_begun.append(f"{experiment}: {hold} no {RECORD}: not begun, or ended before the first record")
+        passed_over += not_begun
+        if not records and not not_begun:
+            passed_over.append(f"{path}: {'neither a run nor an experiment' if path.exists() else 'does not exist'}")
+        for record in records:
+            try:
+                runs.setdefault(record.parent.resolve(), Run(record.parent))
+            except RunDirError as error:
+                passed_over.append(str(error))
+    return list(runs.values()), passed_over
+
+
+def experiments(paths: Sequence[Path]) -> list[Path]:
+    """The experiment directories among the paths and in them."""
+    found: dict[Path, None] = {}
+    for path in paths:
+        if (path / EXPERIMENT).is_file():
+            found[path] = None
+        else:
+            found |= dict.fromkeys(sorted(file.parent for file in path.glob(f"*/{EXPERIMENT}")))
+    return list(found)
+
+
+def run_folders(experiment: Path) -> list[Path]:
+    """The directories of an experiment's runs, begun or not."""
+    return sorted(path for path in experiment.iterdir() if path.is_dir() and path.name[0] != ".")
+
+
+def by_hash(folder: Path, pattern: str = "*") -> dict[str, list[Path]]:
+    """The first eight digits of a config's hash to the directories in a folder that may hold its run, by their names.
+
+    Args:
+        folder: of an experiment; one that does not exist holds nothing.
+        pattern: "*" for its runs; "*/*" where the folder holds experiments.
+    """
+    found: dict[str, list[Path]] = {}
+    for record in sorted(folder.glob(f"{pattern}/{RECORD}")):
+        found.setdefault(record.parent.name.rpartition("-")[2][:8], []).append(record.parent)
+    return found
