@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 from actlab.study.measures import higher_is_better
 
 if TYPE_CHECKING:
-    from actlab.study.judge import Comparison, ConditionResult, Lack, Note
+    from actlab.study.frame import Lack
+    from actlab.study.guard import Note
+    from actlab.study.judge import Comparison, ConditionResult
     from actlab.study.stats import Paired
 
 NO_VALUE = "–"
@@ -259,7 +261,7 @@ def reason(result: ConditionResult, comparison: Comparison) -> str:
     """Why the verdict on a condition is what it is, with its numbers; empty where there is none."""
     if result.reason is None:
         return ""
-    numbers = [evidence(result.pairs, result.p, comparison.family, comparison.metric)] if result.pairs else []
+    numbers = [evidence(result.pairs, result.p, result.family, comparison.metric)] if result.pairs else []
     return "; ".join(filter(None, [*numbers, note(result.reason, comparison.metric)]))
 
 

@@ -1,132 +1,50 @@
-"""The one judge: finished runs to conditions, each held against its baseline; claims held against the same pairs.
+"""The one judge: finished runs to conditions, each held against its baseline, with what may be said of it.
 
-    runs, passed_over = discover(paths)
-    comparison = compare(runs, metrics=["val_accuracy"], at="last")
+    frame, passed_over = frame.read(paths)
+    comparison = compare(frame, metrics=["val_accuracy"], at="last")
     for result in comparison.results:                    # in the order of the table
         result.name, result.summary.mean, result.pairs, result.p, result.verdict
     comparison["relu"].beside                            # what stands beside the verdict, as notes
     comparison.table()                                   # every number, a row a condition, for comparison.csv
-    judge_claims(claims, planned, tables=[comparison])   # the same p and verdict for the same pair
 
-Nothing here is a sentence: a `Note` is a kind and the facts that its sentence needs, and `actlab.show.words` says it.
+Claims ask the same `judge_pairs` for their pairs (`actlab.study.claims`), so that a pair has one p and one verdict.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
+from actlab.errors import ActlabError, RunDirError, UnknownName
+from actlab.registry import nearest
 from actlab.run.record import Run
-from actlab.spec.statements import Claim
-from actlab.study.stats import Paired, Summary
+from actlab.spec.conditions import Condition as Where
+from actlab.study import frame as framing
+from actlab.study import guard as guarding
+from actlab.study import measures
+from actlab.study.baseline import Against, against
+from actlab.study.frame import Condition, Lack, Reached, Values
+from actlab.study.guard import Guard, Note
+from actlab.study.measures import higher_is_better
+from actlab.study.stats.joint import MINIMUM_PAIRS, holm, joint_p, student_p
+from actlab.study.stats.pairs import Paired, paired
+from actlab.study.stats.summaries import Summary, summary
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Verdict = Literal["better", "worse", "indicated better", "indicated worse", "not established", "baseline", ""]
+Test = Literal["sign flips", "Student's t", ""]
 
-NoteKind = Literal[
-    # on a table: `Comparison.notes`, most important first
-    "stand-in",              # {dataset, real}: trained on a rendered stand-in, which says nothing about the real set
-    "chosen on test",        # {by: "early stopping" | "moment", at}: what the test images chose is too good
-    "validated on test",     # {}: val_accuracy and val_loss are of the test images; nothing was chosen by them
-    "taken at its best",     # {metrics}: the number is each run's best one, and so too good by itself
-    "kept apart",            # {data: names}: the runs of condition about[0] are on different data, never averaged
-    "damaged",               # {path, problem}: a table of a run is unreadable, or not the one that its record states
-    "one seed",              # {}: conditions with a single seed have no spread
-    "seeds left out",        # {seeds, lack: Lack}: of condition about[0]; left out of the mean and of the pairs
-    "mean of runs",          # {runs, keys}: a seed's number is the mean of so many runs, which differ in the keys
-    "seeds without a run",   # {seeds, baseline}: the conditions have no run of seeds that their baseline has
-    "seeds without a pair",  # {seeds, baseline}: the conditions have seeds that their baseline has not
-    "compared with nothing", # {axis: columns}: no condition differs from these in the axis alone
-    "standard error",        # {metric, error, accuracy, images}: √(a(1 − a)/images), as a share, not in points
-    "uncommitted changes",   # {runs, of}: so many of the runs were trained by code with uncommitted changes
-    "pooled",                # {facts: fact -> values}: the seeds of the conditions were trained with several of these
-    "counted once",          # {path, same_as}: two directories hold the same run
-    # why a verdict is what it is: `ConditionResult.reason`; the numbers are in `pairs`, `p` and `family` of the result
-    "established",           # {}: better or worse; indicated: by Student's t, of so few pairs
-    "no pairs",              # {needed}: no seed has a number in both conditions
-    "no difference",         # {}: every pair's difference is exactly 0
-    "too few pairs",         # {needed, smallest_p}: what p can be at best, and how many pairs could establish something
-    "p too large",           # {alpha, needed: pairs that would show a difference of this size, or None}
-    "interval holds 0",      # {needed}: p is small enough, but the interval holds 0
-    "other data",            # {mine, theirs: names}: numbers on different data
-    "winner lost seeds",     # {winner, lost: status -> seeds, seeds, verdict}: its lost seeds could only have spoken
-                             # against it; without them it would be `verdict`
-    # what stands beside a verdict: `ConditionResult.beside`
-    "differs in config",     # {column, mine, theirs}: values as text, in which the two are not meant to differ
-    "differs in fact",       # {fact, mine, theirs, pairs, of}: likewise, of the record, in `pairs` of `of` pairs; where
-                             # mine equals theirs (uncommitted changes), nobody can tell whether they are the same
-    "other initial weights", # {pairs, of}
-    "stopped early",         # {mine, theirs: epochs, mine_early, theirs_early: "all" | "some" | "none", pairs, of}
-    "alike seeds",           # {condition, seeds: groups}: began with the same weights, and are no independent trials
-    "rests without",         # {condition, seeds, lack: Lack}
-    # why a claim is supported, refuted or undecided: `Evidence.reason`, besides those of a verdict
-    "interval inside",       # {}: the interval of the mean lies where the claim says
-    "interval outside",      # {}: it lies wholly elsewhere
-    "interval across",       # {}: it reaches both sides
-    "no interval",           # {}: a single seed has none
-    "no number",             # {}: no seed has a number
-    "lack leaves it open",   # {}: what a seed in `lacking` would have said is not known
-    "at every seed",         # {}: every seed satisfies the claim
-    "not at every seed",     # {values: seed -> number}: these do not
-    "no such run",           # {}: the file asks for none that is as `of` says
-    "no counterpart",        # {}: no run of the file differs from these in the other condition alone
-    "differs in more",       # {keys, notes}: beside a claim: the two differ in more than what is compared
-]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Note:
-    """A fact for the reader. `actlab.show.words` makes a sentence of it.
-
-    Args:
-        kind: what it says; `NoteKind` has the facts of each.
-        about: names of the conditions that it is about; empty where it is about the whole table.
-        facts: the numbers and names that the sentence needs.
-        changes_reading: whether a reader must know it to read the numbers.
-    """
-
-    kind: NoteKind
-    about: tuple[str, ...] = ()
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    changes_reading: bool = False
-
-
-@dataclass(frozen=True)
-class Lack:
-    """Why a seed has no number.
-
-    Args:
-        status: "failed", "diverged", "interrupted" or "running"; "no value" of a run that is done and was not measured
-            so; "not trained" where there is no run.
-        reason: what run.json says; may be empty.
-        runs, of: where a condition pools settings, how many of the runs that a seed has to have lack a number.
-    """
-
-    status: str
-    reason: str = ""
-    runs: int = 1
-    of: int = 1
-
-
-@dataclass(frozen=True)
-class Reached:
-    """How long a condition took to a level.
-
-    Args:
-        epochs, seconds: seed to what it took; NaN for a seed that never came there.
-    """
-
-    epochs: dict[int, float]
-    seconds: dict[int, float]
-
-    @property
-    def never(self) -> int:
-        """How many of the seeds never came there."""
-        return sum(map(math.isnan, self.epochs.values()))
+ALPHA = 0.05  # of better and worse
+ALPHA_OF_FEW = 0.01  # of what is indicated by the t of 3 to 5 pairs, which normality must be believed for
+FEWEST_PAIRS = 3
+NOT_DONE = ("failed", "diverged", "interrupted", "running")
+METRICS = ("val_accuracy", "val_loss", "accuracy", "loss", "test_accuracy", "test_loss")  # of every run, done or not
+HEADINGS = {"p": ("p Holm", "p holm"), "seconds an epoch": ("s/epoch",)}  # other names that --sort knows
 
 
 @dataclass(frozen=True)
@@ -147,6 +65,7 @@ class ConditionResult:
         p: family-wise over the table, by the joint test of `test`; NaN where there is none. `pairs.p` is that of the
             pair alone.
         test: "sign flips" from 6 pairs on, "Student's t" for 3 to 5, else empty.
+        family: how many comparisons share the p.
         verdict: empty where nothing is compared with this condition, nor this with another.
         reason: what the verdict rests on; None for a baseline and where there is no verdict.
         beside: what stands beside the verdict: what else differs, seeds left out, seeds that began alike.
@@ -167,7 +86,8 @@ class ConditionResult:
     axis: tuple[str, ...] = ()
     pairs: Paired | None = None
     p: float = math.nan
-    test: Literal["sign flips", "Student's t", ""] = ""
+    test: Test = ""
+    family: int = 0
     verdict: Verdict = ""
     reason: Note | None = None
     beside: list[Note] = field(default_factory=list)
@@ -183,9 +103,6 @@ class ConditionResult:
         return {status: count for status, count in found.items() if count}
 
 
-NOT_DONE = ("failed", "diverged", "interrupted", "running")
-
-
 @dataclass(frozen=True)
 class Comparison:
     """Runs grouped into conditions, each held against a baseline.
@@ -197,7 +114,6 @@ class Comparison:
         differs: the columns in which conditions differ; the keys of each result.
         results: in the order of the table.
         order: names of the conditions as planned, however the table is sorted.
-        family: how many comparisons share the p: those with 6 pairs or more.
         notes: what a reader must know of the whole table, the most important first.
         reach: the level that was asked for, such as "val_accuracy 0.97"; empty if none was.
     """
@@ -208,7 +124,6 @@ class Comparison:
     differs: list[str]
     results: list[ConditionResult]
     order: list[str]
-    family: int = 0
     notes: list[Note] = field(default_factory=list)
     reach: str = ""
 
@@ -219,6 +134,11 @@ class Comparison:
     def names(self) -> list[str]:
         """Of the conditions, in the order of the table."""
         return [result.name for result in self.results]
+
+    @property
+    def family(self) -> int:
+        """How many comparisons share a p; the most, where some have too few pairs for the test of the others."""
+        return max((result.family for result in self.results), default=0)
 
     @property
     def runs(self) -> list[Run]:
@@ -233,68 +153,386 @@ class Comparison:
 
     def table(self) -> pd.DataFrame:
         """Every number in full, a row a condition: comparison.csv without its sentences (`reason` and `beside`)."""
-        raise NotImplementedError
+        import pandas as pd
+
+        seeds = sorted({seed for result in self.results for seed in result.values})
+        compared = any(result.baseline for result in self.results)
+        return pd.DataFrame([self._row(result, seeds, compared) for result in self.results])
+
+    def _row(self, result: ConditionResult, seeds: Sequence[int], compared: bool) -> dict[str, Any]:
+        first, pair, nan = f"{self.metric} {self.at}", result.pairs, math.nan
+        row: dict[str, Any] = {**result.keys, "n": result.summary.n}
+        row |= {status: result.counts.get(status, 0) for status in NOT_DONE}
+        row |= _numbers(first, result.summary)
+        for metric, other in result.others.items():
+            row |= {f"{metric} {self.at} n": other.n, **_numbers(f"{metric} {self.at}", other)}
+        if compared:  # a condition that is compared with nothing, and nothing with it, has empty cells
+            share = pair.better(higher_is_better(self.metric)) if pair else (nan, nan, nan)
+            row |= {
+                "baseline": result.baseline, "pairs": pair.n if pair else 0,
+                "difference": pair.difference if pair else nan,
+                "difference low": pair.low if pair else nan, "difference high": pair.high if pair else nan,
+                "p": result.p, "p alone": pair.p if pair else nan,
+                **dict(zip(("superiority", "superiority low", "superiority high"), share, strict=True)),
+                "seeds needed": pair.seeds_needed or nan if pair else nan, "verdict": result.verdict,
+            }  # fmt: skip
+        if result.reached:
+            row |= {f"{self.reach} reached by": len(result.reached.epochs) - result.reached.never}
+            row |= {f"{self.reach} never": result.reached.never}
+            for unit, took in (("epochs", result.reached.epochs), ("seconds", result.reached.seconds)):
+                row |= _times(f"{unit} to {self.reach}", list(took.values()))
+        row |= {framing.DATA: result.data} if framing.DATA not in result.keys else {}
+        row |= {"parameters": result.parameters, "seconds an epoch": result.seconds_an_epoch}
+        return row | {f"{first} seed {seed}": result.values.get(seed, nan) for seed in seeds}
 
     def curves(self) -> pd.DataFrame:
         """The histories of all runs, one below the other, with the columns `condition` and `seed`."""
-        raise NotImplementedError
+        import pandas as pd
+
+        histories = []
+        for result in self.results:
+            for run in result.runs:
+                try:
+                    histories.append(run.history.assign(condition=result.name, seed=framing.seed_of(run)))
+                except RunDirError:  # a note says so
+                    continue
+        return pd.concat(histories, ignore_index=True) if histories else pd.DataFrame()
 
     def seeds(self) -> pd.DataFrame:
         """A row a condition and seed, in the order of the table: condition, seed, the metric; NaN where it has none."""
-        raise NotImplementedError
+        import pandas as pd
+
+        rows = [
+            (result.name, seed, result.values.get(seed, math.nan))
+            for result in self.results for seed in sorted({*result.values, *result.lacking})
+        ]  # fmt: skip
+        return pd.DataFrame(rows, columns=["condition", "seed", self.metric])
 
     def differences(self) -> pd.DataFrame:
-        """A row a pair: condition, seed, difference; one of NaN for a condition that has no pairs."""
-        raise NotImplementedError
+        """A row a pair: condition, seed, difference; one of NaN, with the seed -1, for a condition without pairs."""
+        import pandas as pd
+
+        rows: list[tuple[str, int, float]] = []
+        for result in self.results:
+            if result.baseline:
+                seeds = shared(result.values, self[result.baseline].values) if result.pairs else []
+                differences = result.pairs.differences if result.pairs else ()
+                rows += zip([result.name] * len(seeds), seeds, differences, strict=True)
+                rows += [] if seeds else [(result.name, -1, math.nan)]
+        return pd.DataFrame(rows, columns=["condition", "seed", "difference"])
+
+
+def _numbers(name: str, of: Summary) -> dict[str, float]:
+    keys = ("mean", "std", "median", "iqm", "low", "high")
+    return {f"{name} {key}": getattr(of, key) for key in keys}
+
+
+def _times(name: str, took: Sequence[float]) -> dict[str, float]:
+    """The mean only where every seed came there: without those that never did it would be too short.
+
+    The median counts never as later than all.
+    """
+    import numpy as np
+
+    values = np.array(took, dtype=float)
+    median = float(np.median(np.where(np.isnan(values), math.inf, values))) if took else math.nan
+    return {
+        f"{name} mean": float(values.mean()) if took else math.nan,
+        f"{name} std": float(values.std(ddof=1)) if len(took) > 1 else math.nan,
+        f"{name} median": median if math.isfinite(median) else math.nan,
+    }
+
+
+# --- the judge -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What the runs say of a claim, for one condition or one pair of conditions.
+class Pair:
+    """Two conditions held against each other, seed by seed.
 
     Args:
-        condition: what it is called; empty where no run is as `of` says.
-        other: the condition that it is held against; empty where that is a number.
-        verdict: whether the claim holds here.
-        reason: what this rests on, or what is missing.
-        values: seed to the measure, or to the difference of a pair.
-        lacking: (condition, seed) to why it has no number.
-        estimate: the mean with its interval; None for claims about every seed.
-        p: family-wise; NaN where nothing is compared.
-        family: how many comparisons share the p.
+        seeds: that both have.
+        numbers: the pairs of these seeds.
+        step: the smallest difference that the measure can have; 0 for one that is not counted.
+        higher_is_better: of the measure.
     """
 
-    condition: str
-    other: str
-    verdict: Literal["supported", "refuted", "undecided"]
-    reason: Note | None
-    values: dict[int, float]
-    lacking: dict[tuple[str, int], Lack] = field(default_factory=dict)
-    estimate: Summary | Paired | None = None
-    p: float = math.nan
-    family: int = 0
+    seeds: tuple[int, ...]
+    numbers: Paired
+    step: float
+    higher_is_better: bool
 
 
 @dataclass(frozen=True)
-class ClaimVerdict:
-    """A claim and what the runs say of it.
+class Judgement:
+    """What may be said of a pair, among all that it is judged with.
 
     Args:
-        claim: as the file states it.
-        verdict: "refuted" where it fails for one of its conditions, "supported" where it holds for all, else "undecided".
-        evidence: one a condition, or a pair of conditions.
-        notes: what a reader must know besides. A "stand-in" has the fact `verdict`: what it would be otherwise.
+        p: family-wise; NaN under 3 pairs.
+        test: which test it is of.
+        family: how many pairs share it.
+        verdict: "better", "worse", "indicated better", "indicated worse" or "not established".
+        reason: what that rests on.
     """
 
-    claim: Claim
-    verdict: Literal["supported", "refuted", "undecided"]
-    evidence: tuple[Evidence, ...]
-    notes: tuple[Note, ...] = ()
+    p: float
+    test: Test
+    family: int
+    verdict: Verdict
+    reason: Note
+
+
+def shared(mine: Mapping[int, float], theirs: Mapping[int, float]) -> tuple[int, ...]:
+    """The seeds that both have a number of."""
+    return tuple(seed for seed in mine if seed in theirs)
+
+
+def pair_of(
+    mine: Mapping[int, float], theirs: Mapping[int, float], metric: str, step: float, comparisons: int = 1
+) -> Pair:  # fmt: skip
+    """The pairs of two conditions: a pair is a seed that both have."""
+    seeds = shared(mine, theirs)
+    numbers = paired([mine[s] for s in seeds], [theirs[s] for s in seeds], comparisons=max(1, comparisons))
+    return Pair(seeds, numbers, step, higher_is_better(metric))
+
+
+def judge_pairs(pairs: Sequence[Pair]) -> list[Judgement]:
+    """Judge pairs as one family.
+
+    Those of 6 seeds or more share the p of joint sign flips: better or worse where it is under 0.05 and the interval of
+    the difference excludes 0. Those of 3 to 5 share the step-down p of Student's t (Holm's), whose deviation is no less
+    than the step of the measure: indicated where it is under 0.01 and all differences have one sign.
+    """
+    import numpy as np
+
+    p_values: dict[int, float] = {}
+    many = [i for i, pair in enumerate(pairs) if pair.numbers.n >= MINIMUM_PAIRS]
+    few = [i for i, pair in enumerate(pairs) if FEWEST_PAIRS <= pair.numbers.n < MINIMUM_PAIRS]
+    if len(many) == 1:
+        p_values[many[0]] = pairs[many[0]].numbers.p
+    elif many:
+        seeds = sorted({seed for i in many for seed in pairs[i].seeds})
+        table = np.full((len(many), len(seeds)), math.nan)
+        for row, i in enumerate(many):
+            table[row, np.searchsorted(seeds, pairs[i].seeds)] = pairs[i].numbers.differences
+        joint = joint_p(table, np.array([pairs[i].numbers.off for i in many]), seeds)
+        p_values |= {i: max(float(p), pairs[i].numbers.p) for i, p in zip(many, joint, strict=True)}
+    alone = np.array([student_p(np.array(pairs[i].numbers.differences), pairs[i].step) for i in few])
+    p_values |= dict(zip(few, holm(alone).tolist(), strict=True))
+    return [
+        _judged(pair, p_values.get(i, math.nan), len(many) if i in many else len(few) if i in few else 0)
+        for i, pair in enumerate(pairs)
+    ]
+
+
+def _judged(pair: Pair, p: float, family: int) -> Judgement:
+    numbers, n = pair.numbers, pair.numbers.n
+    test: Test = "sign flips" if n >= MINIMUM_PAIRS else "Student's t" if family else ""
+    better = (numbers.difference > 0) == pair.higher_is_better
+    verdict: Verdict = "not established"
+    one_sign = min(numbers.differences, default=0) > 0 or max(numbers.differences, default=0) < 0
+    excluded = numbers.low > 0 or numbers.high < 0  # false for the NaN of a single pair
+    if n >= MINIMUM_PAIRS and p < ALPHA and excluded:
+        verdict = "better" if better else "worse"
+    elif n < MINIMUM_PAIRS and p < ALPHA_OF_FEW and one_sign:
+        verdict = "indicated better" if better else "indicated worse"
+    more = numbers.seeds_needed if numbers.seeds_needed and numbers.seeds_needed > n else None
+    if verdict != "not established":
+        reason = Note("established")
+    elif not n:
+        reason = Note("no pairs", (), {"needed": MINIMUM_PAIRS})
+    elif n > 1 and not any(numbers.differences):
+        reason = Note("no difference")
+    elif n < MINIMUM_PAIRS:
+        needed = max(MINIMUM_PAIRS, numbers.seeds_needed or 0)
+        reason = Note("too few pairs", (), {"needed": needed, "smallest_p": numbers.smallest_p})
+    elif p >= ALPHA:
+        reason = Note("p too large", (), {"alpha": ALPHA, "needed": more})
+    else:
+        reason = Note("interval holds 0", (), {"needed": more})
+    return Judgement(p, test, family, verdict, reason)
+
+
+def step_of(frame: pd.DataFrame, metric: str) -> float:
+    """The smallest difference that a measured column can have: an image of an accuracy, 1 of a count; else 0."""
+    if images := guarding.images(frame, metric):
+        return 1 / images
+    values = frame["metric", metric].dropna()
+    return 1.0 if len(values) and (values == values.round()).all() else 0.0
+
+
+def unless_lost(judgement: Judgement, name: str, baseline: str, values: Mapping[str, Values]) -> Judgement:
+    """The judgement; its verdict withheld where seeds of the side that wins diverged or failed, and so could not lose.
+
+    Seeds that the other side lost would hardly have turned it, and leave it as it is.
+    """
+    winner, loser = (name, baseline) if judgement.verdict.endswith("better") else (baseline, name)
+    mine, theirs = values[winner], values[loser]
+    lost: dict[str, list[int]] = {}
+    for seed, status in mine.lost.items():
+        if seed in theirs.by_seed or seed in theirs.lacking:
+            lost.setdefault(status, []).append(seed)
+    if judgement.verdict == "not established" or not lost:
+        return judgement
+    seeds = len(mine.by_seed) + len(mine.lacking)
+    facts = {"winner": winner, "lost": lost, "seeds": seeds, "verdict": judgement.verdict}
+    return replace(judgement, verdict="not established", reason=Note("winner lost seeds", (), facts))
+
+
+# --- comparing -------------------------------------------------------------------------------------------------------
 
 
 def compare(
-    runs: Sequence[Run], metrics: Sequence[str] = (), by: Sequence[str] = (), sort: str | None = None,
-    baseline: str | None = None, at: str = "last", where: Sequence[Any] = (), reach: float | None = None,
+    runs: pd.DataFrame | Sequence[Run], metrics: Sequence[str] = (), by: Sequence[str] = (), sort: str | None = None,
+    baseline: str | None = None, at: str = "last", where: Sequence[Where] = (), reach: float | None = None,
 ) -> Comparison:  # fmt: skip
-    """Group runs by what differs in their configs besides the seed, and hold each condition against a baseline."""
-    raise NotImplementedError
+    """Group runs by what differs in their configs besides the seed, and hold each condition against a baseline.
+
+    Args:
+        runs: as a frame or not, finished or not; those that are not done are counted and named, never averaged. Two
+            of the same config and data are the same run, and count once.
+        metrics: measures, as `actlab.study.measures` knows them; the first is judged. By default val_accuracy and,
+            where it is taken, test_accuracy.
+        by: config keys to group by instead ("activation", "optimizer.learning_rate"). Here, in `baseline` and in
+            `where` the last part of a key ("learning_rate") will do where only one of those that differ ends so.
+        sort: a column of the table; the best of a metric comes first, all else ascends. None keeps the plan's order.
+        baseline: a condition, a value of one axis ("relu"), or "key=value"; None is the first of the plan.
+        at: when the measures are taken, as `actlab.study.measures.value` says.
+        where: which runs to take.
+        reach: also give the time that the first of the metrics that has a history took to this level; finite.
+
+    Raises:
+        ActlabError: no runs; an unknown metric, key, column or condition, with the nearest one; a level that is none.
+    """
+    if reach is not None and not math.isfinite(reach):
+        raise ActlabError(f"reach: expected a finite number, such as 0.97, read {reach}")
+    if not len(runs):
+        raise ActlabError("no runs to compare: name run directories or experiment directories, such as results/*")
+    frame = framing.frame_of(runs) if isinstance(runs, Sequence) else runs
+    where = [replace(condition, key=framing.full_key(frame, condition.key)) for condition in where]
+    by = [framing.full_key(frame, key) for key in by]
+    everything = frame
+    frame, twice = framing.once(framing.chosen(frame, where))
+    metrics = list(dict.fromkeys(metrics)) or ["val_accuracy", *["test_accuracy"] * (at in ("last", "best-validation"))]
+    for metric in metrics:
+        if metric not in METRICS:
+            measures.check_metric(metric, list(frame["run", "run"]))
+        measures.check_at(at, metric)
+        frame = framing.measured(frame, metric, at)
+    conditions, apart = framing.conditions(frame, by, everything)
+    pairings = against(conditions, frame, baseline, by)
+    values = {one.name: framing.by_seed(one.rows, metrics[0]) for one in conditions}
+    if " " in at and not any(of.by_seed for of in values.values()):
+        _refuse_moment(frame, metrics[0], at)
+    guard = Guard(frame)
+    timed = next((metric for metric in metrics if metric not in measures.TEST_METRICS), "val_accuracy")
+    results = _results(conditions, pairings, values, guard, step_of(frame, metrics[0]), metrics)
+    if reach is not None:
+        reached = {one.name: framing.reached(one.rows, timed, reach) for one in conditions}
+        results = [replace(result, reached=reached[result.name]) for result in results]
+    configs = framing.configs_of(frame)
+    notes = [
+        *guarding.stand_ins(frame), *guarding.chosen_on_test(configs, metrics, at),
+        *guarding.at_their_best(metrics, at),
+        *(Note("kept apart", (name,), {"data": data}, True) for name, data in apart.items()),
+        *guarding.damaged(frame["run", "run"]), *guarding.single_seeds(values),
+        *(note for name, of in values.items() for note in guarding.left_out(name, of)),
+        *guarding.means_of_runs(values, guard.unnamed(conditions[0].keys)),
+        *guarding.without_partner(values, pairings), *guarding.unused(conditions, pairings),
+        *guarding.standard_errors(frame, metrics, at), *guarding.uncommitted(frame), *guard.pooled(conditions),
+        *(Note("counted once", (), {"path": str(one.path), "same_as": str(kept.path)}) for one, kept in twice),
+    ]  # fmt: skip
+    order = [result.name for result in results]
+    level = "" if reach is None else f"{timed} {reach:g}"
+    comparison = Comparison(metrics[0], at, metrics, list(conditions[0].keys), results, order, notes, level)
+    return comparison if sort is None else replace(comparison, results=_sorted(comparison, sort))
+
+
+def _refuse_moment(frame: pd.DataFrame, metric: str, at: str) -> None:
+    """A moment that no finished run was evaluated at is a mistake, not an empty table."""
+    unit, _, number = at.partition(" ")
+    moments: set[float] = set()
+    done = frame["run", "run"][frame["run", "status"] == "done"]
+    for run in done[:20]:
+        try:
+            moments |= set(map(float, run.history[unit]))
+        except RunDirError:
+            continue
+    if len(done):
+        near = sorted(sorted(moments, key=lambda n: abs(n - float(number)))[:2])
+        hint = f"; the nearest evaluations: {', '.join(f'{n:g}' for n in near)}" if near else ""
+        raise ActlabError(f"no finished run has {metric} at {at}{hint}")
+
+
+def _results(
+    conditions: Sequence[Condition], pairings: Mapping[str, Against], values: Mapping[str, Values], guard: Guard,
+    step: float, metrics: Sequence[str],
+) -> list[ConditionResult]:  # fmt: skip
+    """The conditions with their numbers, and the verdict on each that is held against another."""
+    by_name = {one.name: one for one in conditions}
+    refused = {n: guard.other_data(by_name[n], by_name[p.baseline], p.axis) for n, p in pairings.items()}
+    held = {name: pairing for name, pairing in pairings.items() if refused[name] is None}
+    numbers = {name: of.by_seed for name, of in values.items()}
+    family = sum(bool(shared(numbers[name], numbers[pairing.baseline])) for name, pairing in held.items())
+    pairs = {n: pair_of(numbers[n], numbers[p.baseline], metrics[0], step, family) for n, p in held.items()}
+    judged = dict(zip(pairs, judge_pairs(list(pairs.values())), strict=True))
+    alike = {one.name: guard.alike_seeds(one) for one in conditions}
+    results = []
+    for one in conditions:
+        name, done = one.name, one.rows[one.rows["run", "status"] == "done"]
+        parameters = {run.record.get("parameters") for run in done["run", "run"]}
+        paces = [framing.seconds_an_epoch(run) for run in done["run", "run"]]
+        result = ConditionResult(
+            name, one.keys, one.runs, numbers[name], values[name].lacking, summary(list(numbers[name].values())),
+            {m: summary(list(framing.by_seed(one.rows, m).by_seed.values())) for m in metrics[1:]},
+            verdict="baseline" if any(pairing.baseline == name for pairing in pairings.values()) else "",
+            beside=[*alike[name], *guarding.left_out(name, values[name], "rests without")],
+            parameters=parameters.pop() if len(parameters) == 1 else None,
+            seconds_an_epoch=fmean(paces) if paces else math.nan,
+            data=", ".join(dict.fromkeys(framing.full_data_names(one.rows))),
+        )  # fmt: skip
+        if (pairing := pairings.get(name)) is not None:
+            base = pairing.baseline
+            beside = [*alike[name], *(note for note in alike[base] if note.facts["seeds"] != _seeds_of(alike[name]))]
+            beside += guard.beside(one, by_name[base], pairing.axis)
+            for side in (name, base):
+                beside += guarding.left_out(side, values[side], "rests without")
+            result = replace(result, baseline=base, axis=pairing.axis, verdict="not established", beside=beside)
+            if name in judged:
+                judgement = unless_lost(judged[name], name, base, values)
+                result = replace(
+                    result, pairs=pairs[name].numbers, p=judgement.p, test=judgement.test, family=judgement.family,
+                    verdict=judgement.verdict, reason=judgement.reason,
+                )  # fmt: skip
+            else:
+                result = replace(result, reason=refused[name])
+        results.append(result)
+    return results
+
+
+def _seeds_of(notes: Sequence[Note]) -> Any:
+    return notes[0].facts["seeds"] if notes else None
+
+
+def _sorted(comparison: Comparison, sort: str) -> list[ConditionResult]:
+    """The results in the order of a column of the table: the best metric first, all else ascending, empty cells last.
+
+    Raises:
+        UnknownName: there is no such column, with the nearest one.
+    """
+    import pandas as pd
+
+    table, metric, at = comparison.table(), comparison.metric, comparison.at
+    columns = list(map(str, table.columns))
+    alias = next((column for column, others in HEADINGS.items() if sort in others), sort)
+    candidates = (alias, f"{sort} {at} mean", f"{sort} mean", f"{metric} {at} {sort}")
+    column = next((candidate for candidate in candidates if candidate in columns), None)
+    if column is None:
+        short = [c.removesuffix(" mean").removesuffix(f" {at}") for c in columns if c.endswith(" mean")]
+        raise UnknownName("column", sort, nearest(sort, [*short, *columns]), columns)
+    measured = metric if column.startswith("difference") else column.split(" ")[0]
+    descends = column.startswith("superiority") or (higher_is_better(measured) and not column.endswith(" std"))
+    numbers = pd.to_numeric(table[column], errors="coerce")  # learning rates as text, in the order of numbers
+    keys = table[column].astype(str) if numbers.isna().all() else numbers
+    order = keys.sort_values(ascending=not descends, kind="stable", na_position="last").index
+    return [comparison.results[i] for i in order]

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from actlab.show import words
 from actlab.show.words import Numbers
 from actlab.study import stats
-from actlab.study.judge import Comparison, ConditionResult, Lack, Note, NoteKind
+from actlab.study.frame import Lack
+from actlab.study.guard import Note, NoteKind
+from actlab.study.judge import Comparison, ConditionResult
 
 NAN = math.nan
 

@@ -34,6 +34,7 @@ class Paired:
             there is no such number.
         confidence: of the intervals.
         exact: whether p counts every sign flip; if not, it is a Monte Carlo estimate over DRAWS of them.
+        off: how far each difference may be off by rounding.
     """
 
     n: int
@@ -49,6 +50,7 @@ class Paired:
     seeds_needed: int | None
     confidence: float = 0.95
     exact: bool = True
+    off: float = 0.0
 
     def better(self, higher_is_better: bool) -> tuple[float, float, float]:
         """Share of the pairs in which the condition beats the baseline, ties counting half, and its interval."""
@@ -85,7 +87,7 @@ def paired(
     return Paired(
         n, tuple(d.tolist()), 0.0 if abs(mean) <= off else mean, low, high, sign_flip_p(d, off, generator),
         smallest_p(n) if exact else 1 / (DRAWS + 1), *superiority(d, confidence), _seeds_needed(d, off, comparisons),
-        confidence, exact,
+        confidence, exact, off,
     )  # fmt: skip
 
 

@@ -1,0 +1,100 @@
+"""Values of config keys as text: the shortest that keeps different values different, and what conditions are called."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from actlab.errors import UnknownName
+from actlab.registry import find
+from actlab.spec.config import PARTS
+
+EMPTY = '""'  # a name of no characters could not be seen
+
+
+def texts(column: str, values: Sequence[Any]) -> list[str]:
+    """The values of a column of configs, each as text; equal texts mean equal values.
+
+    A part is its name, with those parameters that are not at their default or that differ under the same name
+    ("leaky_relu 0.01", "relu negative_slope=0.5 max_value=2"); a formula is the formula itself. Numbers have six digits,
+    or all of them where six would make two values one.
+
+    Args:
+        column: a config key ("activation", "optimizer.learning_rate").
+        values: plain data; None where a config has no such key.
+    """
+    exact = [json.dumps(value, sort_keys=True, default=str) for value in values]
+    different = len(set(exact))
+    if column in PARTS:
+        parts = [{"name": "", **part} if isinstance(part, Mapping) else {"name": str(part)} for part in values]
+        shown = _telling(column, parts)
+        attempts = ([_part(part, shown[part["name"]], form) for part in parts] for form in ("g", ".17g"))
+    else:
+        attempts = ([text(value, form) for value in values] for form in ("g", ".17g"))
+    return next((attempt for attempt in attempts if len(set(attempt)) == different), exact)
+
+
+def _telling(kind: str, parts: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Name of a part to its parameters that differ among the parts of that name, or from their default."""
+    found: dict[str, list[str]] = {}
+    for name in dict.fromkeys(str(part["name"]) for part in parts):
+        alike = [part for part in parts if part["name"] == name]
+        defaults = defaults_of(kind, name)
+        found[name] = []
+        for parameter in dict.fromkeys(key for part in alike for key in part if key != "name"):
+            values = [part.get(parameter) for part in alike]
+            if parameter in defaults and parameter != "schedule":
+                values.append(defaults[parameter])
+            if len({json.dumps(value, sort_keys=True, default=str) for value in values}) > 1:
+                found[name].append(parameter)
+    return found
+
+
+def defaults_of(kind: str, name: str) -> dict[str, Any]:
+    """The parameters of a registered part with their defaults; none where its name is of another version."""
+    try:
+        return {p.name: p.default for p in find(kind).get(name).parameters if not p.required}
+    except UnknownName:
+        return {}
+
+
+def _part(part: Mapping[str, Any], parameters: Sequence[str], form: str) -> str:
+    shown = [name for name in part if name in parameters]
+    if part["name"] == "formula":
+        return str(part.get("formula"))
+    if len(shown) == 1:
+        return f"{part['name']} {text(part[shown[0]], form)}"
+    return " ".join([str(part["name"]), *(f"{name}={text(part[name], form)}" for name in shown)])
+
+
+def text(value: Any, form: str = "g") -> str:
+    """One value: "0.01", "64-32", "step every_epochs=10 factor=0.5"."""
+    if isinstance(value, float):
+        return format(value, form)
+    if isinstance(value, Mapping):
+        return " ".join(str(v) if k == "name" else f"{k}={text(v, form)}" for k, v in value.items())
+    if isinstance(value, list | tuple):
+        return "-".join(text(item, form) for item in value)
+    return str(value)
+
+
+def named(column: str, value: str) -> str:
+    """A value as it stands in a name: a part by itself ("relu"), all else with its key ("learning_rate=0.1")."""
+    return value if column in (*PARTS, "data") else f"{column.split('.')[-1]}={value or EMPTY}"
+
+
+def condition_names(columns: Sequence[str], values: Sequence[tuple[str, ...]]) -> list[str]:
+    """What conditions are called: their values alone, where that tells them apart.
+
+    Args:
+        columns: in which they differ; none where there is one condition only.
+        values: of each condition, a text a column.
+    """
+    if not columns:
+        return ["all runs"] * len(values)
+    one = len(columns) == 1
+    short = [(of[0] or EMPTY) if one else " ".join(map(named, columns, of)) for of in values]
+    if len(set(short)) == len(short):
+        return short
+    return [", ".join(f"{column}={word!r}" for column, word in zip(columns, of, strict=True)) for of in values]

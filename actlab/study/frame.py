@@ -1,0 +1,444 @@
+"""Finished runs as one tidy frame: a row a run, everything about it in columns, every file read once.
+
+    config  the flattened config: ("config", "activation.name"), ("config", "activation.negative_slope"), ...
+    run     what the run is: run, seed, setting, status, reason, hash, dataset, real, sha256
+    fact    what besides decides on its bytes: parameters, initial weights, device, threads, versions, code, ...
+    metric  what it measured, once that was asked for: ("metric", "val_accuracy")
+
+Conditions are its rows grouped by the config columns that differ, `--where` is a mask. What is absent is None.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from actlab.errors import ActlabError, RunDirError, UnknownName
+from actlab.run.record import Run, discover
+from actlab.spec.conditions import Condition as Where
+from actlab.spec.conditions import at_key, check_keys, flat, matches
+from actlab.spec.config import PARTS
+from actlab.spec.labels import condition_names, texts
+from actlab.spec.statements import NOT_TRAINING
+from actlab.study import measures
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DATA = "data"  # the column of what a condition was trained on, where that tells conditions apart
+PARAMETERS, WEIGHTS, ENDED, CODE = "parameters", "initial weights", "trained to", "code"
+LOST = ("diverged", "failed")  # ends that leave a seed without a number for good
+
+
+# --- reading -----------------------------------------------------------------------------------------------------
+
+
+def read(paths: Sequence[Path]) -> tuple[pd.DataFrame, list[str]]:
+    """The runs in run directories, experiment directories and their parents; and what was passed over, with why."""
+    runs, passed_over = discover(paths)
+    return frame_of(runs), passed_over
+
+
+def frame_of(runs: Sequence[Run]) -> pd.DataFrame:
+    """A row a run: those of one experiment together, in the order of their plan where run.json states it.
+
+    Args:
+        runs: finished or not; those without a `plan_index` come last, in the order given.
+    """
+    import pandas as pd
+
+    folders = {folder: place for place, folder in enumerate(dict.fromkeys(run.path.parent for run in runs))}
+    runs = sorted(runs, key=lambda run: (folders[run.path.parent], _place(run)))
+    configs = [{key: _cell(value) for key, value in flat(run.config).items()} for run in runs]
+    settings = [tuple((k, v) for k, v in c.items() if k.split(".")[0] not in NOT_TRAINING) for c in configs]
+    numbers = {setting: number for number, setting in enumerate(dict.fromkeys(settings))}
+    rows = [
+        {
+            **{("config", key): value for key, value in config.items()},
+            **{("run", key): value for key, value in _identity(run).items()},
+            ("run", "setting"): numbers[setting],
+            **{("fact", key): value for key, value in facts(run).items()},
+        }
+        for run, config, setting in zip(runs, configs, settings, strict=True)
+    ]
+    columns = dict.fromkeys(column for row in rows for column in row)
+    cells = {column: pd.Series([row.get(column) for row in rows], dtype=object) for column in columns}
+    return pd.DataFrame(cells, columns=pd.MultiIndex.from_tuples(columns) if columns else None)
+
+
+def _place(run: Run) -> float:
+    return math.inf if run.plan_index is None else run.plan_index
+
+
+def _cell(value: Any) -> Any:
+    """A value of the config as one that can be looked up: a list as its JSON."""
+    return value if value is None or isinstance(value, str | int | float) else json.dumps(value, sort_keys=True)
+
+
+def _identity(run: Run) -> dict[str, Any]:
+    data = run.record.get("dataset") or {}
+    asked = at_key(run.config, "dataset.name") or run.config.get("dataset")
+    real = str(data["stand_in_for"]) if data.get("stand_in_for") else None
+    return {
+        "run": run, "seed": seed_of(run), "status": run.status, "reason": str(run.record.get("reason") or ""),
+        "hash": run.hash, "sha256": str(data.get("sha256") or ""), "real": real,
+        "dataset": str(data.get("name")) if real else str(asked),
+    }  # fmt: skip
+
+
+def seed_of(run: Run) -> int:
+    """The seed of a run's config."""
+    return int(run.config.get("seed", 0))
+
+
+def facts(run: Run) -> dict[str, Any]:
+    """What besides the config and the data decides on the bytes of a run; None where it is not recorded.
+
+    The end of the training is (epoch, whether early stopping made it the end), the code (digest, whether it had
+    uncommitted changes).
+    """
+    environment, record = run.environment, run.record
+
+    def mapping(key: str) -> Mapping[str, Any]:
+        value = environment.get(key)
+        return value if isinstance(value, dict) else {}
+
+    stopped = run.status == "done" and bool(record.get("stopped_early"))
+    epoch = (run.results.get("final") or {}).get("epoch")
+    if stopped:  # what the training ended with may be the best evaluation, and not the last
+        with suppress(RunDirError, IndexError):
+            epoch = float(run.history["epoch"].iloc[-1])
+    git, source = mapping("git"), environment.get("source_sha256")
+    commit = str(git.get("commit") or "")[:8]
+    found = {
+        PARAMETERS: record.get("parameters"),
+        WEIGHTS: record.get("initial_weights_sha256"),
+        "device": environment.get("device"),
+        "processor": mapping("machine").get("processor"),
+        "threads": environment.get("threads_of_parts") or environment.get("threads"),
+        "oneDNN": environment.get("onednn"),
+        "op determinism": environment.get("op_determinism"),
+        ENDED: None,
+        **{f"version of {package}": version for package, version in mapping("versions").items()},
+    }
+    known: dict[str, Any] = {name: _fact(value) for name, value in found.items()}
+    known[ENDED] = (float(epoch), stopped) if isinstance(epoch, int | float) else None
+    known[CODE] = (f"source {source[:8]}", False) if source else (commit, bool(git.get("dirty"))) if commit else None
+    return known
+
+
+def _fact(value: Any) -> str | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list):
+        return " then ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+# --- which runs ----------------------------------------------------------------------------------------------------
+
+
+def configs_of(frame: pd.DataFrame) -> list[Mapping[str, Any]]:
+    """The config of each run, nested as run.json has it."""
+    return [run.config for run in frame["run", "run"]]
+
+
+def full_key(frame: pd.DataFrame, key: str) -> str:
+    """A key in full, of which the last part will do ("dropout" for "model.dropout"); others stay as they are.
+
+    Raises:
+        ActlabError: a short key could be several.
+        UnknownName: it is short for one that does not differ between the configs.
+    """
+    config = frame["config"]
+    if any(column.split(".")[0] == key.split(".")[0] for column in config):
+        return key
+    possible = [column for column in config if column.endswith(f".{key}")]
+    differing = [column for column in possible if config[column].nunique(dropna=False) > 1]
+    if len(differing) > 1:
+        raise ActlabError(f"{key} is short for several keys of the config: {' or '.join(differing)}?")
+    if possible and not differing:
+        raise UnknownName("config key", key, possible, possible)
+    return differing[0] if differing else key
+
+
+def chosen(frame: pd.DataFrame, where: Sequence[Where]) -> pd.DataFrame:
+    """The rows whose configs satisfy all conditions, whose keys are in full.
+
+    Raises:
+        UnknownName: a key that no config has, with the nearest one.
+        ActlabError: there is no such row.
+    """
+    configs = configs_of(frame)
+    check_keys(where, configs)
+    found = frame[[matches(config, where) for config in configs]]
+    if found.empty:
+        raise ActlabError(f"none of {len(frame)} runs has {','.join(map(str, where))}")
+    return found
+
+
+def once(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[Run, Run]]]:
+    """Each config on the same data once, the finished run of several; and (left out, kept) of the others."""
+    identities = list(zip(frame["run", "hash"], frame["run", "sha256"], strict=True))
+    done_first = sorted(range(len(frame)), key=lambda i: frame["run", "status"].iloc[i] != "done")
+    kept: dict[tuple[str, str], int] = {}
+    for i in done_first:
+        kept.setdefault(identities[i], i)
+    runs = list(frame["run", "run"])
+    twice = [(runs[i], runs[kept[key]]) for i, key in enumerate(identities) if kept[key] != i]
+    return frame.iloc[sorted(kept.values())], twice
+
+
+# --- conditions ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Runs that are alike in everything that is compared.
+
+    Args:
+        name: as tables and figures call it.
+        keys: column in which conditions differ to its value, as text.
+        rows: of the frame.
+    """
+
+    name: str
+    keys: dict[str, str]
+    rows: pd.DataFrame
+
+    @property
+    def runs(self) -> list[Run]:
+        return list(self.rows["run", "run"])
+
+
+def differing(frame: pd.DataFrame) -> list[str]:
+    """The keys of the config that part conditions: those that differ, but for the seed and what does not train.
+
+    A part whose name differs is one key ("activation"); one that differs in parameters only gives a key for each.
+    """
+    found: dict[str, list[str]] = {}
+    config = frame["config"]
+    for column in config:
+        head = column.split(".")[0]
+        found.setdefault(head, [])
+        if head not in NOT_TRAINING and config[column].nunique(dropna=False) > 1:
+            found[head].append(column)
+    keys = []
+    for head, columns in found.items():
+        if columns and (head not in PARTS or head in columns or f"{head}.name" in columns):
+            keys.append(head)
+        else:
+            keys += dict.fromkeys(".".join(column.split(".")[:2]) for column in columns)
+    return keys
+
+
+def described(frame: pd.DataFrame, keys: Sequence[str]) -> dict[str, list[str]]:
+    """Key to its value in each run, as text."""
+    by_setting = dict(zip(frame["run", "setting"], frame["run", "run"], strict=True))
+    found = {}
+    for key in keys:
+        if key.split(".")[0] in NOT_TRAINING:  # asked for: not the same within a setting
+            found[key] = texts(key, [at_key(config, key) for config in configs_of(frame)])
+            continue
+        configs = [run.config for run in by_setting.values()]
+        values = texts(key, [config.get(key, at_key(config, key)) for config in configs])
+        of_setting = dict(zip(by_setting, values, strict=True))
+        found[key] = [of_setting[setting] for setting in frame["run", "setting"]]
+    return found
+
+
+def conditions(
+    frame: pd.DataFrame, by: Sequence[str] = (), among: pd.DataFrame | None = None
+) -> tuple[list[Condition], dict[str, list[str]]]:
+    """The conditions in the order of their first runs; and name to data of what had to be kept apart for its data.
+
+    Args:
+        frame: what to group.
+        by: config keys to group by instead of those that differ.
+        among: what the frame was chosen from; where nothing differs between what is left, what differs in all of it
+            says which condition it is.
+
+    Raises:
+        UnknownName: a key of `by` that no config has, with the nearest one.
+    """
+    check_keys([Where(key, "=", None) for key in by], configs_of(frame))
+    columns = described(frame, by or differing(frame))
+    if not columns and among is not None:
+        everywhere = described(among, differing(among))
+        columns = {key: [values[i] for i in frame.index] for key, values in everywhere.items()}
+    keys = list(zip(*columns.values(), strict=True)) if columns else [()] * len(frame)
+    data = data_names(frame)
+    first = {key: name for key, name in reversed(list(zip(keys, data, strict=True))) if name}
+    data = [name or first.get(key, "") for key, name in zip(keys, data, strict=True)]  # one that never had its data
+    apart: dict[tuple[str, ...], Counter[str]] = {}
+    for key, name in zip(keys, data, strict=True):
+        apart.setdefault(key, Counter())[name] += 1
+    mixed = {" ".join(key) or "these runs": list(names) for key, names in apart.items() if len(names) > 1}
+    names = list(columns)
+    if mixed:
+        keys, names = [(*key, name) for key, name in zip(keys, data, strict=True)], [*names, DATA]
+    places: dict[tuple[str, ...], list[int]] = {}
+    for place, key in enumerate(keys):
+        places.setdefault(key, []).append(place)
+    called = condition_names(names, list(places))
+    return [
+        Condition(name, dict(zip(names, key, strict=True)), frame.iloc[rows])
+        for name, (key, rows) in zip(called, places.items(), strict=True)
+    ], mixed
+
+
+def data_names(frame: pd.DataFrame) -> list[str]:
+    """What each run was trained on; with the beginning of its sha256 where one name is of different bytes.
+
+    A stand-in bears its own name and that of the set it is not. Empty where the record does not say: a run that failed
+    before it had its data.
+    """
+    names, digests = full_data_names(frame), list(frame["run", "sha256"])
+    several: dict[str, set[str]] = {}
+    for name, digest in zip(names, digests, strict=True):
+        several.setdefault(name, set()).update({digest} - {""})
+    return [
+        (f"{name} {digest[:8]}" if len(several[name]) > 1 else name) if digest else ""
+        for name, digest in zip(names, digests, strict=True)
+    ]
+
+
+def full_data_names(frame: pd.DataFrame) -> list[str]:
+    """The dataset of each run as it must be called: "mnist", or "synth_mnist, NOT mnist"."""
+    pairs = zip(frame["run", "dataset"], frame["run", "real"], strict=True)
+    return [f"{name}, NOT {real}" if real else name for name, real in pairs]
+
+
+# --- numbers by seed -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Lack:
+    """Why a seed has no number.
+
+    Args:
+        status: "failed", "diverged", "interrupted" or "running"; "no value" of a run that is done and was not measured
+            so; "not trained" where there is no run; "damaged" where its files are not those of the record.
+        reason: what run.json says; may be empty.
+        runs, of: where a condition pools settings, how many of the runs that a seed has to have lack a number.
+    """
+
+    status: str
+    reason: str = ""
+    runs: int = 1
+    of: int = 1
+
+
+@dataclass(frozen=True)
+class Values:
+    """A condition by seed.
+
+    Args:
+        by_seed: seed to its number, in the order of the seeds; finite.
+        lacking: seed to why it has none.
+        settings: 1, or more where a condition pools settings: a seed's number is then the mean of its runs.
+    """
+
+    by_seed: dict[int, float]
+    lacking: dict[int, Lack]
+    settings: int = 1
+
+    @property
+    def lost(self) -> dict[int, str]:
+        """Seed to how its training ended, of those that diverged or failed."""
+        return {seed: lack.status for seed, lack in self.lacking.items() if lack.status in LOST}
+
+
+def measured(frame: pd.DataFrame, metric: str, at: str) -> pd.DataFrame:
+    """The frame with the metric of its finished runs as a column; NaN where a run has none."""
+    done = frame["run", "status"] == "done"
+    runs = zip(frame["run", "run"], done, strict=True)
+    numbers = [measures.value(run, metric, at) if is_done else math.nan for run, is_done in runs]
+    found = frame.copy()
+    found["metric", metric] = numbers
+    return found
+
+
+def by_seed(rows: pd.DataFrame, metric: str) -> Values:
+    """The metric of a condition by seed.
+
+    Seeds are what is replicated: where a condition pools runs that differ in more than the seed, each seed counts once,
+    and only if every one of its settings has a number.
+
+    Args:
+        rows: of one condition, with the column of the metric.
+        metric: a measure.
+    """
+    found: dict[int, dict[int, list[tuple[str, str, float]]]] = {}
+    columns = [rows["run", name] for name in ("seed", "setting", "status", "reason")]
+    for seed, setting, *end in zip(*columns, rows["metric", metric], strict=True):
+        found.setdefault(seed, {}).setdefault(setting, []).append(tuple(end))
+    settings = len({setting for of_seed in found.values() for setting in of_seed})
+    values, lacking = dict[int, float](), dict[int, Lack]()
+    for seed, of_seed in sorted(found.items()):
+        numbers, ends = list[float](), [("not trained", "")] * (settings - len(of_seed))
+        for runs in of_seed.values():
+            if finite := [value for status, _, value in runs if status == "done" and math.isfinite(value)]:
+                numbers.append(fmean(finite))
+            elif any(status == "done" for status, _, _ in runs):
+                ends.append(("no value", ""))
+            else:  # only where all of them are lost is the seed
+                ends.append(next(((s, reason) for s, reason, _ in runs if s not in LOST), runs[0][:2]))
+        if ends:
+            worst = min(ends, key=lambda end: LOST.index(end[0]) if end[0] in LOST else len(LOST))
+            lacking[seed] = Lack(*worst, len(ends), settings)
+        else:
+            values[seed] = fmean(numbers)
+    return Values(values, lacking, settings)
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How long a condition took to a level.
+
+    Args:
+        epochs, seconds: seed to what it took; NaN for a seed that never came there.
+    """
+
+    epochs: dict[int, float]
+    seconds: dict[int, float]
+
+    @property
+    def never(self) -> int:
+        """How many of the seeds never came there."""
+        return sum(map(math.isnan, self.epochs.values()))
+
+
+def reached(rows: pd.DataFrame, metric: str, level: float) -> Reached:
+    """Epochs and seconds of every finished seed until a measure was first as good as a level."""
+    took: dict[int, list[tuple[float, float]]] = {}
+    for seed, run, status in zip(rows["run", "seed"], rows["run", "run"], rows["run", "status"], strict=True):
+        if status == "done":
+            took.setdefault(seed, []).append(measures.reach(run, metric, level))
+    epochs, seconds = ({seed: fmean(t[i] for t in of) for seed, of in sorted(took.items())} for i in (0, 1))
+    return Reached(epochs, seconds)
+
+
+def seconds_an_epoch(run: Run) -> float:
+    """Median wall time of an epoch, evaluation included; NaN if the run has no timing."""
+    import numpy as np
+
+    try:
+        seconds = run.timing["wall_seconds"].to_numpy(dtype=float)
+        epochs = run.history["epoch"].to_numpy(dtype=float)
+    except RunDirError:
+        return math.nan
+    if not len(seconds) or len(seconds) != len(epochs):
+        return math.nan
+    if len(seconds) > 1:
+        seconds, epochs = np.diff(seconds), np.diff(epochs)  # the first row holds the compilation too
+    return float(np.median(seconds / epochs)) if (epochs > 0).all() else math.nan

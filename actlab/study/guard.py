@@ -1,0 +1,373 @@
+"""What a reader must know: a guard against confounding, and against numbers that say less than they seem to.
+
+Nothing here is a sentence: a `Note` is a kind and the facts that its sentence needs, and `actlab.show.words` says it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from actlab.errors import RunDirError
+from actlab.run.folder import HISTORY, TIMING
+from actlab.run.record import Run
+from actlab.study.baseline import Against, covers
+from actlab.study.frame import (
+    CODE,
+    DATA,
+    ENDED,
+    PARAMETERS,
+    WEIGHTS,
+    Condition,
+    Values,
+    data_names,
+    described,
+    differing,
+)
+from actlab.study.measures import higher_is_better
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NoteKind = Literal[
+    # on a table: `Comparison.notes`, most important first
+    "stand-in",              # {dataset, real}: trained on a rendered stand-in, which says nothing about the real set
+    "chosen on test",        # {by: "early stopping" | "moment", at}: what the test images chose is too good
+    "validated on test",     # {}: val_accuracy and val_loss are of the test images; nothing was chosen by them
+    "taken at its best",     # {metrics}: the number is each run's best one, and so too good by itself
+    "kept apart",            # {data: names}: the runs of condition about[0] are on different data, never averaged
+    "damaged",               # {path, problem}: a table of a run is unreadable, or not the one that its record states
+    "one seed",              # {}: conditions with a single seed have no spread
+    "seeds left out",        # {seeds, lack: Lack}: of condition about[0]; left out of the mean and of the pairs
+    "mean of runs",          # {runs, keys}: a seed's number is the mean of so many runs, which differ in the keys
+    "seeds without a run",   # {seeds, baseline}: the conditions have no run of seeds that their baseline has
+    "seeds without a pair",  # {seeds, baseline}: the conditions have seeds that their baseline has not
+    "compared with nothing", # {axis: columns}: no condition differs from these in the axis alone
+    "standard error",        # {metric, error, accuracy, images}: √(a(1 − a)/images), as a share, not in points
+    "uncommitted changes",   # {runs, of}: so many of the runs were trained by code with uncommitted changes
+    "pooled",                # {facts: fact -> values}: the seeds of the conditions were trained with several of these
+    "counted once",          # {path, same_as}: two directories hold the same run
+    # why a verdict is what it is: `ConditionResult.reason`; the numbers are in `pairs`, `p` and `family` of the result
+    "established",           # {}: better or worse; indicated: by Student's t, of so few pairs
+    "no pairs",              # {needed}: no seed has a number in both conditions
+    "no difference",         # {}: every pair's difference is exactly 0
+    "too few pairs",         # {needed, smallest_p}: what p can be at best, and how many pairs could establish something
+    "p too large",           # {alpha, needed: pairs that would show a difference of this size, or None}
+    "interval holds 0",      # {needed}: p is small enough, but the interval holds 0
+    "other data",            # {mine, theirs: names}: numbers on different data
+    "winner lost seeds",     # {winner, lost: status -> seeds, seeds, verdict}: its lost seeds could only have spoken
+                             # against it; without them it would be `verdict`
+    # what stands beside a verdict: `ConditionResult.beside`
+    "differs in config",     # {column, mine, theirs}: values as text, in which the two are not meant to differ
+    "differs in fact",       # {fact, mine, theirs, pairs, of}: likewise, of the record, in `pairs` of `of` pairs; where
+                             # mine equals theirs (uncommitted changes), nobody can tell whether they are the same
+    "other initial weights", # {pairs, of}
+    "stopped early",         # {mine, theirs: epochs, mine_early, theirs_early: "all" | "some" | "none", pairs, of}
+    "alike seeds",           # {condition, seeds: groups}: began with the same weights, and are no independent trials
+    "rests without",         # {condition, seeds, lack: Lack}
+    # why a claim is supported, refuted or undecided: `Evidence.reason`, besides those of a verdict
+    "interval inside",       # {}: the interval of the mean lies where the claim says
+    "interval outside",      # {}: it lies wholly elsewhere
+    "interval across",       # {}: it reaches both sides
+    "no interval",           # {}: a single seed has none
+    "no number",             # {}: no seed has a number
+    "lack leaves it open",   # {}: what a seed in `lacking` would have said is not known
+    "at every seed",         # {}: every seed satisfies the claim
+    "not at every seed",     # {values: seed -> number}: these do not
+    "no such run",           # {}: the file asks for none that is as `of` says
+    "no counterpart",        # {}: no run of the file differs from these in the other condition alone
+    "differs in more",       # {keys, notes}: beside a claim: the two differ in more than what is compared
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Note:
+    """A fact for the reader. `actlab.show.words` makes a sentence of it.
+
+    Args:
+        kind: what it says; `NoteKind` has the facts of each.
+        about: names of the conditions that it is about; empty where it is about the whole table.
+        facts: the numbers and names that the sentence needs.
+        changes_reading: whether a reader must know it to read the numbers.
+    """
+
+    kind: NoteKind
+    about: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    changes_reading: bool = False
+
+
+# What must differ where a part of the config is what is compared; to say so would be noise.
+FOLLOWS = {
+    "model": {PARAMETERS, WEIGHTS}, "dataset": {PARAMETERS, WEIGHTS, DATA}, "initializer": {WEIGHTS}, DATA: {DATA},
+    "epochs": {ENDED}, "steps": {ENDED}, "early_stopping": {ENDED},
+}  # fmt: skip
+BY_SEED = (PARAMETERS, WEIGHTS, ENDED, DATA)  # what may differ within a condition, or is told elsewhere
+MOST_POOLS = 3  # ways of pooling that are told apart
+IMAGES = {"test_accuracy": "test_images", "val_accuracy": "validation_images"}
+OF_VALIDATION = ("val_accuracy", "val_loss")
+
+
+class Guard:
+    """Holds what is known of runs besides their numbers, and says in what conditions differ by it.
+
+    Args:
+        frame: all runs of a comparison.
+    """
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        keys = described(frame, differing(frame))
+        self._config = {key: dict(zip(frame.index, values, strict=True)) for key, values in keys.items()}
+        facts = {
+            DATA: [name or None for name in data_names(frame)],
+            **{name: list(frame["fact", name]) for name in frame["fact"]},
+        }
+        several = {name for name, values in facts.items() if len({*values} - {None}) > 1}
+        if any(code and code[1] for code in facts[CODE]):
+            several.add(CODE)
+        self._facts = {name: dict(zip(frame.index, facts[name], strict=True)) for name in facts if name in several}
+        self._data = dict(zip(frame.index, facts[DATA], strict=True))
+
+    def unnamed(self, columns: Iterable[str]) -> list[str]:
+        """The keys of the config that differ between runs, and are no part of what conditions are called by."""
+        return [key for key in self._config if not any(covers(key, column) for column in columns)]
+
+    def beside(
+        self, mine: Condition, theirs: Condition, axis: Sequence[str]
+    ) -> list[Note]:  # fmt: skip
+        """In what two conditions differ besides the columns compared."""
+        found = []
+        for key in self.unnamed(axis):
+            ours, others = (_unique(self._config[key][row] for row in side.rows.index) for side in (mine, theirs))
+            if set(ours) != set(others):
+                found.append(Note("differs in config", (mine.name,), {"column": key, "mine": ours, "theirs": others}))
+        told = {note.facts["column"] for note in found}
+        follows = set().union(*(FOLLOWS.get(column.split(".")[0], set()) for column in axis))
+        for name in self._facts:
+            if name not in follows and not (name == DATA and "dataset" in told):
+                found += self._of_fact(name, mine, theirs)
+        return found
+
+    def _of_fact(self, name: str, mine: Condition, theirs: Condition) -> list[Note]:
+        """In how many pairs a fact differs, and how; a fact that only one side knows differs from nothing."""
+        ours, others = self._by_seed(name, mine), self._by_seed(name, theirs)
+        if not ours.keys() & others.keys():  # no seed in common: all runs of one side against all of the other
+            ours, others = ({0: self._values(name, side.rows.index)} for side in (mine, theirs))
+        both = [seed for seed in sorted(ours.keys() & others.keys()) if ours[seed] and others[seed]]
+        where = [seed for seed in both if _parted(name, ours[seed], others[seed])]
+        if not where:
+            return []
+        share = {"pairs": len(where), "of": len(both)}
+        if name == WEIGHTS:
+            return [Note("other initial weights", (mine.name,), share)]
+        sides = {
+            side: _unique(value for seed in where for value in of[seed])
+            for side, of in (("mine", ours), ("theirs", others))
+        }  # fmt: skip
+        if name != ENDED:
+            texts = {side: list(map(_text, values)) for side, values in sides.items()}
+            return [Note("differs in fact", (mine.name,), {"fact": name, **texts, **share})]
+        early = {side: [stopped for _, stopped in values] for side, values in sides.items()}
+        epochs = {side: sorted({epoch for epoch, _ in values}) for side, values in sides.items()}
+        how = {f"{side}_early": "all" if all(of) else "some" if any(of) else "none" for side, of in early.items()}
+        return [Note("stopped early", (mine.name,), {**epochs, **how, **share})]
+
+    def _by_seed(self, name: str, condition: Condition) -> dict[int, list[Any]]:
+        found: dict[int, list[Any]] = {}
+        rows = condition.rows
+        for row, seed, status in zip(rows.index, rows["run", "seed"], rows["run", "status"], strict=True):
+            if status == "done":
+                found.setdefault(seed, []).append(row)
+        return {seed: self._values(name, of_seed) for seed, of_seed in found.items()}
+
+    def _values(self, name: str, rows: Iterable[Any]) -> list[Any]:
+        return _unique(value for row in rows if (value := self._facts[name][row]) is not None)
+
+    def other_data(self, mine: Condition, theirs: Condition, axis: Sequence[str]) -> Note | None:
+        """Why the numbers of two conditions cannot be held against each other at all; None if they can."""
+        ours, others = (_unique(filter(None, map(self._data.get, side.rows.index))) for side in (mine, theirs))
+        asked = any(column.split(".")[0] == "dataset" for column in axis)
+        rendered = any(side.rows["run", "real"].notna().any() for side in (mine, theirs))
+        if not ours or not others or set(ours) == set(others) or (asked and not rendered):
+            return None
+        return Note("other data", (mine.name,), {"mine": ours, "theirs": others})
+
+    def alike_seeds(self, condition: Condition) -> list[Note]:
+        """The seeds of a condition that began with the same weights."""
+        seeds: dict[str, set[int]] = {}
+        rows = condition.rows
+        for seed, digest in zip(rows["run", "seed"], rows["fact", WEIGHTS], strict=True):
+            if digest:
+                seeds.setdefault(digest, set()).add(seed)
+        same = [sorted(found) for found in seeds.values() if len(found) > 1]
+        return [Note("alike seeds", (condition.name,), {"condition": condition.name, "seeds": same})] if same else []
+
+    def pooled(self, conditions: Sequence[Condition]) -> list[Note]:
+        """A note for the conditions whose own seeds were trained by other code, versions or machines."""
+        alike: dict[tuple[tuple[str, tuple[str, ...]], ...], list[str]] = {}
+        for condition in conditions:
+            rows = condition.rows
+            done = rows.index[rows["run", "status"] == "done"]
+            values = {name: self._values(name, done) for name in self._facts if name not in BY_SEED}
+            several = tuple((name, tuple(map(_text, of))) for name, of in values.items() if len(of) > 1)
+            if several:
+                alike.setdefault(several, []).append(condition.name)
+        if len(alike) > MOST_POOLS:
+            merged: dict[str, list[str]] = {}
+            for several in alike:
+                for name, of in several:
+                    merged[name] = _unique([*merged.get(name, []), *of])
+            names = tuple(name for of in alike.values() for name in of)
+            return [Note("pooled", names, {"facts": merged})]
+        return [Note("pooled", tuple(of), {"facts": dict(several)}) for several, of in alike.items()]
+
+
+def _parted(name: str, mine: Sequence[Any], theirs: Sequence[Any]) -> bool:
+    """Whether a pair may differ in a fact; lengths that the config asks for are told with the config."""
+    if name == CODE and any(dirty for _, dirty in (*mine, *theirs)):
+        return True
+    return set(mine) != set(theirs) and (name != ENDED or any(early for _, early in (*mine, *theirs)))
+
+
+def _text(value: Any) -> str:
+    return f"{value[0]}{' with uncommitted changes' * value[1]}" if isinstance(value, tuple) else str(value)
+
+
+def _unique(values: Iterable[Any]) -> list[Any]:
+    return list(dict.fromkeys(values))
+
+
+# --- on the whole table ----------------------------------------------------------------------------------------------
+
+
+def stand_ins(frame: pd.DataFrame) -> list[Note]:
+    """The rendered sets that runs were trained on in place of real ones."""
+    pairs = {(real, name) for real, name in zip(frame["run", "real"], frame["run", "dataset"], strict=True) if real}
+    return [Note("stand-in", (), {"dataset": name, "real": real}, True) for real, name in sorted(pairs)]
+
+
+def chosen_on_test(configs: Sequence[Mapping[str, Any]], metrics: Sequence[str], at: str) -> list[Note]:
+    """Where validation is done on the test images: what they chose, and what that is worth.
+
+    Args:
+        configs: of the runs whose numbers are read.
+        metrics: what is read; the largest or smallest of what the test images have no part in is no choice by them.
+        at: when.
+    """
+    datasets = [(config, config.get("dataset")) for config in configs]
+    tested = [config for config, part in datasets if isinstance(part, Mapping) and part.get("validation") == "test"]
+    if not tested:
+        return []
+    if any(config.get("early_stopping") for config in tested):
+        return [Note("chosen on test", (), {"by": "early stopping", "at": at}, True)]
+    of_validation = any(metric in OF_VALIDATION for metric in metrics)
+    if at == "best-validation" or (at in ("max", "min") and of_validation):
+        return [Note("chosen on test", (), {"by": "moment", "at": at}, True)]
+    return [Note("validated on test")]
+
+
+def at_their_best(metrics: Sequence[str], at: str) -> list[Note]:
+    """A number taken where it is best is better than it deserves to be."""
+    picked = [metric for metric in metrics if at == ("max" if higher_is_better(metric) else "min")]
+    picked += [metric for metric in metrics if at == "best-validation" and metric in OF_VALIDATION]
+    return [Note("taken at its best", (), {"metrics": picked}, True)] if picked else []
+
+
+def images(frame: pd.DataFrame, metric: str) -> int:
+    """On how many images an accuracy was taken; 0 where the finished runs do not say, or do not agree."""
+    runs = frame["run", "run"][frame["run", "status"] == "done"]
+    counts = {(run.record.get("dataset") or {}).get(IMAGES.get(metric, "")) for run in runs}
+    count = counts.pop() if len(counts) == 1 else 0
+    return count if isinstance(count, int) else 0
+
+
+def standard_errors(frame: pd.DataFrame, metrics: Sequence[str], at: str) -> list[Note]:
+    """√(a(1 − a)/images), by which an accuracy a is uncertain for the images it was taken on; of the middle run."""
+    found: list[Note] = []
+    if at in ("mean", "area"):  # over evaluations on the same images
+        return found
+    for metric in metrics:
+        count = images(frame, metric)
+        known = sorted(a for a in frame["metric", metric] if 0 <= a <= 1)
+        if count and known:
+            accuracy = known[len(known) // 2]
+            error = math.sqrt(accuracy * (1 - accuracy) / count)
+            facts = {"metric": metric, "error": error, "accuracy": accuracy, "images": count}
+            found.append(Note("standard error", (), facts))
+    return found
+
+
+def uncommitted(frame: pd.DataFrame) -> list[Note]:
+    """How many of the runs were trained by code that no commit has."""
+    count = sum(bool(code and code[1]) for code in frame["fact", CODE])
+    return [Note("uncommitted changes", (), {"runs": count, "of": len(frame)})] if count else []
+
+
+def damaged(runs: Iterable[Run]) -> list[Note]:
+    """A note for each table of a run that cannot be used, or is not the one that its record states."""
+    found = []
+    for run in runs:
+        changed = run.damaged((HISTORY, TIMING)) if run.status == "done" else []
+        for name in (HISTORY, TIMING):
+            try:
+                _ = run.history if name == HISTORY else run.timing
+            except RunDirError as error:
+                problem = str(error).removeprefix(f"{run.path / name}: ")
+            else:
+                problem = "is not the file that the record states" if name in changed else ""
+            if problem:
+                found.append(Note("damaged", (), {"path": str(run.path / name), "problem": problem}, True))
+    return found
+
+
+# --- seeds -----------------------------------------------------------------------------------------------------------
+
+
+def left_out(name: str, values: Values, kind: NoteKind = "seeds left out") -> list[Note]:
+    """The seeds of a condition that have no number, those together that have none for the same reason."""
+    by_lack: dict[Any, list[int]] = {}
+    for seed, lack in values.lacking.items():
+        by_lack.setdefault(lack, []).append(seed)
+    return [
+        Note(kind, (name,), {"condition": name, "seeds": seeds, "lack": lack}, True) for lack, seeds in by_lack.items()
+    ]
+
+
+def without_partner(values: Mapping[str, Values], pairings: Mapping[str, Against]) -> list[Note]:
+    """A note for all conditions that lack the same seeds of their baseline, or have seeds that it lacks."""
+    found: dict[tuple[NoteKind, tuple[int, ...], str], list[str]] = {}
+    for name, pairing in pairings.items():
+        mine, theirs = ({*of.by_seed, *of.lacking} for of in (values[name], values[pairing.baseline]))
+        for kind, seeds in (("seeds without a run", theirs - mine), ("seeds without a pair", mine - theirs)):
+            if seeds:
+                found.setdefault((kind, tuple(sorted(seeds)), pairing.baseline), []).append(name)  # type: ignore[arg-type]
+    return [
+        Note(kind, tuple(names), {"seeds": list(seeds), "baseline": baseline})
+        for (kind, seeds, baseline), names in found.items()
+    ]
+
+
+def unused(conditions: Sequence[Condition], pairings: Mapping[str, Against]) -> list[Note]:
+    """The conditions that have the baseline's value, while no other condition is held against them."""
+    bases = {pairing.baseline for pairing in pairings.values()}
+    alone = tuple(one.name for one in conditions if one.name not in bases and one.name not in pairings)
+    axes = _unique(column for pairing in pairings.values() for column in pairing.axis)
+    return [Note("compared with nothing", alone, {"axis": axes})] if alone and pairings else []
+
+
+def means_of_runs(values: Mapping[str, Values], keys: Sequence[str]) -> list[Note]:
+    """A note for the conditions that pool so many settings, which differ in these keys."""
+    by_count: dict[int, list[str]] = {}
+    for name, of in values.items():
+        by_count.setdefault(of.settings, []).append(name)
+    by_count.pop(1, None)
+    facts = {"keys": list(keys)}
+    return [Note("mean of runs", tuple(names), {"runs": n, **facts}, True) for n, names in sorted(by_count.items())]
+
+
+def single_seeds(values: Mapping[str, Values]) -> list[Note]:
+    """The conditions of one seed, which have no spread."""
+    names = tuple(name for name, of in values.items() if len(of.by_seed) == 1)
+    return [Note("one seed", names, {}, True)] if names else []
