@@ -1,15 +1,38 @@
-"""The command line. Each command says what it takes and calls the layer below; what is heavy is imported inside."""
+"""The command line. Each command calls one wing and shows the answer; what is slow to import is imported inside.
+
+Answers go to stdout, and all else to stderr where --json is asked for. Exit codes: 0; 1 where the answer is no (a run
+failed, a claim is refuted, two runs differ); 2 where the question is wrong; 128 + n after signal n.
+"""
 
 from __future__ import annotations
 
+import codecs
+import contextlib
+import io
+import json as jsonlib
+import math
+import os
 import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from actlab import __version__
-from actlab.errors import ActlabError
+from actlab.errors import ActlabError, ConfigError, DatasetError, RunDirError, UnknownName
+
+if TYPE_CHECKING:
+    from actlab.run.executors import local
+    from actlab.run.executors.worker import Outcome
+    from actlab.run.experiment import Study
+    from actlab.run.record import Run
+    from actlab.run.training import Job
+    from actlab.show.report.current import CurrentReport
+    from actlab.show.tables import Terminal
+    from actlab.spec.sweep import Plan
 
 app = typer.Typer(
     name="actlab", no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False,
@@ -17,16 +40,29 @@ app = typer.Typer(
     help="Compare activation functions: train every condition of a study from one YAML file, and say what came out.",
 )  # fmt: skip
 
+RESULTS, REPORT = Path("results"), "report.html"
+MOST_RUNS = 200  # rows of the table after `actlab run`
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="config files", show_default=False)]
 Paths = Annotated[
     list[Path], typer.Argument(metavar="PATH...", help="run or experiment directories", show_default=False)
 ]
+SomePaths = Annotated[list[Path] | None, typer.Argument(metavar="[PATH...]", help="default: results")]
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="change a key of the config; may be repeated")
 ]
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output on stdout, all else on stderr")]
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="folder with NAME.npz files; or $ACTLAB_DATA_DIR")]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu or gpu")]
+Metrics = Annotated[
+    list[str] | None, typer.Option("--metric", "-m", help="such as val_accuracy; repeatable, the first is judged")
+]
+At = Annotated[str, typer.Option("--at", help="last, best-validation, 'step N', 'epoch N', area, max, min or mean")]
+Baseline = Annotated[
+    str | None, typer.Option("--baseline", help="condition, value or key=value to compare with; default: the first")
+]
+By = Annotated[list[str] | None, typer.Option("--by", help="config keys to group by; repeatable")]
+Where = Annotated[
+    list[str] | None, typer.Option("--where", help="which runs, as in activation=relu,optimizer.learning_rate<0.1")
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -39,10 +75,13 @@ def options(
         raise typer.Exit
 
 
+# --- before and while runs train -------------------------------------------------------------------------------
+
+
 @app.command()
 def run(
     files: Files,
-    out: Annotated[Path, typer.Option("--out", "-o", help="folder for the results")] = Path("results"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="folder for the results")] = RESULTS,
     set_: Set = None,
     force: Annotated[bool, typer.Option("--force", help="train finished runs anew")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="train failed and diverged runs again")] = False,
@@ -52,53 +91,287 @@ def run(
     retries: Annotated[int, typer.Option("--retries", min=0, help="further attempts at a run that fails")] = 1,
     run_timeout: Annotated[float | None, typer.Option("--run-timeout", min=1, help="seconds one run may take")] = None,
     checkpoint_seconds: Annotated[float, typer.Option("--checkpoint-seconds", min=0.0, help="work at risk")] = 30.0,
-    device: Device = "auto",
+    device: Annotated[str, typer.Option("--device", help="auto, cpu or gpu")] = "auto",
     data_dir: DataDir = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be trained, and train nothing")] = False,
     report: Annotated[bool, typer.Option("--report", help="keep a report.html in the experiment current")] = False,
     json: Json = False,
 ) -> None:
     """Train every run of the config files, sweeps included. What is done already is skipped."""
-    from actlab.commands import run as command
+    from actlab import environment
+    from actlab.run import experiment
+    from actlab.run.executors import local
+    from actlab.show.tables import Terminal
 
-    raise typer.Exit(command.run(**{k: v for k, v in locals().items() if k != "command"}))
+    plans = _plans(files, set_)
+    if device not in ("auto", "cpu", "gpu"):
+        raise ActlabError(f"--device: expected auto, cpu or gpu, read {device!r}")
+    if workers != "auto" and not (workers.isdecimal() and 1 <= int(workers) <= 1024):
+        raise ActlabError(f"--workers: expected auto or a number from 1, read {workers!r}")
+    how = experiment.Options(
+        out, environment.choose_device(device), data_dir, None if workers == "auto" else int(workers), per_gpu, force,
+        retry_failed, checkpoint_seconds,
+    )  # fmt: skip
+    talk, answers, code = Terminal(stderr=json), list[dict[str, Any]](), 0
+    for plan in plans:
+        study = experiment.prepare(plan, how, talk.print)
+        for warning in study.warnings:
+            talk.print(f"NOTE  {warning}", style="bold yellow")
+        if dry_run:
+            answers.append(_foretell(study, talk))
+            continue
+        page = None
+        if report:
+            from actlab.show.report.current import CurrentReport
+
+            page = CurrentReport(study.folder, study.folder / REPORT)
+        with local.Signals() as signals:
+            outcomes = _train(study, local.Limits(1, retries, run_timeout, fail_fast), signals, talk, page)
+        answer, ended = _finish(study, outcomes, talk, json)
+        answers.append(answer)
+        code = max(code, ended)
+        if page:
+            page.finish()
+            talk.print(page.problem or f"report: {page.path}", soft_wrap=True)
+        if signals.received:
+            code = 128 + signals.received
+        if signals.received or (code and fail_fast):
+            break
+    if json:
+        _print_json(answers)
+    raise typer.Exit(code)
+
+
+def _foretell(study: Study, talk: Terminal) -> dict[str, Any]:
+    """Say what would be trained, resumed, copied and skipped, and how long it might take."""
+    from actlab.run import experiment
+    from actlab.run.display import duration, in_words
+
+    acts = [("skip", run.path) for run in study.ended] + [("copy", path) for _, path in study.elsewhere]
+    acts += [("resume" if experiment.resumable(job) else "train", job.path) for job in study.jobs]
+    for act, path in acts:
+        talk.print(f"{act:7} {path}", soft_wrap=True)
+    counts = {act: sum(a == act for a, _ in acts) for act in ("train", "resume", "copy", "skip")}
+    seconds = experiment.estimate_seconds(study) if study.jobs else 0.0
+    left = "no finished run of this kind tells how long" if seconds is None else f"about {duration(seconds)}"
+    talk.print(f"{in_words({f'to {act}': n for act, n in counts.items()})}; {left}", style="bold")
+    runs = [{"path": str(path), "act": act} for act, path in acts]
+    return {"experiment": study.plan.experiment.name, "counts": counts, "seconds": seconds, "runs": runs}
+
+
+def _train(
+    study: Study, limits: local.Limits, signals: local.Signals, talk: Terminal, page: CurrentReport | None
+) -> dict[Path, Outcome]:
+    """Train what is left of a study, in view of a person."""
+    from actlab.run import experiment
+    from actlab.run.display import Display
+    from actlab.run.executors import local
+    from actlab.show.words import counted
+
+    experiment.begin(study)
+    if not study.jobs:
+        return {}
+    workers = min(study.workers, len(study.jobs))
+    there = f", {len(study.ended)} there already" if study.ended else ""
+    talk.print(
+        f"{study.plan.experiment.name}: {counted(len(study.jobs), 'run')} to train{there}; "
+        f"{counted(workers, 'worker')} of {counted(study.jobs[0].threads, 'thread')} on {study.jobs[0].device}",
+        style="bold",
+    )
+    with Display(talk, study.jobs, workers, study.forecast, study.folder) as display:
+
+        def look(running: list[Job], outcomes: dict[Path, Outcome]) -> None:
+            display.update(running, outcomes)
+            if page:
+                page.update(len(outcomes))
+            if len(running) < workers:
+                experiment.import_plotting()
+
+        outcomes = local.run(study.jobs, replace(limits, workers=workers), signals, look)
+        display.update([], outcomes)
+    return outcomes
+
+
+def _finish(study: Study, outcomes: dict[Path, Outcome], talk: Terminal, json: bool) -> tuple[dict[str, Any], int]:
+    """Draw the curves, print the runs and the last line; returns the answer as plain data, and the exit code."""
+    from actlab.run import experiment
+    from actlab.run.display import count, duration, in_words
+    from actlab.run.record import Run, state_of
+    from actlab.show.tables import runs_table
+    from actlab.study.compare import compare
+
+    runs = []
+    for path in experiment.paths(study):
+        with contextlib.suppress(RunDirError):  # never begun, or failed before its record was written
+            runs.append(Run(path))
+    planned = {config.hash: place for place, (_, config) in enumerate(study.plan.runs)}
+    runs.sort(key=lambda run: planned.get(run.hash, len(planned)))
+    if (outcomes or study.elsewhere) and any(run.status == "done" for run in runs):
+        experiment.overlay(study.folder, compare(runs), study.plan.experiment.name)
+    counts = count(outcomes)
+    pending = sum(out.status == "interrupted" and state_of(path) == "pending" for path, out in outcomes.items())
+    counts |= {"interrupted": counts.get("interrupted", 0) - pending, "pending": pending}
+    before = {"done": "skipped", "failed": "failed before", "diverged": "diverged before"}
+    counts |= {name: sum(run.status == status for run in study.ended) for status, name in before.items()}
+    counts = {name: n for name, n in counts.items() if n or name in before.values()}
+    if not json:
+        # of very many those that were trained now, and those that are not done
+        shown = runs if len(runs) <= MOST_RUNS else [r for r in runs if r.path in outcomes or r.status != "done"]
+        if shown:
+            talk.print(runs_table(shown))
+        if len(shown) < len(runs):
+            talk.print(f"{len(runs) - len(shown)} runs were done before; `actlab list` shows them")
+        talk.print(f"files: {study.folder}", soft_wrap=True)
+    seconds = sum(run.record.get("wall_seconds", 0) for run in runs if run.path in outcomes)
+    talk.print(in_words(counts) + (f"; {duration(seconds)} of training" if seconds else ""), style="bold")
+    if counts.keys() & {"interrupted", "pending"}:
+        without = " without --force" if study.forced else ""
+        way = "goes on from the last checkpoint" if any(map(experiment.resumable, study.jobs)) else "trains the rest"
+        talk.print(f"stopped; the same command{without} {way}")
+    if any(run.status != "done" for run in study.ended):
+        talk.print("what failed or diverged before was left as it is; --retry-failed trains it again")
+    answer = {
+        "experiment": study.plan.experiment.name, "folder": str(study.folder), "warnings": study.warnings,
+        "counts": counts,
+        "runs": [
+            {"label": run.label, "hash": run.hash, "path": str(run.path), "status": run.status,
+             "reason": run.record.get("reason"), "dataset": run.record.get("dataset"), "results": run.results}
+            for run in runs
+        ],
+    }  # fmt: skip
+    ends = {outcome.status for outcome in outcomes.values()} | {run.status for run in study.ended}
+    return answer, 0 if ends <= {"done"} else 1
 
 
 @app.command()
 def check(files: Files, set_: Set = None, json: Json = False) -> None:
     """Validate config files and print their plan: each run, its label and hash, and what varies."""
-    from actlab.commands import check as command
+    from actlab.show.tables import Column, Table, Terminal
+    from actlab.show.words import counted
 
-    command.check(files, tuple(set_ or ()), json)
+    plans = _plans(files, set_)
+    if json:
+        _print_json([
+            {"file": plan.source, "name": plan.experiment.name, "varies": plan.varies,
+             "claims": list(map(str, plan.experiment.claims)),
+             "runs": [{"label": label, "hash": c.hash, "config": c.canonical()} for label, c in plan.runs],
+             "merged": plan.merged, "excluded": plan.excluded}
+            for plan in plans
+        ])  # fmt: skip
+        return
+    out = Terminal()
+    for plan in plans:
+        labels, configs = zip(*plan.runs, strict=True)
+        out.print(f"{plan.source}: {plan.experiment.name}", style="bold")
+        if plan.experiment.description:
+            out.print(" ".join(plan.experiment.description.split()))
+        for key, values in plan.varies.items():
+            out.print(f"  {key}: {', '.join(map(_written, values))}")
+        if probed := configs[0].probes:
+            first = " of the first run" if "probes" in plan.varies else ""
+            out.print(f"  probes{first}: {', '.join(probe.name for probe in probed)}")
+        out.print(Table([
+            Column("run", labels, "name"),
+            Column("hash", [config.hash[:8] for config in configs], "word", drop=1),
+            Column("budget", [f"{c.steps} steps" if c.steps else f"{c.epochs} epochs" for c in configs], "word"),
+        ]))  # fmt: skip
+        merged = ", ".join(plan.merged)
+        merged = merged if len(merged) <= 60 else f"{merged[:57]}..."
+        texts = [counted(len(plan.runs), "run")]
+        texts += [f"{len(plan.merged)} cells came twice and were merged ({merged})"] if merged else []
+        texts += [f"{plan.excluded} cells were excluded"] if plan.excluded else []
+        out.print("; ".join(texts))
+        if plan.experiment.claims:
+            from actlab.study.claims import foreseen  # what it imports is slow, and most files state no claims
+
+            for claim in plan.experiment.claims:
+                out.print(f"claim: {claim}")
+            if warning := foreseen(plan.experiment.claims, configs):
+                out.print(f"note: {warning}")
+
+
+def _plans(files: Sequence[Path], overrides: Sequence[str] | None) -> list[Plan]:
+    """The plans of all files; what is wrong in any of them is said at once."""
+    from actlab.spec import sweep
+
+    plans, problems = [], []
+    for file in files:
+        try:
+            plans.append(sweep.read(file, tuple(overrides or ())))
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return plans
+
+
+def _written(value: Any) -> str:
+    """A value of a sweep as YAML has it."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {_written(inner)}' for key, inner in value.items())}}}"
+    return format(value, "g") if isinstance(value, float) else str(value)
 
 
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of a config file."""
-    import json
-
     from actlab.spec.config import schema
 
-    typer.echo(json.dumps(schema(), indent=2))
+    _print_json(schema())
+
+
+@app.command()
+def status(paths: SomePaths = None, json: Json = False) -> None:
+    """Say how far experiments are: what trains now, what is done, failed or still to come, and the time left."""
+    from actlab.run.display import duration, in_words, numbers
+    from actlab.run.folder import RECORD, read_progress
+    from actlab.run.record import experiments, run_folders, state_of
+    from actlab.show.tables import STYLES, Terminal
+
+    found: list[dict[str, Any]] = []
+    for folder in experiments(_folders(paths)):
+        states = {path: state_of(path) for path in run_folders(folder)}
+        running = [path for path, state in states.items() if state == "running"]
+        told = read_progress(folder) if running else {}
+        left, at = told.get("seconds_left"), told.get("unix_time")
+        if not (isinstance(left, int | float) and isinstance(at, int | float) and abs(time.time() - at) < 60):
+            left, at = None, 0.0  # nothing trains, or nobody has said anything for a minute
+        order = dict.fromkeys([*STYLES, "damaged", "pending"])
+        found.append({
+            "path": str(folder),
+            "counts": {state: n for state in order if (n := list(states.values()).count(state))},
+            "training": [{"label": path.name, **read_progress(path)} for path in running],
+            "damaged": [str(path) for path, state in states.items() if state == "damaged"],
+            "seconds_left": None if left is None else max(0.0, left - (time.time() - at)),
+        })  # fmt: skip
+    if json:
+        _print_json(found)
+        return
+    out = Terminal()
+    for of in found:
+        out.print(of["path"], style="bold")
+        for progress in of["training"]:
+            out.print(f"  {progress['label']}: {numbers(progress)}", soft_wrap=True)
+        for path in of["damaged"]:
+            out.print(f"  {path}: its {RECORD} is damaged; the same `actlab run` trains it again", soft_wrap=True)
+        left = "" if of["seconds_left"] is None else f"; about {duration(of['seconds_left'])} left"
+        out.print(f"  {in_words(of['counts'])}{left}")
+    if not found:
+        out.print("no experiments here yet")
+
+
+# --- what came out ---------------------------------------------------------------------------------------------
 
 
 @app.command()
 def compare(
     paths: Paths,
-    metrics: Annotated[
-        list[str] | None, typer.Option("--metric", "-m", help="such as val_accuracy; repeatable, the first is judged")
-    ] = None,
-    at: Annotated[
-        str, typer.Option("--at", help="last, best-validation, 'step N', 'epoch N', area, max, min or mean")
-    ] = "last",
-    baseline: Annotated[
-        str | None, typer.Option("--baseline", help="condition, value or key=value to compare with; default: the first")
-    ] = None,
+    metrics: Metrics = None,
+    at: At = "last",
+    baseline: Baseline = None,
     reach: Annotated[float | None, typer.Option("--reach", help="also give epochs and seconds to this level")] = None,
-    by: Annotated[list[str] | None, typer.Option("--by", help="config keys to group by; repeatable")] = None,
-    where: Annotated[
-        list[str] | None, typer.Option("--where", help="which runs, as in activation=relu,optimizer.learning_rate<0.1")
-    ] = None,
+    by: By = None,
+    where: Where = None,
     sort: Annotated[str | None, typer.Option("--sort", help="column to sort by")] = None,
     seeds: Annotated[bool, typer.Option("--seeds", help="also print each seed's value")] = False,
     form: Annotated[str, typer.Option("--format", help="table, csv, json, markdown, latex or html")] = "table",
@@ -109,10 +382,11 @@ def compare(
 ) -> None:
     """Compare finished runs: a row for each condition, over its seeds, held against a baseline; plots."""
     from actlab.commands import compare as command
-    from actlab.commands.paths import found
 
-    given = {name: value for name, value in locals().items() if name not in ("command", "found") and value is not None}
-    command.compare(**{**given, "paths": list(map(found, paths))})
+    command.compare(
+        list(map(_found, paths)), metrics or [], by or [], sort=sort, seeds=seeds, form=form, out=out, json=json,
+        baseline=baseline, at=at, where=where or [], reach=reach,
+    )  # fmt: skip
 
 
 @app.command()
@@ -127,9 +401,8 @@ def claims(
 ) -> None:
     """Hold the claims of config files against their runs: supported, refuted or undecided, and why."""
     from actlab.commands import claims as command
-    from actlab.commands.paths import found
 
-    raise typer.Exit(command.claims(list(map(found, paths)), results, json))
+    raise typer.Exit(command.claims(list(map(_found, paths)), results, json))
 
 
 @app.command()
@@ -139,9 +412,46 @@ def diff(
     json: Json = False,
 ) -> None:
     """Say what differs between two runs: config, data, environment, outcome. Ends with 1 where something does."""
-    from actlab.commands import diff as command
+    from actlab.show.tables import Terminal, diff_table
+    from actlab.study.compare import describe
+    from actlab.study.diff import difference
 
-    raise typer.Exit(command.diff(first, second, json))
+    runs = _run_at(first), _run_at(second)
+    found = difference(*runs)
+    row = found.parts_at
+    if json:
+        cells = {name: list(map(_finite, pair)) for name, pair in row.cells.items()} if row else {}
+        _print_json({
+            "first": str(first), "second": str(second), "same": found.same, "config": found.config, "data": found.data,
+            "environment": found.environment, "outcome": found.outcome,
+            "parts_at": {"epoch": row.epoch, "step": row.step, "cells": cells} if row else None,
+            "metrics": found.metrics, "notes": list(found.notes),
+        })  # fmt: skip
+        raise typer.Exit(int(not found.same))
+    out = Terminal()
+    for name, run in zip(("first", "second"), runs, strict=True):
+        out.print(f"{name}: {run.path}", soft_wrap=True)
+    described = describe(runs)  # a part of another name is one line
+    config = {key: (described[0][key], described[1][key]) for key in described[0]}
+    config |= {key: found.config[key] for key in ("seed",) if key in found.config}
+    sections = {"config": config, "data": found.data, "environment": found.environment, "outcome": found.outcome}
+    if not found.same:
+        sections["metrics"] = found.metrics
+    for title, differing in sections.items():
+        if title == "metrics":
+            parted = ", ".join(f"{name} {a:.9g} and {b:.9g}" for name, (a, b) in row.cells.items()) if row else ""
+            out.print(
+                f"\nThe histories part at epoch {row.epoch:g}, step {row.step}: {parted}" if row
+                else "\nThe histories are the same, as far as both go."
+            )  # fmt: skip
+        if differing:
+            out.print(f"\n{title}", style="bold")
+            out.print(diff_table(differing))
+    if found.same:
+        out.print("\nThe two runs are the same in config, data, environment and outcome.")
+    for note in found.notes:
+        out.print(f"note: {note}")
+    raise typer.Exit(int(not found.same))
 
 
 @app.command()
@@ -150,17 +460,35 @@ def report(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="a file; default: report.html there")] = None,
     form: Annotated[str, typer.Option("--format", help="html, or markdown for a README")] = "html",
     title: Annotated[str | None, typer.Option("--title", help="of the page")] = None,
-    metrics: Annotated[list[str] | None, typer.Option("--metric", "-m", help="as in actlab compare")] = None,
-    at: Annotated[str, typer.Option("--at", help="as in actlab compare")] = "last",
-    baseline: Annotated[str | None, typer.Option("--baseline", help="as in actlab compare")] = None,
-    by: Annotated[list[str] | None, typer.Option("--by", help="as in actlab compare")] = None,
-    where: Annotated[list[str] | None, typer.Option("--where", help="as in actlab compare")] = None,
+    metrics: Metrics = None,
+    at: At = "last",
+    baseline: Baseline = None,
+    by: By = None,
+    where: Where = None,
 ) -> None:
     """Write the page that one sends to others: question, verdicts, table, figures, data, how to reproduce."""
-    from actlab.commands import report as command
-    from actlab.commands.paths import found
+    from actlab.run.folder import EXPERIMENT, make_folder, write_bytes
+    from actlab.show import report as pages
+    from actlab.show.tables import Terminal
+    from actlab.study.measures import parse_where
 
-    command.report(list(map(found, paths)), form, out, title, metrics or [], at, baseline, by or [], where or [])
+    _check_name("format", form, ("html", "markdown"))
+    located = list(map(_found, paths))
+    page = (pages.report if form == "html" else pages.report_markdown)(
+        located, title, metrics=metrics or [], at=at, baseline=baseline, by=by or [],
+        where=[condition for text in where or () for condition in parse_where(text)],
+    )  # fmt: skip
+    if form == "markdown" and out is None:
+        typer.echo(page, nl=False)
+        return
+    # into the experiment that was named; of several, or of a run, into the current folder
+    one = len(located) == 1 and (located[0] / EXPERIMENT).is_file()
+    target = out or (located[0] if one else Path.cwd()) / REPORT
+    if target.is_dir():
+        raise ActlabError(f"{target}: is a folder; name a file, such as {target / REPORT}")
+    make_folder(target.parent)
+    write_bytes(target, page.encode())
+    Terminal().print(f"report: {target} ({len(page.encode()) / 1e6:.2f} MB)", soft_wrap=True)
 
 
 @app.command()
@@ -170,22 +498,46 @@ def watch(
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="open the page")] = True,
 ) -> None:
     """Show the report in a browser of this machine; it reloads by itself while runs train."""
-    from actlab.commands import watch as command
-    from actlab.commands.paths import folders
+    import webbrowser
 
-    raise typer.Exit(command.watch(folders(paths), port, browser))
+    from actlab.show.tables import Terminal
+    from actlab.show.watch import Watch
+
+    talk = Terminal()
+    with Watch(_folders(paths), port) as served:
+        talk.print(f"watching: {served.address} (this machine only; Ctrl-C ends it)", soft_wrap=True)
+        # without a screen a browser would open in this terminal
+        if browser and (sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            webbrowser.open(served.address)
+        try:
+            served.wait()
+        except KeyboardInterrupt:
+            talk.print("stopped watching; `actlab report` writes the page into a file")
+            raise typer.Exit(130) from None
 
 
 @app.command(name="list")
-def list_(
-    paths: Annotated[list[Path] | None, typer.Argument(metavar="[PATH...]", help="default: results")] = None,
-    json: Json = False,
-) -> None:
+def list_(paths: SomePaths = None, json: Json = False) -> None:
     """List the runs of a results folder with their numbers."""
-    from actlab.commands import look
-    from actlab.commands.paths import folders
+    from actlab.run.display import in_words
+    from actlab.run.record import discover
+    from actlab.show.tables import Terminal, runs_table
 
-    look.list_runs(folders(paths), json)
+    runs, passed_over = discover(_folders(paths))
+    if json:
+        _print_json([
+            {"path": str(run.path), "label": run.label, "hash": run.hash, "status": run.status, "results": run.results}
+            for run in runs
+        ])  # fmt: skip
+        return
+    out = Terminal()
+    for folder in dict.fromkeys(run.path.parent for run in runs):
+        out.print(str(folder), style="bold")
+        out.print(runs_table([run for run in runs if run.path.parent == folder]))
+    for text in passed_over:
+        out.print(f"passed over: {text}", soft_wrap=True)
+    statuses = [run.status for run in runs]
+    out.print(in_words({s: statuses.count(s) for s in dict.fromkeys(statuses)}) if runs else "no runs here yet")
 
 
 @app.command()
@@ -195,21 +547,70 @@ def show(
     json: Json = False,
 ) -> None:
     """Show one run: config, environment, outcome, files; or what its probes saw."""
-    from actlab.commands import look
+    from actlab.run.display import duration
+    from actlab.run.folder import RECORD
+    from actlab.show.tables import Terminal
+    from actlab.spec import yamlio
 
-    look.show(run, layers, json)
+    found = _run_at(run)
+    out, record = Terminal(), found.record
+    if layers:
+        _show_layers(found, json)
+        return
+    if json:
+        _print_json({**record, "status": found.status})
+        return
+    out.print(f"{found.label}  {found.status}", style="bold")
+    if record.get("reason"):
+        out.print(f"reason: {record['reason']}", soft_wrap=True)
+    out.print(f"hash: {found.hash}")
+    facts = [f"started {record['started']}"] if "started" in record else []
+    facts += [f"{duration(record['wall_seconds'])} of training"] if "wall_seconds" in record else []
+    facts += [f"{record['parameters']:,} parameters"] if "parameters" in record else []
+    facts += [f"at most {record['peak_memory_gib']} GiB of memory"] if "peak_memory_gib" in record else []
+    if facts:
+        out.print("; ".join(facts))
+    for section in ("results", "config", "dataset", "environment"):
+        out.print(f"\n{section}", style="bold")
+        try:
+            out.print(yamlio.dump(record.get(section, {})).rstrip())
+        except ValueError as error:  # JSON may hold text and numbers that a config cannot
+            raise RunDirError(f"{found.path / RECORD}: damaged: {section}: {error}") from None
+    damaged = found.damaged() if found.status == "done" else []
+    out.print(f"\nfiles in {found.path}", style="bold")
+    for name, digest in record.get("files", {}).items():
+        out.print(f"  {name}  sha256 {str(digest)[:16]}{'  DAMAGED' if name in damaged else ''}")
 
 
-@app.command()
-def status(
-    paths: Annotated[list[Path] | None, typer.Argument(metavar="[PATH...]", help="default: results")] = None,
-    json: Json = False,
-) -> None:
-    """Say how far experiments are: what trains now, what is done, failed or still to come, and the time left."""
-    from actlab.commands import look
-    from actlab.commands.paths import folders
+def _show_layers(run: Run, json: bool) -> None:
+    """Show what the probes of a run saw."""
+    from actlab.run.folder import HISTORY, LAYERS
+    from actlab.show.tables import Layers, Terminal, layers_legend, layers_table
 
-    look.status(folders(paths), json)
+    path = run.path / LAYERS
+    if not path.is_file():
+        raise RunDirError(
+            f"{run.path}: holds no {LAYERS}, since nothing was probed; put `probes: [dead_units, "
+            "gradient_norms]`, or `probes: all`, into the config and train it (`actlab probes` lists them)"
+        )
+    if run.layers.empty:
+        raise RunDirError(f"{path}: no evaluation yet: the first rows come with the first row of {HISTORY}")
+    layers = Layers.of(run.layers)
+    if json:
+        rows = [
+            {"layer": layer, "units": _finite(units),
+             "last": {name: _finite(values[layer][-1]) for name, values in layers.measures.items()},
+             "values": {name: list(map(_finite, values[layer])) for name, values in layers.measures.items()},
+             "histogram": list(map(_finite, layers.histograms.get(layer, [])))}
+            for layer, units in layers.units.items()
+        ]  # fmt: skip
+        times = {"epoch": list(map(_finite, layers.epochs)), "step": list(map(_finite, layers.steps))}
+        _print_json({"path": str(run.path), "label": run.label, "status": run.status, **times, "layers": rows})
+        return
+    out = Terminal()
+    out.print(f"{run.label}  {run.status}\n", style="bold")
+    out.print(layers_table(layers, out.options.ascii_only))
+    out.print(f"\n{layers_legend(layers)}")
 
 
 @app.command()
@@ -219,9 +620,30 @@ def reproduce(
     json: Json = False,
 ) -> None:
     """Train a finished run again from its record, and say whether every byte came out the same."""
-    from actlab.commands import reproduce as command
+    import tempfile
 
-    raise typer.Exit(command.command(run, data_dir, json))
+    from actlab.run import reproduction
+    from actlab.run.display import Display
+    from actlab.run.executors import local
+    from actlab.run.forecast import Forecast
+    from actlab.show import words
+    from actlab.show.tables import Terminal
+
+    first, talk = _run_at(run), Terminal(stderr=json)
+    with tempfile.TemporaryDirectory(prefix="actlab-reproduce-") as scratch, local.Signals() as signals:
+        with Display(talk, [], 1, Forecast([first])) as display:
+            found = reproduction.reproduce(first, Path(scratch), data_dir, signals, display.update, talk.print)
+        if signals.received:
+            raise typer.Exit(128 + signals.received)
+    if json:
+        _print_json({**asdict(found), "same": found.same})
+        raise typer.Exit(int(not found.same))
+    for line in words.reproduction(found):
+        talk.print(line, soft_wrap=True)
+    raise typer.Exit(int(not found.same))
+
+
+# --- what there is ---------------------------------------------------------------------------------------------
 
 
 @app.command()
@@ -235,17 +657,155 @@ def activations(
     json: Json = False,
 ) -> None:
     """List the activations; or print, draw and check one of them."""
-    from actlab.commands import activations as command
+    from actlab.show.tables import Column, Table, Terminal
 
-    raise typer.Exit(command.activations(name, at, formula, tuple(set_ or ()), plot, check, json))
+    out = Terminal()
+    if name is None and formula is None:
+        if at or plot or check or set_:
+            raise ActlabError("--at, --set, --plot and --check need the NAME of an activation, or --formula")
+        _list_activations(json)
+        return
+    name, parameters = _activation(name, formula, set_ or ())
+    points = [-2.0, -1.0, 0.0, 1.0, 2.0] if at is None else list(map(_point, at.split(",")))
+    holds = True
+    with _quiet_tensorflow():
+        from actlab.parts.activations import checks, inspect
+
+        if plot:
+            from actlab.run.folder import make_folder, write_bytes
+            from actlab.show import plots
+
+            if plot.suffix not in (".png", ".svg"):
+                raise ActlabError(f"--plot: expected a name that ends in .png or .svg, read {str(plot)!r}")
+            drawn = inspect.figure(name, parameters)
+            make_folder(plot.parent)
+            write_bytes(plot, plots.png(drawn) if plot.suffix == ".png" else plots.svg(drawn).encode())
+            Terminal(stderr=True).print(f"drawn: {plot}")
+        title = ", ".join([name, *(f"{key}: {value}" for key, value in parameters.items())])
+        if check:
+            findings = checks.check(name, parameters)
+            holds = all(finding.holds for finding in findings)
+            if json:
+                typer.echo(jsonlib.dumps({"name": name, "findings": [asdict(finding) for finding in findings]}))
+            else:
+                out.print(title, style="bold", soft_wrap=True)
+                out.print(Table([
+                    Column("", ["holds" if finding.holds else "REFUTED" for finding in findings], "word"),
+                    *(Column(header, [getattr(finding, header) for finding in findings], "name")
+                      for header in ("property", "stated", "found")),
+                ]))  # fmt: skip
+        if at is not None or not (plot or check):
+            found, note = inspect.points(name, parameters, points), inspect.meant(name, parameters)
+            if json:
+                noted = {"note": note} if note else {}
+                typer.echo(jsonlib.dumps({"name": name, **noted, "points": [asdict(point) for point in found]}))
+            else:
+                out.print(title, style="bold", soft_wrap=True)
+                out.print(Table([
+                    Column("x", [f"{point.x:g}" for point in found]),
+                    Column("value", [f"{point.value:.9g}" for point in found]),
+                    Column("slope", [f"{point.slope:.9g}" for point in found]),
+                ]))  # fmt: skip
+                if note:
+                    out.print(f"note: {note}")
+    raise typer.Exit(int(not holds))
+
+
+def _list_activations(json: bool) -> None:
+    from actlab.parts.activations import ACTIVATIONS
+    from actlab.show.tables import Column, Table, Terminal
+
+    entries = list(ACTIVATIONS)
+    facts = [entry.facts for entry in entries]
+    if json:
+        _print_json([
+            {"name": entry.name, "aliases": list(entry.aliases), "formula": of.formula,
+             "range": list(map(_finite, of.range)) if of.range else None, "monotonic": of.monotonic,
+             "value_at_zero": of.value_at_zero, "slope_at_zero": of.slope_at_zero, "kinks": list(of.kinks),
+             "source": of.source, "parameters": {p.name: None if p.required else p.default for p in entry.parameters}}
+            for entry, of in zip(entries, facts, strict=True)
+        ])  # fmt: skip
+        return
+
+    def short(value: float | None) -> str:
+        return "?" if value is None else f"{value:.4g}".replace("inf", "∞").replace("-∞", "−∞")
+
+    Terminal().print(Table([
+        Column("activation", [entry.name for entry in entries], "word"),
+        Column("formula", [of.formula for of in facts], "name"),
+        Column("range", [" … ".join(map(short, of.range)) if of.range else "?" for of in facts], "word", drop=1),
+        Column("monotonic", [{True: "yes", False: "no", None: "?"}[of.monotonic] for of in facts], "word", drop=4),
+        Column("f(0)", [short(of.value_at_zero) for of in facts], "word", drop=2),
+        Column("slope at 0", [short(of.slope_at_zero) for of in facts], "word", drop=3),
+        Column("source", [of.source for of in facts], "name", drop=5),
+    ], name_room=46))  # fmt: skip
+
+
+def _activation(name: str | None, formula: str | None, overrides: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """The activation that is meant, with its parameters."""
+    from actlab.spec import yamlio
+    from actlab.spec.parts import resolve_part
+
+    if name and formula:
+        raise ActlabError("--formula: give a NAME or a formula, not both")
+    written: dict[str, Any] = {"name": "formula", "formula": formula} if formula else {"name": name}
+    for text in overrides:
+        key, _, value = text.partition("=")
+        written[key.strip()] = yamlio.parse_value(value, f"--set {text}")
+    resolved, wrong = resolve_part("activation", written, ())
+    if resolved is None:
+        raise ActlabError("\n".join(f"{'.'.join(map(str, path))}: {m}" if path else m for path, m in wrong))
+    return resolved.pop("name"), resolved
+
+
+def _point(text: str) -> float:
+    """A point of --at."""
+    try:
+        point = float(text)
+    except ValueError:
+        read = f"read {text.strip()!r}" if text.strip() else "one is empty"
+        raise ActlabError(f"--at: expected numbers with commas between them, {read}") from None
+    if not math.isfinite(point):
+        raise ActlabError(f"--at: expected finite numbers, read {text.strip()!r}")
+    return point
+
+
+@contextlib.contextmanager
+def _quiet_tensorflow() -> Iterator[None]:
+    """Keep TensorFlow's start-up lines, which obey no setting, from the terminal."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(null)
 
 
 @app.command()
 def probes(json: Json = False) -> None:
     """List the probes: what can be measured inside a network while it learns."""
-    from actlab.commands import probes as command
+    from actlab.parts.probes import PROBES
+    from actlab.show.tables import Column, Table, Terminal
 
-    command.probes(json)
+    entries = list(PROBES)
+    if json:
+        _print_json([
+            {"name": entry.name, "equation": entry.facts.equation, "sees": entry.facts.sees,
+             "columns": dict(entry.facts.columns), "total": entry.facts.total, "cost": entry.facts.cost,
+             "source": entry.facts.source, "summary": entry.summary,
+             "parameters": {p.name: None if p.required else p.default for p in entry.parameters}}
+            for entry in entries
+        ])  # fmt: skip
+        return
+    Terminal().print(Table([
+        Column("probe", [entry.name for entry in entries], "name"),
+        Column("what it measures, of each layer", [entry.facts.equation for entry in entries], "name"),
+        Column("from the", [entry.facts.sees for entry in entries], "word"),
+    ]))  # fmt: skip
 
 
 @app.command()
@@ -256,19 +816,157 @@ def data(
     json: Json = False,
 ) -> None:
     """List the datasets and where they lie; fetch or verify them."""
-    from actlab.commands import data as command
+    from actlab.parts import datasets
+    from actlab.parts.datasets import DATASETS
+    from actlab.show.tables import Column, Table, Terminal
 
-    raise typer.Exit(command.data(action, names or [], data_dir, json))
+    _check_name("action of `actlab data`", action, ("list", "fetch", "verify"))
+    chosen = [DATASETS.get(name).name for name in names or ()] or DATASETS.names()
+    if action == "list":
+        found = [status for status in datasets.status(data_dir) if status.name in chosen]
+        if json:
+            _print_json([
+                {"name": s.name, "synthetic": s.synthetic, "files": list(map(str, s.found)), "problem": s.problem,
+                 "cached": list(map(str, s.cached)), "bytes": s.bytes} for s in found
+            ])  # fmt: skip
+            return
+        facts = [DATASETS.get(status.name).facts for status in found]
+        images = [f"{f.train_images:,} + {f.test_images:,} of {'×'.join(map(str, f.shape))}" for f in facts]
+        where = [s.problem or ", ".join(map(str, s.found or s.cached)) or "not on this machine" for s in found]
+        Terminal().print(Table([
+            Column("dataset", [status.name for status in found], "word"),
+            Column("kind", ["rendered" if status.synthetic else "collected" for status in found], "word", drop=2),
+            Column("images", images, "word"),
+            Column("size", [f"{status.bytes / 1e6:,.0f} MB" if status.bytes else "" for status in found], drop=1),
+            Column("where", where, "name"),
+        ]))  # fmt: skip
+        return
+    talk, answers = Terminal(stderr=True), list[dict[str, Any]]()
+    for name in chosen:
+        ok = True
+        try:
+            if action == "fetch":
+                prepared = datasets.prepare(name, {}, data_dir, say=talk.print)
+                texts = [f"{prepared.folder}: sha256 {prepared.sha256} ({prepared.checked})"]
+            elif not (texts := datasets.verify(name, data_dir)):
+                if DATASETS.get(name).facts.synthetic:
+                    texts = ["nothing to verify: it is rendered when a run needs it"]
+                else:  # which is wrong only where it was asked for
+                    get = f"`actlab data fetch {name}` gets it, or --data-dir names the folder of {name}.npz"
+                    ok, texts = not names, [f"not on this machine; {get}"]
+        except DatasetError as error:
+            ok, texts = False, [str(error)]
+        answers.append({"name": name, "ok": ok, "said": texts})
+    if json:
+        _print_json(answers)
+    else:
+        for answer in answers:
+            for text in answer["said"]:
+                Terminal().print(f"{answer['name']}: {text}", style="" if answer["ok"] else "red", soft_wrap=True)
+    raise typer.Exit(int(not all(answer["ok"] for answer in answers)))
+
+
+# --- what is asked, and how it is answered -------------------------------------------------------------------------
+
+
+def _found(path: Path) -> Path:
+    """The path itself; where there is none, the experiment or the run of that name or label in `results`."""
+    from glob import escape
+
+    if path.exists() or path.is_absolute() or ".." in path.parts:
+        return path
+    name, digits = escape(str(path)), "[0-9a-f]" * 8
+    patterns = (name, f"*/{name}", f"*/{name}-{digits}", f"{name}-{digits}")
+    matches = sorted({match for pattern in patterns for match in RESULTS.glob(pattern) if match.is_dir()})
+    if len(matches) > 1:
+        raise RunDirError(f"{path}: there are several: {', '.join(map(str, matches[:6]))}; give the path of one")
+    return matches[0] if matches else path
+
+
+def _folders(paths: Sequence[Path] | None) -> list[Path]:
+    """The folders that are named; without any the folder `results`, which need not be there yet.
+
+    Beside folders a file is passed over: a shell makes files, such as comparison.csv, of study/* too.
+    """
+    from actlab.registry import nearest
+
+    if not paths:
+        return [RESULTS]
+    named = list(map(_found, paths))
+    kept = [path for path in named if path.is_dir()]
+    wrong = []
+    for path in named:
+        if not path.exists():
+            places = dict.fromkeys([path.parent, RESULTS])
+            folders = [folder for place in places if place.is_dir() for folder in place.iterdir() if folder.is_dir()]
+            known = {folder.name: folder for folder in folders}
+            close = nearest(path.name, list(known))
+            wrong.append(f"{path}: does not exist" + (f"; did you mean {str(known[close[0]])!r}?" if close else ""))
+        elif not kept:
+            wrong.append(f"{path}: is a file; name the folder of a run, of an experiment, or of several")
+    if wrong:
+        raise RunDirError("\n".join(wrong))
+    return kept
+
+
+def _run_at(path: Path) -> Run:
+    """The run of a directory, a name or a label."""
+    from actlab.run.folder import RECORD
+    from actlab.run.record import Run
+
+    path = _found(path)
+    if not (path / RECORD).is_file():
+        raise RunDirError(f"{path}: holds no {RECORD}; `actlab list` shows where runs are")
+    return Run(path)
+
+
+def _check_name(what: str, name: str, known: Sequence[str]) -> None:
+    from actlab.registry import nearest
+
+    if name not in known:
+        raise UnknownName(what, name, nearest(name, list(known)), list(known))
+
+
+def _finite(number: Any) -> float | None:
+    """A number as JSON has it."""
+    if not math.isfinite(number):
+        return None
+    return int(number) if float(number).is_integer() else float(number)
+
+
+def _print_json(answer: Any) -> None:
+    typer.echo(jsonlib.dumps(answer, indent=2, allow_nan=False))
+
+
+def _plain_signs(error: UnicodeError) -> tuple[str, int]:
+    """What a terminal that cannot encode a sign shows instead."""
+    assert isinstance(error, UnicodeEncodeError)
+    signs = {"±": "+-", "−": "-", "–": "-", "×": "x", "∞": "inf", "…": "..", "≤": "<=", "≥": ">=", "·": "*"}
+    return "".join(signs.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
 
 
 def main() -> None:
     """The command `actlab`: an error that a person can mend is one message, and exit code 2."""
+    codecs.register_error("plain-signs", _plain_signs)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="plain-signs")
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except ActlabError as error:
         if "--debug" in sys.argv:
             raise
-        from actlab.commands.output import printable
+        from actlab.show.words import printable
 
-        sys.stderr.write(f"{printable(str(error))}\n")
+        sys.stderr.write(f"{printable(error)}\n")
         sys.exit(2)
+    except OSError as error:  # files are written by `run.folder`, which names them
+        if error.filename is not None:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain at its end
+        if not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"stdout cannot be written: {error.strerror or error}\n")
+        sys.exit(1)

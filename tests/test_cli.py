@@ -172,7 +172,7 @@ def test_a_misspelt_file_gets_the_nearest_first(ask: Ask, write_config: Callable
         (["run", "{}", "--device", "tpu"], "--device: expected auto, cpu or gpu, read 'tpu'"),
         (["run", "{}", "--workers", "many"], "--workers: expected auto or a number from 1, read 'many'"),
         (["check", "{}", "--set", "epoch=1"], "--set epoch=1: unknown key 'epoch'; did you mean 'epochs'?"),
-        (["data", "fetsch"], "actlab data: expected list, fetch or verify, read 'fetsch'; did you mean 'fetch'?"),
+        (["data", "fetsch"], "unknown action of `actlab data` 'fetsch'; did you mean 'fetch'?"),
         (["activations", "relu", "--at=x"], "--at: expected numbers with commas between them, read 'x'"),
     ],
 )
@@ -416,7 +416,7 @@ def test_status_tells_the_time_left_that_the_sweep_itself_told(
     ask: Ask, study: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """100 s, said 10 s ago; what is said by nobody, or was said an hour ago, is not repeated."""
-    monkeypatch.setattr("actlab.commands.look.time", SimpleNamespace(time=lambda: 10_000.0))
+    monkeypatch.setattr("actlab.cli.time", SimpleNamespace(time=lambda: 10_000.0))
     path = study / "elu-seed0-12345678"
     path.mkdir()
     write_progress(study, {"seconds_left": 100.0, "unix_time": 9_990.0})
@@ -642,14 +642,11 @@ def test_markup_of_a_file_is_text(ask: Ask, write_config: Callable[..., Path]) -
 
 def test_a_terminal_gets_no_escape_code_but_our_own(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In colours, as on a terminal: each escape begins one of rich's own styles."""
-    from rich.text import Text
-
-    from actlab.commands.output import PrintableConsole
+    from actlab.show.tables import Terminal
 
     stream = io.StringIO()
-    console = PrintableConsole(file=stream, force_terminal=True, color_system="standard", width=80)
-    console.print(Text(f"{HOSTILE} and on", style="bold red"))
-    assert stream.getvalue() == "\x1b[1;31m\\x1b]0;owned\\x1b[31mred\\x9b1m\\x202egnp and on\x1b[0m\n"
+    Terminal(file=stream, force_terminal=True, color_system="standard", width=80).print(HOSTILE, style="bold red")
+    assert stream.getvalue() == "\x1b[1;31m\\x1b]0;owned\\x1b[31mred\\x9b1m\\u202egnp\x1b[0m\n"
 
 
 @pytest.mark.parametrize("columns", [20, 60, 200])

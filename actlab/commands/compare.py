@@ -13,9 +13,9 @@ from actlab.commands.comparison_table import caption, fitting, remarks, seed_col
 from actlab.commands.output import console
 from actlab.errors import ActlabError
 from actlab.run import experiment
+from actlab.run.fitted import FittedTable
 from actlab.run.folder import COMPARISON, RECORD, make_folder, write_bytes
 from actlab.run.record import Run, discover
-from actlab.show.tables import FittedTable
 from actlab.study import compare as comparing
 from actlab.study import measures
 from actlab.study.compare import Comparison

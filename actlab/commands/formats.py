@@ -19,7 +19,7 @@ from actlab.commands.comparison_table import caption, columns, remarks
 from actlab.commands.output import printable
 from actlab.errors import UnknownName
 from actlab.registry import nearest
-from actlab.show.tables import Column
+from actlab.run.fitted import Column
 from actlab.study.compare import Comparison
 
 SUFFIXES = {".csv": "csv", ".json": "json", ".md": "markdown", ".tex": "latex", ".html": "html"}

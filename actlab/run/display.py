@@ -18,11 +18,11 @@ from rich.text import Text
 
 from actlab.errors import RunDirError
 from actlab.run.executors.worker import Outcome
+from actlab.run.fitted import Column, FittedTable
 from actlab.run.folder import clear_progress, read_progress, write_progress
 from actlab.run.forecast import Forecast, TimeLeft
 from actlab.run.record import Run
 from actlab.run.training import Job
-from actlab.show.tables import Column, FittedTable
 
 LINE_SECONDS = 30.0  # between two lines about a training where there is no terminal
 STYLES = {"done": "green", "failed": "red", "diverged": "yellow", "interrupted": "magenta", "running": "cyan"}
@@ -263,33 +263,3 @@ def duration(seconds: float) -> str:
     if seconds < 3600:
         return f"{int(seconds // 60)} min {int(seconds % 60)} s"
     return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
-
-
-def runs_table(runs: list[Run]) -> FittedTable:
-    """Runs with their numbers, a row each."""
-    final, best = ([run.results.get(when, {}) for run in runs] for when in ("final", "best"))
-    seconds = [run.record.get("wall_seconds") for run in runs]
-    return FittedTable([
-        Column("run", [run.path.name for run in runs], folds=True, right=False),
-        Column("status", [run.status for run in runs], right=False, style=lambda status: STYLES.get(status, "")),
-        *_data(runs),
-        Column("epochs", [f"{row['epoch']:g}" if "epoch" in row else "" for row in final], drop=2),
-        Column("val_accuracy", _four("val_accuracy", final), short="val acc"),
-        Column("best", _four("val_accuracy", best), drop=3),
-        Column("test_accuracy", _four("test_accuracy", final), short="test acc", drop=1),
-        Column("test_loss", _four("test_loss", final), short="test loss", drop=5),
-        Column("time", ["" if s is None else duration(s) for s in seconds], drop=4),
-    ])  # fmt: skip
-
-
-def _data(runs: list[Run]) -> list[Column]:
-    """What was trained on, where one of the runs was on a stand-in: its numbers must not pass for the real set's."""
-    sets: list[dict[str, Any]] = [run.record.get("dataset") or {} for run in runs]
-    if not any(one.get("stand_in_for") for one in sets):
-        return []
-    words = [f"{s.get('name')}, NOT {s['stand_in_for']}" if s.get("stand_in_for") else str(s.get("name")) for s in sets]
-    return [Column("data", words, right=False, style=lambda word: "bold yellow" if "NOT" in word else "")]
-
-
-def _four(name: str, rows: list[dict[str, Any]]) -> list[str]:
-    return [f"{row[name]:.4f}" if isinstance(row.get(name), float) else "" for row in rows]

@@ -1,23 +1,59 @@
-"""Tables that fit the terminal: names fold, the least important columns go first, and no number is ever cut."""
+"""Tables in a terminal of any width, and as Markdown, LaTeX and HTML.
+
+In a terminal a table that is too wide first puts intervals and deviations under their numbers and folds its headers;
+then it leaves out the columns that matter least, and says which. Names fold, and no number is ever split.
+"""
 
 from __future__ import annotations
 
+import math
+import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.table import Table
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.segment import Segment
+from rich.table import Table as RichTable
 from rich.text import Text
 
-GAP = 2
-NAME_ROOM = 24  # characters that names keep, where they need them, before a column of numbers is left out
-LEAST_NAME = 8
+from actlab.run.display import duration
+from actlab.run.folder import LAYER_COLUMNS
+from actlab.run.record import Run
+from actlab.show.words import number, printable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+GAP = 2  # spaces between two columns
+LEAST_NAME, NAME_ROOM = 8, 20  # characters that names keep in any case, and before a column is left out for them
 PIECES = re.compile(r"[^-_ =,/]*[-_ =,/]?")  # a name folds after one of these signs, where it has them
-KEY_PIECES = re.compile(r"[^-_ =,/.]*[-_ =,/.]?")  # a header after a dot too: it is a key, and no number
+HEADER_PIECES = re.compile(r"[^-_ =,/.]*[-_ =,/.]?")  # a header after a dot too: it is a key, and no number
+NO_WIDTH = 100_000  # of a pipe or a file: nothing is left out or folded there
+MOST_OF_A_VALUE = 120  # characters in the table of `actlab diff`; --json has all
+STYLES = {
+    "done": "green", "failed": "red", "diverged": "yellow", "interrupted": "magenta", "running": "cyan",
+    "better": "green", "worse": "red", "supported": "green", "refuted": "red", "undecided": "yellow",
+    "holds": "green", "REFUTED": "bold red",
+}  # fmt: skip
+
+
+class Terminal(Console):
+    """A console that prints text as it is: no markup, no emoji, no colours but ours, no control character of a file."""
+
+    def __init__(self, stderr: bool = False, **options: Any) -> None:
+        super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False, **options)
+        if not (self.is_terminal or os.environ.get("COLUMNS") or "width" in options):
+            self.width = NO_WIDTH
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=printable(segment.text))
+
+
+# --- in a terminal ---------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -26,157 +62,116 @@ class Column:
 
     Args:
         header: its name.
-        cells: its words, one a row.
-        short: the header where the terminal is narrow; the same if empty.
-        short_cells: the words where the terminal is narrow; the same if None.
-        drop: 0 stays; of the others the highest goes first, and of equals the last.
-        folds: whether its words may take several lines. What does not fold stands on one line.
-        right: whether it stands on the right of its column, as numbers do.
-        style: of a word; none by default.
+        cells: a text a row.
+        kind: "number" stands on the right, on one line or with its interval or deviation below; "word" on the left, and
+            breaks between words only; "name" on the left, and folds wherever there is no room.
+        drop: 0 stays; where there is no room the highest goes first, and of equals the last.
     """
 
     header: str
     cells: Sequence[str]
-    short: str = ""
-    short_cells: Sequence[str] | None = None
+    kind: Literal["number", "word", "name"] = "number"
     drop: int = 0
-    folds: bool = False
-    right: bool = True
-    style: Callable[[str], str] = lambda _: ""
-
-    @property
-    def shortened(self) -> Column:
-        """The column for a narrow terminal."""
-        cells = self.cells if self.short_cells is None else self.short_cells
-        return replace(self, header=self.short or self.header, cells=cells)
 
     @property
     def width(self) -> int:
-        """Characters of its longest word."""
-        return max(map(cell_len, [*self.header.split("\n"), *self.cells]), default=0)
+        """Characters of its longest line."""
+        return max(cell_len(line) for text in (self.header, *self.cells) for line in text.split("\n"))
 
     @property
     def least(self) -> int:
-        """Characters under which it does not go: no word of a header is broken."""
-        if not self.folds:
-            return self.width
-        words = (cell_len(piece.rstrip()) for piece in KEY_PIECES.findall(self.header))
-        return min(self.width, max(LEAST_NAME, *words))
+        """Characters under which it does not go."""
+        pieces = max(cell_len(piece.rstrip()) for piece in HEADER_PIECES.findall(self.header))
+        return min(self.width, max(LEAST_NAME, pieces)) if self.kind == "name" else self.width
+
+    def narrowed(self) -> Column:
+        """With what may stand on a second line there."""
+        if self.kind == "name":
+            return self
+        part = r" (?=[\[±(])" if self.kind == "number" else " "
+        lines = [re.sub(part, "\n", cell) for cell in self.cells]
+        longest = max((cell_len(line) for cell in lines for line in cell.split("\n")), default=0)
+        cells = lines if self.kind == "number" else [folded(cell, longest) for cell in self.cells]
+        pieces = max(cell_len(piece.rstrip()) for piece in HEADER_PIECES.findall(self.header))
+        return replace(self, header=folded(self.header, max(longest, pieces), HEADER_PIECES), cells=cells)
 
 
-class FittedTable:
+class Table:
     """A table that rich prints at the width there is.
 
     Args:
-        columns: all that there is to show.
-        name_room: characters that names keep, where they need them, before a column is left out.
-        one_line: cut names in the middle instead of folding them.
-        tells: whether to say which columns were left out.
+        columns: those of names first.
+        repeat: 0 leaves columns out where there is no room. A number leaves none out, but goes on in further tables;
+            each begins with so many of the columns, and has the rows that say something there.
+        name_room: characters that names together keep, where they need them, before a column is left out.
     """
 
-    def __init__(
-        self, columns: Sequence[Column], name_room: int = NAME_ROOM, one_line: bool = False, tells: bool = True
-    ) -> None:
-        self.columns, self.name_room = list(columns), name_room
-        self.fit_name, self.tells = cut if one_line else folded, tells
+    def __init__(self, columns: Sequence[Column], repeat: int = 0, name_room: int = NAME_ROOM) -> None:
+        self.columns, self.repeat, self.name_room = list(columns), repeat, name_room
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        columns, dropped = fitted(self.columns, options.max_width, self.name_room)
-        yield _table(columns, options.max_width, self.fit_name)
-        if dropped and self.tells:
-            yield Text(_listed("left out for want of room:", dropped, options.max_width), style="dim")
+        room = options.max_width
+        if not self.repeat:
+            columns, dropped = fitted(self.columns, room, self.name_room)
+            yield _drawn(columns, room)
+            if dropped:
+                yield Text(f"left out for want of room: {', '.join(dropped)}", style="dim")
+            return
+        first, left = self.columns[: self.repeat], self.columns[self.repeat :]
+        while left:
+            count = len(left)
+            while count > 1 and _needed([*first, *left[:count]], self.name_room) > room:
+                count -= 1
+            rows = [i for i in range(len(left[0].cells)) if any(column.cells[i].strip() for column in left[:count])]
+            yield _drawn([replace(c, cells=[c.cells[i] for i in rows]) for c in (*first, *left[:count])], room)
+            left = left[count:]
+            if left:
+                yield Text()
 
 
-def fitted(columns: list[Column], room: int, name_room: int = NAME_ROOM) -> tuple[list[Column], list[str]]:
-    """The columns that fit into so many characters, shortened if need be, and the headers of those left out."""
+def fitted(columns: Sequence[Column], room: int, name_room: int = NAME_ROOM) -> tuple[list[Column], list[str]]:
+    """The columns that fit into so many characters, and the headers of those left out."""
     if _needed(columns, name_room) <= room:
-        return columns, []
-    kept, dropped = [column.shortened for column in columns], dict[int, str]()
-    places = list(range(len(columns)))
-    while _needed(kept, name_room) > room and any(column.drop for column in kept):
-        least = max(range(len(kept)), key=lambda i: (kept[i].drop, i))
-        del kept[least]
-        place = places.pop(least)
-        dropped[place] = columns[place].header
-    if _needed(kept, 0) > room:
-        kept = _with_one_name(kept)
-    return kept, [dropped[place] for place in sorted(dropped)]
+        return list(columns), []
+    kept = {place: column.narrowed() for place, column in enumerate(columns)}
+    while _needed(kept.values(), name_room) > room and any(column.drop for column in kept.values()):
+        del kept[max(kept, key=lambda place: (kept[place].drop, place))]
+    dropped = [column.header for place, column in enumerate(columns) if place not in kept]
+    names = [column for column in kept.values() if column.kind == "name"]
+    if _needed(kept.values(), 0) <= room or len(names) < 2:
+        return list(kept.values()), dropped
+    cells = [", ".join(texts) for texts in zip(*(column.cells for column in names), strict=True)]
+    one = Column(", ".join(column.header for column in names), cells, "name")  # several names are wider than one
+    return [one, *(column for column in kept.values() if column.kind != "name")], dropped
 
 
-def _with_one_name(columns: list[Column]) -> list[Column]:
-    """The columns, the names at the left as one: several are wider than one where each has its least room."""
-    names = list(takewhile(lambda column: column.folds, columns))
-    if len(names) < 2 or len(names) == len(columns):
-        return columns
-    cells = [", ".join(words) for words in zip(*(column.cells for column in names), strict=True)]
-    one = Column(", ".join(column.header for column in names), cells, folds=True, right=False)
-    return [one, *columns[len(names) :]]
-
-
-def _listed(said: str, names: Sequence[str], room: int) -> str:
-    """Names on lines of at most so many characters, none on two of them."""
-    lines = [said]
-    for name in [*(f"{name}," for name in names[:-1]), *names[-1:]]:
-        if cell_len(f"{lines[-1]} {name}") > room:
-            lines.append(name)
-        else:
-            lines[-1] += f" {name}"
-    return "\n".join(lines)
-
-
-def _needed(columns: list[Column], name_room: int) -> int:
+def _needed(columns: Collection[Column], name_room: int) -> int:
     """Characters without which another column must go."""
-    names = [column for column in columns if column.folds]
-    each = name_room // max(1, len(names))
-    numbers = sum(column.width for column in columns if not column.folds)
-    return numbers + sum(min(c.width, max(each, c.least)) for c in names) + GAP * (len(columns) - 1)
+    each = name_room // max(1, sum(column.kind == "name" for column in columns))
+    widths = [min(c.width, max(each, c.least)) if c.kind == "name" else c.width for c in columns]
+    return sum(widths) + GAP * (len(columns) - 1)
 
 
-def _table(columns: list[Column], room: int, fit_name: Callable[[str, int], str]) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, GAP, 0, 0))
-    names = [column for column in columns if column.folds]
-    numbers = sum(column.width for column in columns if not column.folds)
-    left = room - numbers - GAP * (len(columns) - 1)
-    widths = iter(shared([column.width for column in names], left, [column.least for column in names]))
-    cells = []
-    for column in columns:
-        width, fit = (next(widths), fit_name) if column.folds else (column.width, _as_it_is)
-        justify: Literal["left", "right"] = "right" if column.right else "left"
-        header = folded(column.header, width, KEY_PIECES) if column.folds else column.header
-        table.add_column(Text(header), width=width, justify=justify, overflow="fold")
-        cells.append([Text(fit(word, width), style=column.style(word)) for word in column.cells])
-    for row in zip(*cells, strict=True):
+def _drawn(columns: Sequence[Column], room: int) -> RichTable:
+    """The table, its names folded into the room that the other columns leave."""
+    widths = [column.width for column in columns]
+    while sum(widths) + GAP * (len(columns) - 1) > room:
+        wide = [i for i, column in enumerate(columns) if column.kind == "name" and widths[i] > column.least]
+        if not wide:
+            break
+        widths[max(wide, key=lambda i: widths[i])] -= 1
+    table = RichTable(box=None, header_style="bold", pad_edge=False, padding=(0, GAP, 0, 0))
+    rows: list[list[Text]] = [[] for _ in columns[0].cells]
+    for column, width in zip(columns, widths, strict=True):
+        name = column.kind == "name"
+        header = Text(folded(column.header, width, HEADER_PIECES) if name else column.header)
+        table.add_column(header, width=width, justify="right" if column.kind == "number" else "left", overflow="fold")
+        for row, cell in zip(rows, column.cells, strict=True):
+            style = STYLES.get(cell.split(maxsplit=1)[0], "") if column.kind == "word" and cell else ""
+            row.append(Text(folded(cell, width) if name else cell, style=style))
+    for row in rows:
         table.add_row(*row)
     return table
-
-
-def _as_it_is(word: str, width: int) -> str:
-    return word
-
-
-def shared(wanted: Sequence[int], room: int, least: Sequence[int] | None = None) -> list[int]:
-    """So many characters shared among columns: none gets more than it wants, and short ones all that they want.
-
-    Args:
-        wanted: by each column.
-        room: for all.
-        least: what each gets, however little room there is.
-    """
-    floors = least or [LEAST_NAME] * len(wanted)
-    given, owed = [0] * len(wanted), sum(floors)
-    for left, index in zip(range(len(wanted), 0, -1), sorted(range(len(wanted)), key=lambda i: wanted[i]), strict=True):
-        owed -= floors[index]
-        given[index] = min(wanted[index], max(floors[index], min(room // left, room - owed)))
-        room -= given[index]
-    return given
-
-
-def cut(name: str, width: int) -> str:
-    """A name on one line of at most a width, with dots in its middle: names often differ at their ends."""
-    if cell_len(name) <= width:
-        return name
-    keep = max(width - 3, 0)
-    return f"{name[: keep // 2]}...{name[len(name) - (keep - keep // 2) :]}"[:width]
 
 
 def folded(name: str, width: int, pieces: re.Pattern[str] = PIECES) -> str:
@@ -187,3 +182,160 @@ def folded(name: str, width: int, pieces: re.Pattern[str] = PIECES) -> str:
             lines.append("")
         lines[-1] += piece
     return "\n".join(line.rstrip() for line in lines)
+
+
+# --- runs ------------------------------------------------------------------------------------------------------
+
+
+def runs_table(runs: Sequence[Run]) -> Table:
+    """Runs with their numbers, a row each."""
+    final, best = ([run.results.get(when, {}) for run in runs] for when in ("final", "best"))
+    seconds = [run.record.get("wall_seconds") for run in runs]
+    data = [run.record.get("dataset") or {} for run in runs]
+
+    def column(metric: str, rows: list[dict[str, Any]], header: str, drop: int = 0) -> Column:
+        cells = [number(row[metric], metric) if isinstance(row.get(metric), float) else "" for row in rows]
+        return Column(header, cells, drop=drop)
+
+    columns = [
+        Column("run", [run.path.name for run in runs], "name"),
+        Column("status", [run.status for run in runs], "word"),
+        Column("epochs", [f"{row['epoch']:g}" if "epoch" in row else "" for row in final], drop=2),
+        column("val_accuracy", final, "val_accuracy"),
+        column("val_accuracy", best, "best", drop=3),
+        column("test_accuracy", final, "test_accuracy", drop=1),
+        column("test_loss", final, "test_loss", drop=5),
+        Column("time", ["" if s is None else duration(s) for s in seconds], drop=4),
+    ]
+    if any(of.get("stand_in_for") for of in data):  # its numbers must not pass for the real set's
+        sets = [f"{of.get('name')}, NOT {of['stand_in_for']}" if of.get("stand_in_for") else str(of.get("name"))
+                for of in data]  # fmt: skip
+        columns.insert(2, Column("data", sets, "word"))
+    return Table(columns)
+
+
+def diff_table(differing: Mapping[str, tuple[Any, Any]]) -> Table:
+    """What differs between two runs: its name, and its value in each.
+
+    Numbers have nine digits, which is what a float32 has; all of them where nine do not tell them apart.
+    """
+
+    def text(value: Any, form: str) -> str:
+        if isinstance(value, float):
+            return format(value, form)
+        whole = "-" if value is None else str(value)
+        if re.fullmatch("[0-9a-f]{64}", whole):  # a sha256
+            return whole[:16]
+        return whole if len(whole) <= MOST_OF_A_VALUE else f"{whole[: MOST_OF_A_VALUE - 3]}..."
+
+    pairs = []
+    for first, second in differing.values():
+        short = text(first, ".9g"), text(second, ".9g")
+        pairs.append(short if len(set(short)) > 1 or first == second else (text(first, ""), text(second, "")))
+    sides = [Column(name, [pair[side] for pair in pairs], "name") for side, name in enumerate(("first", "second"))]
+    return Table([Column("", list(differing), "name"), *sides])
+
+
+# --- layers ----------------------------------------------------------------------------------------------------
+
+BLOCKS, ASCII = "▁▂▃▄▅▆▇█", ".:-=+*#@"  # from the lowest to the highest
+MOST_SIGNS = 12  # of a sparkline; of more evaluations some are shown
+FIRST_MEASURES = (
+    "dead_units", "inactive_units", "unmoved_units", "revived_units", "saturated_fraction", "gradient_norm_mean",
+    "gradient_norm_max", "update_norm", "weight_norm",
+)  # fmt: skip
+SHARES = ("saturated_fraction", "activation_zeros")
+HISTOGRAM = re.compile(r"activation_histogram_\d+")
+
+
+@dataclass(frozen=True)
+class Layers:
+    """What the probes of a run saw, layer by layer.
+
+    Args:
+        epochs, steps: of the evaluations.
+        units: layer to the number of its units.
+        measures: name to layer to its value at each evaluation, NaN where it has none; what is looked for most first.
+        histograms: layer to its counts at the last evaluation; empty where they were not taken.
+    """
+
+    epochs: list[float]
+    steps: list[float]
+    units: dict[str, float]
+    measures: dict[str, dict[str, list[float]]]
+    histograms: dict[str, list[float]]
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> Layers:
+        """From a run's layers.csv, which may come from anywhere."""
+        table = table.assign(layer=table["layer"].map(str)).drop_duplicates(["step", "layer"])
+        times = table.drop_duplicates("step")
+        units = {str(name): float(part["units"].iloc[0]) for name, part in table.groupby("layer", sort=False)}
+        bins = [column for column in table if HISTOGRAM.fullmatch(str(column))]
+        names = [str(column) for column in table if column not in (*LAYER_COLUMNS, *bins)]
+        measures = {}
+        for name in sorted(names, key=lambda name: (*FIRST_MEASURES, name).index(name)):
+            wide = table.pivot(index="step", columns="layer", values=name)
+            values = {layer: [float(value) for value in wide[layer]] for layer in units}
+            if not all(math.isnan(value) for row in values.values() for value in row):
+                measures[name] = values
+        last = table.drop_duplicates("layer", keep="last").set_index("layer")[bins]
+        histograms = {str(layer): [float(count) for count in row] for layer, row in last.iterrows()} if bins else {}
+        return cls(times["epoch"].tolist(), times["step"].tolist(), units, measures, histograms)
+
+
+def layers_table(layers: Layers, ascii_only: bool = False) -> Table:
+    """A row a layer: the last value of each measure, and a sparkline over the evaluations."""
+    signs = ASCII if ascii_only else BLOCKS
+    columns = [
+        Column("layer", list(layers.units), "name"),
+        Column("units", ["" if math.isnan(count) else f"{count:.0f}" for count in layers.units.values()]),
+    ]
+    for name, rows in layers.measures.items():
+        counts = name.endswith("_units")
+        last = [
+            "" if math.isnan(row[-1]) else f"{row[-1]:.0f}" if counts else f"{row[-1]:.3g}" for row in rows.values()
+        ]
+        width, cells = max(map(len, last)), []
+        for (layer, row), text in zip(rows.items(), last, strict=True):
+            top = layers.units[layer] if counts else 1.0 if name in SHARES else None
+            shown = min(len(row), MOST_SIGNS)
+            some = [row[round(i * (len(row) - 1) / max(shown - 1, 1))] for i in range(shown)]
+            cells.append(f"{text:>{width}} {sparkline(some, top, signs)}")
+        columns.append(Column(name, cells))
+    if layers.histograms:
+        finite = {layer: [c for c in layers.histograms[layer] if math.isfinite(c)] for layer in layers.units}
+        cells = [sparkline(layers.histograms[layer], max(of), signs) if any(of) else "" for layer, of in finite.items()]
+        columns.append(Column("activation_histogram (last)", cells))
+    return Table(columns, repeat=2)
+
+
+def layers_legend(layers: Layers) -> str:
+    """How to read the cells."""
+    count, first, last = len(layers.steps), layers.epochs[0], layers.epochs[-1]
+    shown = f"{MOST_SIGNS} of {count} evaluations" if count > MOST_SIGNS else f"each of {count} evaluations"
+    over = f"epochs {first:.4g} to {last:.4g}" if count > 1 else f"epoch {first:.4g}"
+    text = (
+        f"Each cell: the last value, then a sign for {shown} ({over}). Counts of units go from 0 to the units of the "
+        "layer, shares from 0 to 1, all others from the lowest to the highest value of their own row."
+    )
+    return text + (" Histograms: activation_min to activation_max." if layers.histograms else "")
+
+
+def sparkline(values: Sequence[float], top: float | None, signs: str = BLOCKS) -> str:
+    """A sign a value, by its height; a space where there is none.
+
+    Args:
+        values: any numbers; NaN and infinity have no sign.
+        top: what the highest sign stands for. The lowest is 0 then, and 0 only. None: the signs go from the lowest
+            value to the highest, and all are the lowest where these are equal.
+        signs: from the lowest to the highest.
+    """
+    finite = [value for value in values if math.isfinite(value)]
+    low, high = (0.0, top) if top is not None else (min(finite, default=0.0), max(finite, default=0.0))
+    line = ""
+    for value in values:
+        part = (value - low) / (high - low) * (len(signs) - 1) if high > low and math.isfinite(value) else 0.0
+        height = math.ceil(part) if top is not None else round(part)
+        line += signs[min(max(height, 0), len(signs) - 1)] if math.isfinite(value) else " "
+    return line

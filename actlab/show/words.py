@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from actlab.study.measures import higher_is_better
 
 if TYPE_CHECKING:
+    from actlab.run.reproduction import Reproduction
     from actlab.study.frame import Lack
     from actlab.study.guard import Note
     from actlab.study.judge import Comparison, ConditionResult
@@ -408,3 +409,15 @@ def by_seed(values: Mapping[int, float], metric: str = "", signed: bool = False)
     unit = "" if not is_accuracy(metric) else " points" if signed else "%"
     alike = len(texts) > 1 and len(set(texts)) == 1
     return f"{seeds(list(values))}: {f'each {texts[0]}' if alike else ', '.join(texts)}{unit}"
+
+
+def reproduction(found: Reproduction) -> list[str]:
+    """What came out when a run was trained again."""
+    if found.outcome != "done":
+        return [f"the second training ended otherwise: {found.outcome}"]
+    lines = [f"{name}: {'the same bytes' if same else 'DIFFERS'}" for name, same in found.files.items()]
+    if found.parts_at:
+        row, first, second = found.parts_at
+        lines += [f"history.csv parts at line {row}:", f"  then {first}", f"  now  {second}"]
+    lines += [f"differs: {name}: then {then}, now {now}" for name, (then, now) in found.environment.items()]
+    return [*lines, "reproduced" if found.same else "not reproduced"]

@@ -19,13 +19,13 @@ from actlab.commands.compare import title
 from actlab.commands.comparison_table import caption, columns, fitting
 from actlab.commands.output import console
 from actlab.parts.datasets import Prepared
-from actlab.run.display import Display, _Board, bar, clock, runs_table
+from actlab.run.display import Display, _Board, bar, clock
 from actlab.run.executors.worker import Outcome
+from actlab.run.fitted import FittedTable, cut, folded, shared
 from actlab.run.folder import read_progress, write_progress
 from actlab.run.forecast import Forecast
 from actlab.run.record import Run
 from actlab.run.training import Job
-from actlab.show.tables import FittedTable, cut, folded, shared
 from actlab.spec.config import RunConfig
 from actlab.study.compare import Comparison, compare
 
@@ -52,38 +52,6 @@ def runs(tmp_path: Path, make_run: MakeRun, resolved: Resolved) -> list[Run]:
         for seed in (0, 1):
             made.append(make_run(tmp_path / "study", resolved(activation=activation, seed=seed), [0.9 + seed / 100]))
     return [Run(path) for path in made]
-
-
-@pytest.mark.parametrize("width", WIDTHS)
-def test_no_number_of_runs_is_cut(width: int, runs: list[Run]) -> None:
-    lines = printed(runs_table(runs), width)
-    header = " ".join(lines[0].split())
-    rows = [line.split() for line in lines if "done" in line]
-    assert len(rows) == 4
-    for row, run in zip(rows, runs, strict=True):
-        assert f"{run.results['final']['val_accuracy']:.4f}" in row
-        assert row[1] == "done"
-    full = ["epochs", "val_accuracy", "best", "test_accuracy", "test_loss", "time"]
-    shown = {"val_accuracy": "val acc", "test_accuracy": "test acc", "test_loss": "test loss"}
-    left_out = _left_out(runs_table(runs), width)
-    for name in full:
-        assert (name in header or shown.get(name, name) in header) != (name in left_out), name
-    if width >= 120:
-        assert not left_out
-    if width == 60:
-        assert left_out == ["best", "test_loss", "time"]
-
-
-def test_the_least_important_columns_go_first(runs: list[Run]) -> None:
-    gone = [set(_left_out(runs_table(runs), width)) for width in range(160, 39, -1)]
-    assert all(before <= after for before, after in itertools.pairwise(gone))
-    order = list(dict.fromkeys(name for names in gone for name in sorted(names)))
-    assert order[:3] == ["test_loss", "time", "best"]
-
-
-def _left_out(table: FittedTable, width: int) -> list[str]:
-    lines = " ".join(line.strip() for line in printed(table, width))
-    return lines.partition("left out for want of room: ")[2].replace(",", "").split()
 
 
 @pytest.mark.parametrize("width", WIDTHS)

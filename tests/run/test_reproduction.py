@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from actlab import cli
-from actlab.commands.reproduce import lines
 from actlab.errors import RunDirError
 from actlab.parts import datasets
 from actlab.run.executors import local
@@ -20,6 +19,7 @@ from actlab.run.folder import HISTORY, RECORD
 from actlab.run.record import Run
 from actlab.run.reproduction import Reproduction, reproduce
 from actlab.run.training import Job
+from actlab.show import words
 from actlab.spec.config import resolve
 
 CONFIG: dict[str, Any] = {
@@ -66,7 +66,7 @@ def test_the_same_bytes_come_out_and_others_are_told(
     assert found.same, found
     assert found.files == {"history.csv": True, "layers.csv": True, "weights.npz": True}
     assert (found.parts_at, found.outcome) == (None, "done")
-    assert lines(found)[-1] == "reproduced"
+    assert words.reproduction(found)[-1] == "reproduced"
 
     history = (finished / "history.csv").read_text()
     last = history.splitlines()[2]
@@ -78,7 +78,7 @@ def test_the_same_bytes_come_out_and_others_are_told(
     assert found.files == {"history.csv": False, "layers.csv": True, "weights.npz": True}
     assert found.parts_at == (3, other, last)
     assert found.environment == {"environment.threads": (4, 1)}
-    said = lines(found)
+    said = words.reproduction(found)
     assert "history.csv: DIFFERS" in said
     assert "history.csv parts at line 3:" in said
     assert "differs: environment.threads: then 4, now 1" in said
@@ -91,7 +91,7 @@ def test_a_second_training_that_ends_otherwise_is_told(
     monkeypatch.setattr(local, "run", lambda jobs, *_: {jobs[0].path: Outcome("failed", "MemoryError")})
     found = again(finished, tmp_path / "scratch")
     assert not found.same
-    assert lines(found) == ["the second training ended otherwise: failed: MemoryError"]
+    assert words.reproduction(found) == ["the second training ended otherwise: failed: MemoryError"]
 
 
 def test_what_is_not_finished_or_not_whole_is_refused(

@@ -13,8 +13,8 @@ from rich.cells import cell_len
 from typer.testing import CliRunner
 
 from actlab import cli
-from actlab.commands.layer_table import ASCII, BLOCKS, sparkline
 from actlab.errors import RunDirError
+from actlab.show.tables import ASCII, BLOCKS, sparkline
 from actlab.spec.config import RunConfig
 
 HEADER = "epoch,step,layer,units,activation_mean,activation_min,activation_max,activation_histogram_00,"
