@@ -669,15 +669,20 @@ def activations(
     points = [-2.0, -1.0, 0.0, 1.0, 2.0] if at is None else list(map(_point, at.split(",")))
     holds = True
     with _quiet_tensorflow():
-        from actlab.parts.activations import checks, inspect
+        from actlab.parts.activations import ACTIVATIONS, checks, curves
 
         if plot:
             from actlab.run.folder import make_folder, write_bytes
             from actlab.show import plots
+            from actlab.show.plots.function_figure import function_figure
 
             if plot.suffix not in (".png", ".svg"):
                 raise ActlabError(f"--plot: expected a name that ends in .png or .svg, read {str(plot)!r}")
-            drawn = inspect.figure(name, parameters)
+            table = curves.function_table({"name": name, **parameters})
+            if table is None:
+                table = curves.computed_table({"name": name, **parameters})
+            label = "x" if ACTIVATIONS.get(name).facts.elementwise else "first input x, the others 0"
+            drawn = function_figure(table, str(parameters.get("formula", name)), label)
             make_folder(plot.parent)
             write_bytes(plot, plots.png(drawn) if plot.suffix == ".png" else plots.svg(drawn).encode())
             Terminal(stderr=True).print(f"drawn: {plot}")
@@ -695,7 +700,7 @@ def activations(
                       for header in ("property", "stated", "found")),
                 ]))  # fmt: skip
         if at is not None or not (plot or check):
-            found, note = inspect.points(name, parameters, points), inspect.meant(name, parameters)
+            found, note = curves.points(name, parameters, points), curves.points_note(name, parameters)
             if json:
                 noted = {"note": note} if note else {}
                 typer.echo(jsonlib.dumps({"name": name, **noted, "points": [asdict(point) for point in found]}))

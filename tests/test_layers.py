@@ -73,7 +73,7 @@ LIGHT = [
     "engines.compiled", "compare", "forecast", "experiment", "executors.local", "executors.worker", "display", "cli",
     "commands.activations", "commands.check", "commands.compare", "commands.data", "commands.look", "commands.probes",
     "commands.run", "pictures",
-    "report", "report.current", "watch", "activations.in_numpy", "commands.report", "commands.watch",
+    "report", "report.current", "watch", "commands.report", "commands.watch",
 ]  # fmt: skip
 HEAVY = ("tensorflow", "keras")
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:  # pandas takes 0.3 s to import; only a comparison reads table
 
 RECORD, HISTORY, TIMING, LAYERS, LOG = "run.json", "history.csv", "timing.csv", "layers.csv", "log.txt"
 PROGRESS, CHECKPOINT, LOCK, OWNER = "progress.json", "checkpoint", ".lock", ".owner.json"
+FUNCTION = "function.csv"  # the curve of its activation, where that is not one of the shipped ones
 WEIGHTS, STATE = "weights.npz", "state.npz"
 WEIGHT_FILM, FRAMES = "weight_film.npz", ".weight_film.frames"
 EXPERIMENT, COMPARISON = "experiment.yaml", "comparison.csv"

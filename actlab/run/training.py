@@ -27,6 +27,7 @@ from actlab.run.engines.build import build_model, build_optimizer, initial_weigh
 from actlab.run.engines.compiled import Engine, Indices, chunks
 from actlab.run.folder import (
     FRAMES,
+    FUNCTION,
     HISTORY,
     LAYER_COLUMNS,
     LAYERS,
@@ -383,6 +384,7 @@ class _Training:
         sync_tables(path)
         self._keep_weights()
         self._keep_film()
+        self._write_function()
         self._draw()
         self.record |= outcome
         self.record |= {
@@ -410,6 +412,15 @@ class _Training:
         moments = {name: history[name].to_numpy(dtype=float) for name in ("epoch", "step")}
         arrays = {**self.film.arrays(raw), **moments, "layer": np.array(self.film.layer.name)}
         write_bytes(self.job.path / WEIGHT_FILM, npz(arrays, compressed=True))
+
+    def _write_function(self) -> None:
+        """The curve of the activation as it was trained, where it is not one of the shipped ones."""
+        from actlab.parts.activations.curves import function_csv, function_table
+        from actlab.parts.activations.layer import learned_means  # imports Keras
+
+        part, learned = self.config.activation.model_dump(), learned_means(self.model)
+        if learned or function_table(part) is None:
+            write_bytes(self.job.path / FUNCTION, function_csv(part, learned))
 
     def _draw(self) -> None:
         if self.position.rows:

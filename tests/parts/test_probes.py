@@ -353,7 +353,7 @@ def test_outputs_that_are_all_the_same_are_in_one_bin() -> None:
 
 def test_what_activations_learn() -> None:
     net = Net(dense_net("prelu", [[1, 1, 1], [0, 0, 0]], [0, 0, 0]), DENSE_IMAGES, probes=["learned_parameters"])
-    net.probes.layers[0].activation.learned_by_name["negative_slope"].assign([0.5, -1.0, 2.0])
+    net.probes.layers[0].activation.learned["negative_slope"].assign([0.5, -1.0, 2.0])
     assert net.row()["dense"] == {"negative_slope_mean": 0.5, "negative_slope_min": -1, "negative_slope_max": 2}
     swish = Net(dense_net("swish", [[1], [0]], [0], initial_beta=1.5), DENSE_IMAGES, probes=["learned_parameters"])
     assert swish.row() == {"dense": dict.fromkeys(("beta_mean", "beta_min", "beta_max"), 1.5), TOTAL: {},
@@ -429,7 +429,7 @@ def test_the_slope_of_every_activation_is_found_by_unit(shape: tuple[int, ...]) 
 
     z = tf.constant(np.random.default_rng(0).normal(size=shape), tf.float32)
     for entry in ACTIVATIONS:
-        activation = Activation(entry.name, {"formula": "x*tanh(x)"} if entry.name == "formula" else {})
+        activation = Activation(entry.name, entry.facts.example)
         each, apart = entry.facts.inputs_per_unit(activation.parameters), entry.facts.inputs_apart
         seen = Seen(ProbedLayer("layer", None, activation, 6 // each, each, apart), z, activation(z))
         slope = np.abs(activation.slope(z)).reshape(-1, 6)

@@ -65,6 +65,9 @@ def make_study(folder: Path, make_run: Make, resolved: Resolved) -> Path:
             bad = number == 3 and seed == 7
             ended = {"status": "diverged", "record": {"reason": "the loss is not finite at step 9"}} if bad else {}
             path = make_run(folder, config, values.round(5).tolist(), **ended)
+            if number == 1:  # as training writes it for parameters that are not the defaults
+                curve = "x,y,slope\n-4,-0.04,0.01\n-1e-06,-1e-08,0.01\n0,0,\n1e-06,1e-06,1\n4,4,1\n"
+                (path / "function.csv").write_text(curve)
             probe(path, dead=number == 0)
     return folder
 

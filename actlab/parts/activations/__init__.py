@@ -10,9 +10,9 @@ import pkgutil
 from importlib import import_module
 
 from actlab.parts.activations import functions
-from actlab.parts.activations.facts import ACTIVATIONS, ActivationFacts, infer, learned_names, resolve, runtime_names
+from actlab.parts.activations.facts import ACTIVATIONS, ActivationFacts, infer, resolve
 
-__all__ = ["ACTIVATIONS", "ActivationFacts", "infer", "learned_names", "resolve", "runtime_names"]
+__all__ = ["ACTIVATIONS", "ActivationFacts", "infer", "resolve"]
 
 for _module in pkgutil.iter_modules(functions.__path__, f"{functions.__name__}."):
     import_module(_module.name)

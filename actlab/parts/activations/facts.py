@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
+from numpy.typing import NDArray
 from pydantic import Field
 
 from actlab.errors import ActlabError, UnknownName
@@ -15,12 +15,14 @@ from actlab.registry import Entry, Registry, nearest
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Literal["channel", "layer", "element"]
+Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ActivationFacts:
-    """The properties of an activation, at its default parameters and in inference.
+    """The properties of an activation, at its default parameters and in inference. `checks.check` proves them.
 
     Where an output takes several inputs (`elementwise` is false), monotonic, value and slope are those of the first
     output while the first input moves and the second is 0: softmax is then the sigmoid, maxout is relu.
@@ -28,34 +30,44 @@ class ActivationFacts:
 
     Args:
         formula: as a reader would write it, in x.
-        range: infimum and supremum of the values.
-        monotonic: whether it never decreases.
-        value_at_zero: f(0).
-        slope_at_zero: what autodiff gives at 0; at a kink the convention of the implementation.
         source: the paper, or the implementation that is followed.
+        reference: the same function at `example`, by NumPy alone: (..., inputs) to (..., outputs) in float64. The
+            tests hold the activation against it.
+        range: infimum and supremum of the values.
+        slope_at_zero: what autodiff gives at 0; at a kink the convention of the implementation.
+        value_at_zero: f(0).
+        monotonic: whether it never decreases.
         kinks: where slope or value jump, ascending.
+        overflows_above: the largest input with a finite value in float32.
+        learned: weights that are learned, each with the parameter that says where it starts. The function takes them
+            by their names; the parameter `share` says how many there are of each.
+        draws: whether it takes random numbers in training, as `draw(lower, upper)`; in inference `draw` is None.
         elementwise: whether each output depends on one input only.
         takes: inputs that one output takes along the last axis, or the parameter that says how many.
         inputs_apart: whether those inputs lie a whole width of outputs apart, and not side by side.
         gives: outputs that one input gives along the last axis.
-        overflows_above: the largest input with a finite value in float32.
         own_slope: the derivative of each output by its own input, where the gradient of the sum of the outputs is
             something else.
+        example: parameters to show and test it with, where it has one without a default.
     """
 
     formula: str
-    range: tuple[float, float] | None
-    monotonic: bool | None
-    value_at_zero: float | None
-    slope_at_zero: float | None
     source: str
+    reference: Callable[[Array], Array]
+    range: tuple[float, float] | None
+    slope_at_zero: float | None
+    value_at_zero: float | None = 0.0
+    monotonic: bool | None = True
     kinks: tuple[float, ...] = ()
+    overflows_above: float = math.inf
+    learned: Mapping[str, str] = field(default_factory=dict)
+    draws: bool = False
     elementwise: bool = True
     takes: int | str = 1
     inputs_apart: bool = False
     gives: int = 1
-    overflows_above: float = math.inf
     own_slope: Callable[[Any], Any] | None = None
+    example: Mapping[str, Any] = field(default_factory=dict)
 
     def inputs_per_unit(self, parameters: Mapping[str, Any]) -> int:
         """How many inputs along the last axis one output takes: 1, for glu 2, for maxout `pieces`."""
@@ -81,17 +93,6 @@ class ActivationFacts:
 
 
 ACTIVATIONS: Registry[ActivationFacts] = Registry("activation")
-
-
-def runtime_names(entry: Entry[ActivationFacts]) -> tuple[str, ...]:
-    """The positional arguments after x: "draw" for random numbers, every other name a learned weight."""
-    parameters = list(inspect.signature(entry.function).parameters.values())
-    return tuple(p.name for p in parameters[1:] if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD)
-
-
-def learned_names(entry: Entry[ActivationFacts]) -> tuple[str, ...]:
-    """The weights that an activation learns."""
-    return tuple(name for name in runtime_names(entry) if name != "draw")
 
 
 def resolve(entry: Entry[ActivationFacts], given: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -120,5 +121,7 @@ def infer(entry: Entry[ActivationFacts], parameters: Mapping[str, Any], x: Any) 
         parameters: its resolved parameters.
         x: a tensor of any floating dtype; the sample, where the activation looks at several inputs.
     """
-    runtime = (None if name == "draw" else parameters[f"initial_{name}"] for name in runtime_names(entry))
-    return entry.function(x, *runtime, **parameters)
+    runtime = {weight: parameters[initial] for weight, initial in entry.facts.learned.items()}
+    if entry.facts.draws:
+        runtime["draw"] = None
+    return entry.function(x, **runtime, **parameters)

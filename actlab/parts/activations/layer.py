@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from actlab.errors import ActlabError
 from actlab.lazy import tf
-from actlab.parts.activations import ACTIVATIONS, ActivationFacts, learned_names, resolve, runtime_names
+from actlab.parts.activations import ACTIVATIONS, ActivationFacts, resolve
 
 
 @keras.saving.register_keras_serializable("actlab")
@@ -39,7 +41,7 @@ class Activation(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no ty
         self._parameters = resolve(self._entry, parameters)
         self._learned: dict[str, Any] = {}
         self.seed = seed
-        if "draw" in runtime_names(self._entry):
+        if self.facts.draws:
             self.seed_generator = keras.random.SeedGenerator(seed)
 
     @property
@@ -58,38 +60,32 @@ class Activation(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no ty
         return self._entry.facts
 
     @property
-    def learned(self) -> list[Any]:
-        """The learned weights, which no weight decay should reach: optimizers must exclude them."""
-        return list(self._learned.values())
-
-    @property
-    def learned_by_name(self) -> dict[str, Any]:
-        """The learned weights by their parameter: negative_slope, beta."""
+    def learned(self) -> dict[str, Any]:
+        """The learned weights by name (negative_slope, beta); no weight decay should reach them."""
         return dict(self._learned)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the learned weights, at their initial values."""
-        for name in learned_names(self._entry):
-            initial = keras.initializers.Constant(self._parameters[f"initial_{name}"])
-            shape = _shared_shape(self._parameters["share"], input_shape)
-            self._learned[name] = self.add_weight(shape=shape, initializer=initial, name=name)
+        for name, initial in self.facts.learned.items():
+            share = self._parameters["share"]
+            shape = {"layer": (), "channel": input_shape[-1:], "element": input_shape[1:]}[share]
+            if None in shape:
+                raise ActlabError(f"share: {share} needs an input of a fixed size, and this one is {input_shape[1:]}")
+            start = keras.initializers.Constant(self._parameters[initial])
+            self._learned[name] = self.add_weight(shape=shape, initializer=start, name=name)
         super().build(input_shape)
 
     def call(self, x: Any, training: bool | None = None) -> Any:
         """The values in the compute dtype; random slopes are drawn in training only."""
-        runtime = [
-            (self._draw(x) if training else None) if name == "draw" else ops.convert_to_tensor(self._learned[name])
-            for name in runtime_names(self._entry)
-        ]
-        return self._entry.function(x, *runtime, **self._parameters)
+        runtime = {name: ops.convert_to_tensor(weight) for name, weight in self._learned.items()}
+        if self.facts.draws:
+            runtime["draw"] = partial(self._draw, x) if training else None
+        return self._entry.function(x, **runtime, **self._parameters)
 
-    def _draw(self, x: Any) -> Callable[[float, float], Any]:
-        def draw(lower: float, upper: float) -> Any:
-            # drawn in float32, so that the same seed means the same numbers in every compute dtype
-            drawn = keras.random.uniform(ops.shape(x), lower, upper, dtype="float32", seed=self.seed_generator)
-            return ops.cast(drawn, x.dtype)
-
-        return draw
+    def _draw(self, x: Any, lower: float, upper: float) -> Any:
+        # drawn in float32, so that the same seed means the same numbers in every compute dtype
+        drawn = keras.random.uniform(ops.shape(x), lower, upper, dtype="float32", seed=self.seed_generator)
+        return ops.cast(drawn, x.dtype)
 
     def slope(self, z: Any) -> Any:
         """∂f(z)ᵢ/∂zᵢ at inference, by automatic differentiation.
@@ -103,8 +99,8 @@ class Activation(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no ty
         Returns:
             A tensor of the shape and dtype of `z`.
         """
-        if self._entry.facts.own_slope:
-            return self._entry.facts.own_slope(z)
+        if self.facts.own_slope:
+            return self.facts.own_slope(z)
         with tf.GradientTape() as tape:
             tape.watch(z)
             y = self.call(z, training=False)
@@ -117,7 +113,7 @@ class Activation(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no ty
             ActlabError: the last axis cannot be divided among the outputs.
         """
         *others, last = input_shape
-        width = last if last is None else self._entry.facts.width(last, self._parameters)
+        width = last if last is None else self.facts.width(last, self._parameters)
         return (*others, width)
 
     def get_config(self) -> dict[str, Any]:
@@ -126,8 +122,11 @@ class Activation(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no ty
         return {**super().get_config(), **own}
 
 
-def _shared_shape(share: str, input_shape: tuple[int | None, ...]) -> tuple[int, ...]:
-    shape = {"layer": (), "channel": input_shape[-1:], "element": input_shape[1:]}[share]
-    if None in shape:
-        raise ActlabError(f"share: {share} needs an input of a fixed size, and this one is {input_shape[1:]}")
-    return tuple(int(axis) for axis in shape if axis is not None)
+def learned_means(model: Any) -> dict[str, float]:
+    """The mean of each weight that the activations of a model learn, over all units of all layers, by its name."""
+    found: dict[str, list[Any]] = {}
+    for layer in model.layers:
+        if isinstance(layer, Activation):
+            for name, weight in layer.learned.items():
+                found.setdefault(name, []).append(np.ravel(weight.numpy()))
+    return {name: float(np.concatenate(weights).mean()) for name, weights in found.items()}

@@ -16,7 +16,7 @@ REDUCTIONS: dict[str, Callable[[NDArray[Any]], Any]] = {"mean": np.mean, "min": 
 
 class LearnedParameters(WeightProbe):
     def build(self, layers: Sequence[ProbedLayer], variables: Sequence[Any]) -> None:
-        names = [name for layer in layers if layer.activation for name in layer.activation.learned_by_name]
+        names = [name for layer in layers if layer.activation for name in layer.activation.learned]
         self.columns = tuple(f"{name}_{reduction}" for name in dict.fromkeys(names) for reduction in REDUCTIONS)
 
     def row(self, before: Weights, now: Weights) -> Cells:

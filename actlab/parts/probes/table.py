@@ -182,7 +182,7 @@ def _array(variable: Any, kept: Mapping[int, NDArray[Any]]) -> NDArray[Any]:
 
 def _learned(layer: ProbedLayer, kept: Mapping[int, NDArray[Any]]) -> Arrays:
     assert layer.activation is not None
-    return {name: _array(variable, kept) for name, variable in layer.activation.learned_by_name.items()}
+    return {name: _array(variable, kept) for name, variable in layer.activation.learned.items()}
 
 
 def _arrays(sums: Mapping[str, Sums]) -> dict[str, Arrays]:

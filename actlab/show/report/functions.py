@@ -12,21 +12,21 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
+import pandas as pd
 from markupsafe import Markup
 
 from actlab.errors import ActlabError
-from actlab.parts.activations import ACTIVATIONS, ActivationFacts, learned_names, resolve
-from actlab.parts.activations.in_numpy import section
+from actlab.parts.activations import ACTIVATIONS, ActivationFacts, resolve
+from actlab.parts.activations.curves import function_table
 from actlab.registry import Entry
-from actlab.run.folder import HISTORY
+from actlab.run.folder import FUNCTION, HISTORY
 from actlab.run.record import Run
 from actlab.show.report.reading import Chapter
 from actlab.show.report.table import Cell, number
 from actlab.show.report.words import measured, minus, printable
 from actlab.study import measures
 
-LEFT, RIGHT, LOW, HIGH = -4.0, 4.0, -2.0, 4.0  # what a drawing shows, in units of x and of f(x), which are equal
-JUMP = 0.3  # between points 1/40 apart a function that rises by so much jumps
+RIGHT, LOW, HIGH = 4.0, -2.0, 4.0  # what a drawing shows, in units of x and of f(x), which are equal
 DEFAULTS = re.compile(r" \([-−\d., ]+\)$")
 MOST_DATA = 2_000_000  # characters of CSV that a page carries
 
@@ -71,11 +71,12 @@ class Function:
 
 def functions_of(runs: Sequence[Run]) -> list[Function]:
     """The activations of some runs, each once."""
-    written = {json.dumps(run.config.get("activation"), sort_keys=True): run.config.get("activation") for run in runs}
-    return [_function(part) for part in written.values()]
+    first = {json.dumps(run.config.get("activation"), sort_keys=True): run for run in reversed(runs)}
+    return [_function(run) for run in reversed(first.values())]
 
 
-def _function(part: Any) -> Function:
+def _function(run: Run) -> Function:
+    part = run.config.get("activation")
     part = dict(part) if isinstance(part, dict) else {"name": part}
     name = str(part.pop("name", ""))
     try:
@@ -85,8 +86,9 @@ def _function(part: Any) -> Function:
         return Function(name, "", _parameters(part), Markup(""), "not known to this version of actlab")
     equation = str(part["formula"]) if name == "formula" else _without_defaults(entry)
     shown = {key: value for key, value in parameters.items() if key != "formula" and _tells(entry, key, value)}
-    drawing = _drawing(name, parameters, f"{name}: {equation}")
-    return Function(name, equation, _parameters(shown), drawing, "; ".join(_remarks(entry, parameters)))
+    drawing = _drawing(run, f"{name}: {equation}")
+    learned = (run.path / FUNCTION).exists()
+    return Function(name, equation, _parameters(shown), drawing, "; ".join(_remarks(entry, parameters, learned)))
 
 
 def _without_defaults(entry: Entry[ActivationFacts]) -> str:
@@ -103,10 +105,11 @@ def _named(entry: Entry[ActivationFacts], name: str) -> bool:
     return re.search(rf"\b{re.escape(name)}\b", entry.facts.formula) is not None
 
 
-def _remarks(entry: Entry[ActivationFacts], parameters: dict[str, Any]) -> list[str]:
+def _remarks(entry: Entry[ActivationFacts], parameters: dict[str, Any], as_learned: bool) -> list[str]:
     found = [] if entry.facts.elementwise else ["drawn: the first output while the first input moves, the others 0"]
-    if learned := learned_names(entry):
-        found.append(f"drawn as it starts; {', '.join(learned).replace('_', ' ')} is learned")
+    if learned := list(entry.facts.learned):
+        how = "with the mean of what one run learned" if as_learned else "as it starts"
+        found.append(f"drawn {how}; {', '.join(learned).replace('_', ' ')} is learned")
     if entry.name != "formula" and any(
         not _named(entry, name) and value != resolve(entry)[name] for name, value in parameters.items()
     ):
@@ -122,42 +125,38 @@ def _plain(value: Any) -> str:
     return minus(f"{value:.6g}") if isinstance(value, float) else str(value)
 
 
-def _drawing(name: str, parameters: dict[str, Any], title: str) -> Markup:
-    """The function from −4 to 4 as an SVG with axes; nothing where it cannot be computed here."""
-    x = np.linspace(LEFT, RIGHT, 321)
+def _drawing(run: Run, title: str) -> Markup:
+    """The function from −4 to 4 as an SVG with axes; nothing where its table is neither shipped nor in the run."""
+    part = run.config.get("activation")
     try:
-        y = section(ACTIVATIONS.get(name), parameters, x)
-    except (ActlabError, TypeError, ValueError, ArithmeticError):  # parameters may be of any kind in a record
+        table: pd.DataFrame | None = pd.read_csv(run.path / FUNCTION)
+    except FileNotFoundError:
+        table = function_table(part) if isinstance(part, dict) else None
+    except (OSError, ValueError):
+        table = None
+    if table is None or not {"x", "y", "slope"} <= set(table):
         return Markup("")
-    if y is None:
-        return Markup("")
+    table = table[table["x"].abs() <= RIGHT]
+    y = table["y"].where(table["slope"].notna())  # a line breaks at a kink, where the function may jump
     drawing = Markup(
         '<svg class="function" viewBox="-4 -4 8 6" role="img" aria-label="{}">'
         '<path class="axes" d="M-4 0H4M0 -4V2"/><path class="curve" d="{}"/></svg>'
     )
-    return drawing.format(printable(f"Curve of {title}"), _path(x, y))
+    return drawing.format(printable(f"Curve of {title}"), _path(table["x"].to_numpy(float), y.to_numpy(float)))
 
 
 def _path(x: Points, y: Points) -> str:
-    """A line through the points that are seen, broken where the function jumps."""
+    """A line through the points that are seen, broken where one is not; of a straight part, its ends."""
     seen = np.isfinite(y) & (y >= LOW - 0.5) & (y <= HIGH + 0.5)
-    pieces: list[list[int]] = [[]]
-    for i in range(len(x)):
-        if not seen[i] or (pieces[-1] and abs(y[i] - y[i - 1]) > JUMP):
-            pieces.append([])
-        if seen[i]:
-            pieces[-1].append(i)
-    return "".join(_line(x[piece], y[piece]) for piece in pieces if piece)
-
-
-def _line(x: Points, y: Points) -> str:
-    """The points of a line; of a part that is straight, its ends."""
-    bends = np.abs(np.diff(y, 2)) > 1e-9
-    # every fourth point of what is curved is enough, but a corner, as at 0 of relu, must not be rounded off
-    kept = bends & ((np.arange(len(bends)) % 4 == 0) | (np.abs(np.diff(y, 2)) > 0.003))
-    chosen = np.concatenate(([True], kept, [True])) if len(x) > 1 else np.array([True])
-    points = zip(x[chosen], -y[chosen], strict=True)
-    return f"M{'L'.join(f'{a:.3g} {b:.3g}' for a, b in points)}"
+    lines = []
+    for piece in np.split(np.arange(len(x)), np.flatnonzero(~seen)):
+        piece = piece[seen[piece]]
+        if len(piece) > 1:
+            slopes = np.diff(y[piece]) / np.diff(x[piece])
+            bends = np.abs(np.diff(slopes, prepend=np.inf, append=np.inf)) > 1e-3
+            points = zip(x[piece][bends], -y[piece][bends], strict=True)
+            lines.append(f"M{'L'.join(f'{a:.3g} {b:.3g}' for a, b in points)}")
+    return "".join(lines)
 
 
 def pair_of_metrics(metric: str) -> list[str]:

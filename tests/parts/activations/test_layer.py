@@ -102,7 +102,7 @@ def test_learned_weights_have_their_shape_start_and_name(name, share, shape):
     start = {"prelu": "initial_negative_slope", "swish": "initial_beta"}[name]
     act = Activation(name, {"share": share, start: 0.7})
     act.build((None, 4, 3, 2))
-    (weight,) = act.learned
+    (weight,) = act.learned.values()
     assert tuple(weight.shape) == shape
     np.testing.assert_allclose(weight.numpy(), np.full(shape, 0.7, "float32"))
     assert weight.name == start.removeprefix("initial_")
@@ -113,13 +113,13 @@ def test_the_beta_of_swish_is_learned():
     act = Activation("swish")
     x = tf.constant([[-1.0, 0.5, 2.0]])
     act.build(x.shape)
-    act.learned[0].assign(3.0)
+    act.learned["beta"].assign(3.0)
     np.testing.assert_allclose(act(x), x / (1 + np.exp(-3 * x.numpy())), rtol=1e-6)
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(act(x))
     gate = 1 / (1 + np.exp(-3 * x.numpy()))
     np.testing.assert_allclose(
-        tape.gradient(loss, act.learned[0].value), (x**2 * gate * (1 - gate)).numpy().sum(), 1e-5
+        tape.gradient(loss, act.learned["beta"].value), (x**2 * gate * (1 - gate)).numpy().sum(), 1e-5
     )
 
 

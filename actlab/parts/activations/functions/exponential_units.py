@@ -1,9 +1,11 @@
-"""Keras's activations that are exponential below 0: elu, selu, celu; and exponential itself."""
+"""Activations that are exponential below 0: elu, selu, celu; and exponential itself."""
 
 from __future__ import annotations
 
-import math
+from math import inf
 from typing import Any
+
+import numpy as np
 
 from actlab.lazy import keras, ops
 from actlab.parts.activations.facts import ACTIVATIONS, ActivationFacts, Positive
@@ -13,111 +15,61 @@ SELU_SCALE = 1.0507009873554805
 SELU_ALPHA = 1.6732632423543772
 
 
-@ACTIVATIONS.register(
-    ActivationFacts(
-        formula="x for x > 0, alpha·(exp(x) − 1) for x ≤ 0 (1)",
-        range=(-1, math.inf),
-        monotonic=True,
-        value_at_zero=0,
-        slope_at_zero=1,
-        source="Clevert et al. 2016, arXiv:1511.07289; keras.activations.elu",
-    )
-)
+@ACTIVATIONS.register(ActivationFacts(
+    formula="x for x > 0, alpha·(exp(x) − 1) for x ≤ 0 (1)", range=(-1, inf), slope_at_zero=1,
+    source="Clevert et al. 2016, arXiv:1511.07289; keras.activations.elu",
+    reference=lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+))  # fmt: skip
 def elu(x: Any, *, alpha: Positive = 1.0) -> Any:
     """f(x) = x for x > 0, alpha·(exp(x) − 1) for x ≤ 0.
 
     With an alpha other than 1 the slope jumps at 0; `celu` mends that.
 
     Args:
-        x: tensor of any shape and floating dtype.
         alpha: minus the limit to the left, above 0.
-
-    Returns:
-        A tensor of the shape and dtype of `x`.
-
-    Reference:
-        Clevert et al. 2016, Fast and Accurate Deep Network Learning by Exponential Linear Units, arXiv:1511.07289.
     """
     return keras.activations.elu(x, alpha)
 
 
-@ACTIVATIONS.register(
-    ActivationFacts(
-        formula="λ·x for x > 0, λ·α·(exp(x) − 1) for x ≤ 0, λ = 1.0507, α = 1.6733",
-        range=(-SELU_SCALE * SELU_ALPHA, math.inf),
-        monotonic=True,
-        value_at_zero=0,
-        slope_at_zero=SELU_SCALE,
-        source="Klambauer et al. 2017, arXiv:1706.02515; keras.activations.selu",
-        kinks=(0,),
-    )
-)
+@ACTIVATIONS.register(ActivationFacts(
+    formula="λ·x for x > 0, λ·α·(exp(x) − 1) for x ≤ 0, λ = 1.0507, α = 1.6733",
+    range=(-SELU_SCALE * SELU_ALPHA, inf), slope_at_zero=SELU_SCALE, kinks=(0,),
+    source="Klambauer et al. 2017, arXiv:1706.02515; keras.activations.selu",
+    reference=lambda x: SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * np.expm1(np.minimum(x, 0))),
+))  # fmt: skip
 def selu(x: Any) -> Any:
     """f(x) = λ·x for x > 0, λ·α·(exp(x) − 1) for x ≤ 0, with λ = 1.0507 and α = 1.6733.
 
     The constants make mean 0 and variance 1 a fixed point from layer to layer, with LeCun's normal initial weights.
     The slope at 0 is that of the right side.
-
-    Args:
-        x: tensor of any shape and floating dtype.
-
-    Returns:
-        A tensor of the shape and dtype of `x`.
-
-    Reference:
-        Klambauer et al. 2017, Self-Normalizing Neural Networks, arXiv:1706.02515.
     """
     return keras.activations.selu(x)
 
 
-@ACTIVATIONS.register(
-    ActivationFacts(
-        formula="x for x > 0, alpha·(exp(x/alpha) − 1) for x ≤ 0 (1)",
-        range=(-1, math.inf),
-        monotonic=True,
-        value_at_zero=0,
-        slope_at_zero=1,
-        source="Barron 2017, arXiv:1704.07483; keras.activations.celu",
-    )
-)
+@ACTIVATIONS.register(ActivationFacts(
+    formula="x for x > 0, alpha·(exp(x/alpha) − 1) for x ≤ 0 (1)", range=(-1, inf), slope_at_zero=1,
+    source="Barron 2017, arXiv:1704.07483; keras.activations.celu",
+    reference=lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+))  # fmt: skip
 def celu(x: Any, *, alpha: Positive = 1.0) -> Any:
     """f(x) = x for x > 0, alpha·(exp(x/alpha) − 1) for x ≤ 0: an ELU with slope 1 at 0 for every alpha.
 
     Args:
-        x: tensor of any shape and floating dtype.
         alpha: minus the limit to the left, above 0.
-
-    Returns:
-        A tensor of the shape and dtype of `x`.
-
-    Reference:
-        Barron 2017, Continuously Differentiable Exponential Linear Units, arXiv:1704.07483.
     """
     # keras.activations.celu adds max(x, 0) to a function of min(x, 0): at exactly 0 both pass the gradient, which
     # makes the slope 2 there; and the minimum is needed since exp would overflow on the side that is not taken
     return ops.where(x > 0, x, alpha * ops.expm1(ops.minimum(x, 0.0) / alpha))
 
 
-@ACTIVATIONS.register(
-    ActivationFacts(
-        formula="exp(x)",
-        range=(0, math.inf),
-        monotonic=True,
-        value_at_zero=1,
-        slope_at_zero=1,
-        source="keras.activations.exponential",
-        overflows_above=88.72,
-    )
-)
+@ACTIVATIONS.register(ActivationFacts(
+    formula="exp(x)", range=(0, inf), value_at_zero=1, slope_at_zero=1, overflows_above=88.72,
+    source="keras.activations.exponential",
+    reference=np.exp,
+))  # fmt: skip
 def exponential(x: Any) -> Any:
     """f(x) = exp(x).
 
     Infinite above 88.7 in float32 and bfloat16, and above 11.09 in float16: no safe form exists for that.
-
-    Args:
-        x: tensor of any shape and floating dtype.
-
-    Returns:
-        A tensor of the shape and dtype of `x`.
     """
     return keras.activations.exponential(x)

@@ -1,21 +1,44 @@
-"""Keras's activations that make the last axis a distribution: softmax, log_softmax, sparsemax."""
+"""Activations that make the last axis a distribution: softmax, log_softmax, sparsemax."""
 
 from __future__ import annotations
 
-import math
+from math import inf, log
 from typing import Any
 
+import numpy as np
+
 from actlab.lazy import keras, ops
-from actlab.parts.activations.facts import ACTIVATIONS, ActivationFacts
+from actlab.parts.activations.facts import ACTIVATIONS, ActivationFacts, Array
 
 
-def _softmax_slope(x: Any) -> Any:
-    share = ops.softmax(x)
-    return share * (1 - share)
+@ACTIVATIONS.register(ActivationFacts(
+    formula="exp(xᵢ) / Σⱼ exp(xⱼ) along the last axis", range=(0, 1), value_at_zero=0.5, slope_at_zero=0.25,
+    source="Bridle 1990; keras.activations.softmax",
+    reference=lambda x: np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True),
+    elementwise=False, own_slope=lambda x: ops.softmax(x) * (1 - ops.softmax(x)),
+))  # fmt: skip
+def softmax(x: Any) -> Any:
+    """f(x)ᵢ = exp(xᵢ) / Σⱼ exp(xⱼ) along the last axis, which then sums to 1.
+
+    Args:
+        x: tensor of shape (..., units).
+    """
+    return keras.activations.softmax(x)
 
 
-def _log_softmax_slope(x: Any) -> Any:
-    return 1 - ops.softmax(x)
+@ACTIVATIONS.register(ActivationFacts(
+    formula="xᵢ − ln Σⱼ exp(xⱼ) along the last axis", range=(-inf, 0), value_at_zero=-log(2), slope_at_zero=0.5,
+    source="keras.activations.log_softmax",
+    reference=lambda x: x - np.log(np.exp(x).sum(axis=-1, keepdims=True)),
+    elementwise=False, own_slope=lambda x: 1 - ops.softmax(x),
+))  # fmt: skip
+def log_softmax(x: Any) -> Any:
+    """f(x)ᵢ = xᵢ − ln Σⱼ exp(xⱼ) along the last axis.
+
+    Args:
+        x: tensor of shape (..., units).
+    """
+    return keras.activations.log_softmax(x)
 
 
 def _support(x: Any) -> Any:
@@ -37,67 +60,21 @@ def _sparsemax_slope(x: Any) -> Any:
     return ops.cast(support * (1 - 1 / ops.sum(support, axis=-1, keepdims=True)), x.dtype)
 
 
-@ACTIVATIONS.register(
-    ActivationFacts(
-        formula="exp(xᵢ) / Σⱼ exp(xⱼ) along the last axis",
-        range=(0, 1),
-        monotonic=True,
-        value_at_zero=0.5,
-        slope_at_zero=0.25,
-        source="Bridle 1990; keras.activations.softmax",
-        elementwise=False,
-        own_slope=_softmax_slope,
-    )
-)
-def softmax(x: Any) -> Any:
-    """f(x)ᵢ = exp(xᵢ) / Σⱼ exp(xⱼ) along the last axis.
-
-    Args:
-        x: tensor of shape (..., units) and any floating dtype.
-
-    Returns:
-        A tensor of the shape and dtype of `x` whose last axis sums to 1.
-    """
-    return keras.activations.softmax(x)
+def _sparsemax_reference(x: Array) -> Array:
+    """τ is the largest of the thresholds that the k greatest elements give, k from 1 to all of them."""
+    sums = np.cumsum(-np.sort(-x, axis=-1), axis=-1)
+    cuts = (sums - 1) / np.arange(1, x.shape[-1] + 1)
+    values: Array = np.maximum(x - cuts.max(axis=-1, keepdims=True), 0)
+    return values
 
 
-@ACTIVATIONS.register(
-    ActivationFacts(
-        formula="xᵢ − ln Σⱼ exp(xⱼ) along the last axis",
-        range=(-math.inf, 0),
-        monotonic=True,
-        value_at_zero=-math.log(2),
-        slope_at_zero=0.5,
-        source="keras.activations.log_softmax",
-        elementwise=False,
-        own_slope=_log_softmax_slope,
-    )
-)
-def log_softmax(x: Any) -> Any:
-    """f(x)ᵢ = xᵢ − ln Σⱼ exp(xⱼ) along the last axis.
-
-    Args:
-        x: tensor of shape (..., units) and any floating dtype.
-
-    Returns:
-        A tensor of the shape and dtype of `x`.
-    """
-    return keras.activations.log_softmax(x)
-
-
-@ACTIVATIONS.register(
-    ActivationFacts(
-        formula="max(xᵢ − τ(x), 0) along the last axis, τ such that the values sum to 1",
-        range=(0, 1),
-        monotonic=True,
-        value_at_zero=0.5,
-        slope_at_zero=0.5,
-        source="Martins and Astudillo 2016, arXiv:1602.02068 (Keras 3.15.1 computes another τ)",
-        kinks=(-1, 1),
-        elementwise=False,
-        own_slope=_sparsemax_slope,
-    )
-)
+@ACTIVATIONS.register(ActivationFacts(
+    formula="max(xᵢ − τ(x), 0) along the last axis, τ such that the values sum to 1", range=(0, 1),
+    value_at_zero=0.5, slope_at_zero=0.5, kinks=(-1, 1),
+    source="Martins and Astudillo 2016, arXiv:1602.02068 (Keras 3.15.1 computes another τ)",
+    reference=_sparsemax_reference,
+    elementwise=False, own_slope=_sparsemax_slope,
+))  # fmt: skip
 def sparsemax(x: Any) -> Any:
     """f(x)ᵢ = max(xᵢ − τ(x), 0) along the last axis, τ such that the values sum to 1: a softmax with zeros.
 
@@ -105,13 +82,7 @@ def sparsemax(x: Any) -> Any:
     and gives four zeros for (1, 0.9, 0.8, −1). This one follows algorithm 1 of the paper.
 
     Args:
-        x: tensor of shape (..., units) and any floating dtype.
-
-    Returns:
-        A tensor of the shape and dtype of `x` whose last axis sums to 1.
-
-    Reference:
-        Martins and Astudillo 2016, From Softmax to Sparsemax, arXiv:1602.02068.
+        x: tensor of shape (..., units).
     """
     support = _support(x)
     precise = ops.cast(x, support.dtype)

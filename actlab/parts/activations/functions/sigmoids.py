@@ -1,174 +1,86 @@
-"""Keras's S-shaped activations, and the logarithm of one: they saturate on both sides, log_sigmoid on one."""
+"""S-shaped activations, and the logarithm of one: they saturate on both sides, log_sigmoid on one."""
 
 from __future__ import annotations
 
-import math
+from math import inf, log
 from typing import Any
+
+import numpy as np
 
 from actlab.lazy import keras
 from actlab.parts.activations.facts import ACTIVATIONS, ActivationFacts
 
 
-@ACTIVATIONS.register(
-    ActivationFacts(
-        formula="1 / (1 + exp(−x))",
-        range=(0, 1),
-        monotonic=True,
-        value_at_zero=0.5,
-        slope_at_zero=0.25,
-        source="keras.activations.sigmoid",
-    )
-)
+@ACTIVATIONS.register(ActivationFacts(
+    formula="1 / (1 + exp(−x))", range=(0, 1), value_at_zero=0.5, slope_at_zero=0.25,
+    source="keras.activations.sigmoid",
+    reference=lambda x: 1 / (1 + np.exp(-x)),
+))  # fmt: skip
 def sigmoid(x: Any) -> Any:
     """f(x) = 1 / (1 + exp(−x)).
 
     Its slope is at most 1/4, so each layer shrinks the gradient.
-
-    Args:
-        x: tensor of any shape and floating dtype.
-
-    Returns:
-        A tensor of the shape and dtype of `x`.
     """
     return keras.activations.sigmoid(x)
 
 
-@ACTIVATIONS.register(
-    ActivationFacts(
-        formula="0 for x ≤ −3, x/6 + 1/2 between, 1 for x ≥ 3",
-        range=(0, 1),
-        monotonic=True,
-        value_at_zero=0.5,
-        slope_at_zero=1 / 6,
-        source="Howard et al. 2019, arXiv:1905.02244; keras.activations.hard_sigmoid",
-        kinks=(-3, 3),
-    )
-)
+@ACTIVATIONS.register(ActivationFacts(
+    formula="0 for x ≤ −3, x/6 + 1/2 between, 1 for x ≥ 3", range=(0, 1), value_at_zero=0.5, slope_at_zero=1 / 6,
+    kinks=(-3, 3),
+    source="Howard et al. 2019, arXiv:1905.02244; keras.activations.hard_sigmoid",
+    reference=lambda x: np.clip(x / 6 + 0.5, 0, 1),
+))  # fmt: skip
 def hard_sigmoid(x: Any) -> Any:
-    """f(x) = min(max(x + 3, 0), 6) / 6.
-
-    Args:
-        x: tensor of any shape and floating dtype.
-
-    Returns:
-        A tensor of the shape and dtype of `x`.
-
-    Reference:
-        Howard et al. 2019, Searching for MobileNetV3, arXiv:1905.02244.
-    """
+    """f(x) = min(max(x + 3, 0), 6) / 6."""
     return keras.activations.hard_sigmoid(x)
 
 
-@ACTIVATIONS.register(
-    ActivationFacts(
-        formula="0 for x ≤ −1, (x + 1)/2 between, 1 for x ≥ 1",
-        range=(0, 1),
-        monotonic=True,
-        value_at_zero=0.5,
-        slope_at_zero=0.5,
-        source="Blondel et al. 2019, arXiv:1901.02324; keras.activations.sparse_sigmoid",
-        kinks=(-1, 1),
-    )
-)
+@ACTIVATIONS.register(ActivationFacts(
+    formula="0 for x ≤ −1, (x + 1)/2 between, 1 for x ≥ 1", range=(0, 1), value_at_zero=0.5, slope_at_zero=0.5,
+    kinks=(-1, 1),
+    source="Blondel et al. 2019, arXiv:1901.02324; keras.activations.sparse_sigmoid",
+    reference=lambda x: np.clip((x + 1) / 2, 0, 1),
+))  # fmt: skip
 def sparse_sigmoid(x: Any) -> Any:
-    """f(x) = min(max((x + 1)/2, 0), 1): the sparsemax of (x, 0), at half the width.
-
-    Args:
-        x: tensor of any shape and floating dtype.
-
-    Returns:
-        A tensor of the shape and dtype of `x`.
-
-    Reference:
-        Blondel et al. 2019, Learning with Fenchel-Young Losses, arXiv:1901.02324.
-    """
+    """f(x) = min(max((x + 1)/2, 0), 1): the sparsemax of (x, 0), at half the width."""
     return keras.activations.sparse_sigmoid(x)
 
 
-@ACTIVATIONS.register(
-    ActivationFacts(
-        formula="−softplus(−x)",
-        range=(-math.inf, 0),
-        monotonic=True,
-        value_at_zero=-math.log(2),
-        slope_at_zero=0.5,
-        source="keras.activations.log_sigmoid",
-    )
-)
+@ACTIVATIONS.register(ActivationFacts(
+    formula="−softplus(−x)", range=(-inf, 0), value_at_zero=-log(2), slope_at_zero=0.5,
+    source="keras.activations.log_sigmoid",
+    reference=lambda x: -np.logaddexp(0, -x),
+))  # fmt: skip
 def log_sigmoid(x: Any) -> Any:
-    """f(x) = log(1 / (1 + exp(−x))) = −softplus(−x).
-
-    Args:
-        x: tensor of any shape and floating dtype.
-
-    Returns:
-        A tensor of the shape and dtype of `x`.
-    """
+    """f(x) = log(1 / (1 + exp(−x))) = −softplus(−x)."""
     return keras.activations.log_sigmoid(x)
 
 
-@ACTIVATIONS.register(
-    ActivationFacts(
-        formula="(exp(x) − exp(−x)) / (exp(x) + exp(−x))",
-        range=(-1, 1),
-        monotonic=True,
-        value_at_zero=0,
-        slope_at_zero=1,
-        source="keras.activations.tanh",
-    )
-)
+@ACTIVATIONS.register(ActivationFacts(
+    formula="(exp(x) − exp(−x)) / (exp(x) + exp(−x))", range=(-1, 1), slope_at_zero=1,
+    source="keras.activations.tanh",
+    reference=np.tanh,
+))  # fmt: skip
 def tanh(x: Any) -> Any:
-    """f(x) = (exp(x) − exp(−x)) / (exp(x) + exp(−x)).
-
-    Args:
-        x: tensor of any shape and floating dtype.
-
-    Returns:
-        A tensor of the shape and dtype of `x`.
-    """
+    """f(x) = (exp(x) − exp(−x)) / (exp(x) + exp(−x))."""
     return keras.activations.tanh(x)
 
 
-@ACTIVATIONS.register(
-    ActivationFacts(
-        formula="min(max(x, −1), 1)",
-        range=(-1, 1),
-        monotonic=True,
-        value_at_zero=0,
-        slope_at_zero=1,
-        source="keras.activations.hard_tanh",
-        kinks=(-1, 1),
-    )
-)
+@ACTIVATIONS.register(ActivationFacts(
+    formula="min(max(x, −1), 1)", range=(-1, 1), slope_at_zero=1, kinks=(-1, 1),
+    source="keras.activations.hard_tanh",
+    reference=lambda x: np.clip(x, -1, 1),
+))  # fmt: skip
 def hard_tanh(x: Any) -> Any:
-    """f(x) = min(max(x, −1), 1).
-
-    Args:
-        x: tensor of any shape and floating dtype.
-
-    Returns:
-        A tensor of the shape and dtype of `x`.
-    """
+    """f(x) = min(max(x, −1), 1)."""
     return keras.activations.hard_tanh(x)
 
 
-@ACTIVATIONS.register(
-    ActivationFacts(
-        formula="x / (1 + |x|)",
-        range=(-1, 1),
-        monotonic=True,
-        value_at_zero=0,
-        slope_at_zero=1,
-        source="Glorot and Bengio 2010, AISTATS; keras.activations.softsign",
-    )
-)
+@ACTIVATIONS.register(ActivationFacts(
+    formula="x / (1 + |x|)", range=(-1, 1), slope_at_zero=1,
+    source="Glorot and Bengio 2010, AISTATS; keras.activations.softsign",
+    reference=lambda x: x / (1 + np.abs(x)),
+))  # fmt: skip
 def softsign(x: Any) -> Any:
-    """f(x) = x / (1 + |x|): an S that saturates slowly.
-
-    Args:
-        x: tensor of any shape and floating dtype.
-
-    Returns:
-        A tensor of the shape and dtype of `x`.
-    """
+    """f(x) = x / (1 + |x|): an S that saturates slowly."""
     return keras.activations.softsign(x)

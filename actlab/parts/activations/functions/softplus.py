@@ -1,58 +1,37 @@
-"""Keras's smooth rectifiers that are positive everywhere: softplus, squareplus, sparse_plus."""
+"""Smooth rectifiers that are positive everywhere: softplus, squareplus, sparse_plus."""
 
 from __future__ import annotations
 
 import math
+from math import inf
 from typing import Any
+
+import numpy as np
 
 from actlab.lazy import keras, ops
 from actlab.parts.activations.facts import ACTIVATIONS, ActivationFacts, Positive
 
 
-@ACTIVATIONS.register(
-    ActivationFacts(
-        formula="ln(1 + exp(x))",
-        range=(0, math.inf),
-        monotonic=True,
-        value_at_zero=math.log(2),
-        slope_at_zero=0.5,
-        source="Dugas et al. 2001, NIPS; keras.activations.softplus",
-    )
-)
+@ACTIVATIONS.register(ActivationFacts(
+    formula="ln(1 + exp(x))", range=(0, inf), value_at_zero=math.log(2), slope_at_zero=0.5,
+    source="Dugas et al. 2001, NIPS; keras.activations.softplus",
+    reference=lambda x: np.logaddexp(0, x),
+))  # fmt: skip
 def softplus(x: Any) -> Any:
-    """f(x) = ln(1 + exp(x)).
-
-    Args:
-        x: tensor of any shape and floating dtype.
-
-    Returns:
-        A tensor of the shape and dtype of `x`.
-    """
+    """f(x) = ln(1 + exp(x))."""
     return keras.activations.softplus(x)
 
 
-@ACTIVATIONS.register(
-    ActivationFacts(
-        formula="(x + √(x² + b)) / 2 (4)",
-        range=(0, math.inf),
-        monotonic=True,
-        value_at_zero=1,
-        slope_at_zero=0.5,
-        source="Barron 2021, arXiv:2112.11687; keras.activations.squareplus",
-    )
-)
+@ACTIVATIONS.register(ActivationFacts(
+    formula="(x + √(x² + b)) / 2 (4)", range=(0, inf), value_at_zero=1, slope_at_zero=0.5,
+    source="Barron 2021, arXiv:2112.11687; keras.activations.squareplus",
+    reference=lambda x: (x + np.sqrt(x * x + 4)) / 2,
+))  # fmt: skip
 def squareplus(x: Any, *, b: Positive = 4.0) -> Any:
     """f(x) = (x + √(x² + b)) / 2.
 
     Args:
-        x: tensor of any shape and floating dtype.
         b: the larger, the rounder at 0; above 0.
-
-    Returns:
-        A tensor of the shape and dtype of `x`.
-
-    Reference:
-        Barron 2021, Squareplus: A Softplus-Like Algebraic Rectifier, arXiv:2112.11687.
     """
     magnitude = ops.where(x < 0, -x, x)
     # divided by its size before it is squared: x² of Keras's form is infinite in float16 from 256 on
@@ -62,23 +41,11 @@ def squareplus(x: Any, *, b: Positive = 4.0) -> Any:
     return ops.where(x < 0, (b / 4) / size / half, half * size)
 
 
-@ACTIVATIONS.register(
-    ActivationFacts(
-        formula="0 for x ≤ −1, (x + 1)²/4 between, x for x ≥ 1",
-        range=(0, math.inf),
-        monotonic=True,
-        value_at_zero=0.25,
-        slope_at_zero=0.5,
-        source="keras.activations.sparse_plus",
-    )
-)
+@ACTIVATIONS.register(ActivationFacts(
+    formula="0 for x ≤ −1, (x + 1)²/4 between, x for x ≥ 1", range=(0, inf), value_at_zero=0.25, slope_at_zero=0.5,
+    source="keras.activations.sparse_plus",
+    reference=lambda x: np.where(x >= 1, x, np.where(x <= -1, 0, (x + 1) ** 2 / 4)),
+))  # fmt: skip
 def sparse_plus(x: Any) -> Any:
-    """f(x) = 0 for x ≤ −1, (x + 1)²/4 for −1 < x < 1, x for x ≥ 1: the integral of sparse_sigmoid.
-
-    Args:
-        x: tensor of any shape and floating dtype.
-
-    Returns:
-        A tensor of the shape and dtype of `x`.
-    """
+    """f(x) = 0 for x ≤ −1, (x + 1)²/4 for −1 < x < 1, x for x ≥ 1: the integral of sparse_sigmoid."""
     return keras.activations.sparse_plus(x)

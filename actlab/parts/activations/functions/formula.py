@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import numpy as np
 from pydantic import AfterValidator
 
 from actlab.errors import FormulaError
 from actlab.lazy import ops
 from actlab.parts.activations.facts import ACTIVATIONS, ActivationFacts
-from actlab.parts.formula import parse
+from actlab.parts.activations.formula import parse
 
 
 def _well_formed(text: str) -> str:
@@ -20,25 +21,18 @@ def _well_formed(text: str) -> str:
     return text
 
 
-@ACTIVATIONS.register(
-    ActivationFacts(
-        formula="as the config says, for example where(x > 0, x, 0.1*x)",
-        range=None,
-        monotonic=None,
-        value_at_zero=None,
-        slope_at_zero=None,
-        source="the config",
-    )
-)
+@ACTIVATIONS.register(ActivationFacts(
+    formula="as the config says, for example where(x > 0, x, 0.1*x)", range=None, monotonic=None, value_at_zero=None,
+    slope_at_zero=None,
+    source="the config",
+    example={"formula": "where(x > 0, x, exp(x) - 1) + (x < -1)/4"},
+    reference=lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))) + np.where(x < -1, 0.25, 0),
+))  # fmt: skip
 def formula(x: Any, *, formula: Annotated[str, AfterValidator(_well_formed)]) -> Any:
     """f(x) as the text says, in numbers, x, the constants pi and e, operators and listed functions.
 
     Args:
-        x: tensor of any shape and floating dtype.
-        formula: the text; `actlab.parts.formula` says what may stand in it.
-
-    Returns:
-        A tensor of the shape and dtype of `x`.
+        formula: the text; `actlab.parts.activations.formula` says what may stand in it.
 
     Raises:
         FormulaError: the text is not a formula, or asks for something that is not allowed.

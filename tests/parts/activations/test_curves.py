@@ -1,22 +1,35 @@
-"""The close look: points, check, kinks, picture."""
+"""The close look: points, check, kinks, tables, picture."""
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from actlab.errors import FormulaError, UnknownName
 from actlab.parts.activations import ACTIVATIONS
 from actlab.parts.activations.checks import check
-from actlab.parts.activations.inspect import Point, curve_of, figure, find_kinks, points
+from actlab.parts.activations.curves import (
+    SHIPPED,
+    Point,
+    all_functions_csv,
+    computed_table,
+    curve_of,
+    find_kinks,
+    function_csv,
+    function_table,
+    points,
+)
+from actlab.show.plots.function_figure import function_figure
 
 
 def test_listing_needs_no_keras():
     code = (
-        "import sys; from actlab.parts.activations import ACTIVATIONS; import actlab.parts.activations.inspect, "
+        "import sys; from actlab.parts.activations import ACTIVATIONS; import actlab.parts.activations.curves, "
         "actlab.parts.activations.checks; assert len(ACTIVATIONS) >= 40; "
         "print([m for m in ('keras', 'tensorflow', 'matplotlib') if m in sys.modules])"
     )
@@ -111,10 +124,70 @@ def test_check_of_other_parameters_states_nothing():
     assert found.stated == "" and found.found.startswith("falls")
 
 
-@pytest.mark.parametrize("name", ["relu", "signed_sqrt", "softmax", "exponential", "formula"])
+# --- tables
+
+
+def table_of(data: bytes) -> pd.DataFrame:
+    return pd.read_csv(io.BytesIO(data))
+
+
+def test_the_shipped_table_is_up_to_date():
+    """Where this fails: python -m actlab.parts.activations.curves."""
+    shipped = pd.read_csv(SHIPPED)
+    pd.testing.assert_frame_equal(shipped, table_of(all_functions_csv()), rtol=1e-5, atol=1e-6)
+    assert sorted(set(shipped["activation"])) == [e.name for e in ACTIVATIONS if not e.facts.example]
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS.names())
+def test_a_table_joined_by_lines_is_the_function(name):
+    """Between its rows too: the values that no row has are the reference's, but beside kinks, where lines break."""
+    facts = ACTIVATIONS.get(name).facts
+    table = table_of(function_csv({"name": name, **facts.example}))
+    kinks = table.loc[table["slope"].isna(), "x"].to_numpy()
+    x = np.random.default_rng(0).uniform(-5, 5, 500)
+    x = x[[(abs(at - kinks) > 1e-4).all() for at in x]]
+    inputs = x[:, None] * np.eye(1, 1 if facts.elementwise or facts.gives > 1 else 2)
+    expected = facts.reference(inputs)[:, 0]
+    drawn = np.interp(x, table["x"], table["y"])
+    np.testing.assert_allclose(drawn, expected, rtol=0.005, atol=0.005)
+    if facts.range:  # facts of an own formula are its own
+        np.testing.assert_allclose(kinks, [kink for kink in facts.kinks if abs(kink) < 5], atol=1e-9)
+
+
+def test_a_table_is_read_without_keras():
+    code = (
+        "import sys; from actlab.parts.activations.curves import function_table; "
+        "assert len(function_table({'name': 'leaky_relu', 'negative_slope': 0.2})) > 100; "
+        "print([m for m in ('keras', 'tensorflow', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "part",
+    [{"name": "leaky_relu", "negative_slope": 0.01}, {"name": "formula", "formula": "x"},
+     {"name": "of_another_version"}, {"name": "relu", "unknown": 1}, {}],
+)  # fmt: skip
+def test_only_defaults_are_shipped(part):
+    assert function_table(part) is None
+
+
+def test_a_table_of_other_parameters():
+    table = table_of(function_csv({"name": "threshold", "threshold": -2.0, "default_value": 3.0})).set_index("x")
+    assert (table.loc[-2, "y"], table.loc[-2.1, "y"], table.loc[-1.9, "y"]) == (3, 3, -1.9)
+    assert np.isnan(table.loc[-2, "slope"]) and (table.loc[-2.1, "slope"], table.loc[-1.9, "slope"]) == (0, 1)
+    assert table_of(function_csv({"name": "formula", "formula": "log(x)"})).set_index("x").loc[-1].isna().all()
+
+
+def test_a_table_of_what_was_learned():
+    table = computed_table({"name": "prelu", "initial_negative_slope": 0.25, "share": "layer"}, {"negative_slope": 0.5})
+    assert table.set_index("x").loc[-2.0, ["y", "slope"]].tolist() == [-1, 0.5]
+
+
+@pytest.mark.parametrize("name", ["relu", "signed_sqrt", "softmax", "exponential", "threshold"])
 def test_figure(name, tmp_path):
-    parameters = {"formula": "where(x > 0, x, 0.1*x)"} if name == "formula" else None
-    picture = figure(name, parameters)
+    picture = function_figure(function_table({"name": name}), "title")
     (axes,) = picture.axes
     assert axes.get_xlabel() and axes.get_ylabel() and axes.get_title()
     assert [text.get_text() for text in axes.get_legend().get_texts()][:2] == ["f(x)", "slope f′(x)"]
