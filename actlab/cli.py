@@ -550,7 +550,7 @@ def show(
     from actlab.run.display import duration
     from actlab.run.folder import RECORD
     from actlab.show.tables import Terminal
-    from actlab.spec import yamlio
+    from actlab.spec import yaml
 
     found = _run_at(run)
     out, record = Terminal(), found.record
@@ -573,7 +573,7 @@ def show(
     for section in ("results", "config", "dataset", "environment"):
         out.print(f"\n{section}", style="bold")
         try:
-            out.print(yamlio.dump(record.get(section, {})).rstrip())
+            out.print(yaml.dump(record.get(section, {})).rstrip())
         except ValueError as error:  # JSON may hold text and numbers that a config cannot
             raise RunDirError(f"{found.path / RECORD}: damaged: {section}: {error}") from None
     damaged = found.damaged() if found.status == "done" else []
@@ -748,7 +748,7 @@ def _list_activations(json: bool) -> None:
 
 def _activation(name: str | None, formula: str | None, overrides: Sequence[str]) -> tuple[str, dict[str, Any]]:
     """The activation that is meant, with its parameters."""
-    from actlab.spec import yamlio
+    from actlab.spec import yaml
     from actlab.spec.parts import resolve_part
 
     if name and formula:
@@ -756,7 +756,7 @@ def _activation(name: str | None, formula: str | None, overrides: Sequence[str])
     written: dict[str, Any] = {"name": "formula", "formula": formula} if formula else {"name": name}
     for text in overrides:
         key, _, value = text.partition("=")
-        written[key.strip()] = yamlio.parse_value(value, f"--set {text}")
+        written[key.strip()] = yaml.parse_value(value, f"--set {text}")
     resolved, wrong = resolve_part("activation", written, ())
     if resolved is None:
         raise ActlabError("\n".join(f"{'.'.join(map(str, path))}: {m}" if path else m for path, m in wrong))

@@ -21,7 +21,7 @@ CONFIGS = Path(__file__).parents[1] / "configs"
 
 LAYERS = [
     {"errors", "registry", "lazy", "tables"},
-    {"yamlio", "formula", "stats"},
+    {"yaml", "formula", "stats"},
     {"parts", "config", "sweep", "rundir", "conditions", "measures", "statements"},
     {"activations", "datasets", "models", "optimizers", "initializers", "probes", "plots", "animate", "environment"},
     {"training", "pictures", "forecast", "engines", "compare", "claims", "diff", "report"},
@@ -67,7 +67,7 @@ UPWARDS = {
 
 # Modules that a listing or a check reads: importing them must cost no TensorFlow.
 LIGHT = [
-    "errors", "registry", "lazy", "tables", "yamlio", "formula", "parts", "config", "sweep", "rundir", "activations",
+    "errors", "registry", "lazy", "tables", "yaml", "formula", "parts", "config", "sweep", "rundir", "activations",
     "conditions", "measures", "statements", "claims", "diff", "commands.claims", "commands.diff", "stats",
     "datasets", "models", "optimizers", "initializers", "probes", "plots", "environment", "training", "engines.build",
     "engines.compiled", "compare", "forecast", "experiment", "executors.local", "executors.worker", "display", "cli",

@@ -10,7 +10,7 @@ from typing import Any
 
 from actlab.errors import ActlabError, ConfigError, UnknownName
 from actlab.registry import HOMES, find, nearest
-from actlab.spec import yamlio
+from actlab.spec import yaml
 
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
@@ -62,7 +62,7 @@ def parse_where(text: str) -> list[Condition]:
 
 def _condition(key: str, sign: str, text: str) -> Condition:
     try:
-        value = yamlio.parse_value(text, key)
+        value = yaml.parse_value(text, key)
     except ConfigError as error:
         raise ActlabError(f"{error.problems[0].message}, in {key}{sign}{text}") from None
     sign = "=" if sign == "==" else sign

@@ -29,7 +29,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
 from actlab.errors import ActlabError, ConfigError
-from actlab.spec import yamlio
+from actlab.spec import yaml
 from actlab.spec.conditions import Condition, at_key, conditions_of, matches, words
 from actlab.spec.parts import STRICT, show
 from actlab.study.measures import check_at
@@ -89,7 +89,7 @@ def relation(text: str) -> Relation:
 
 def _value(written: str, text: str) -> Any:
     try:
-        return yamlio.parse_value(written, "is")
+        return yaml.parse_value(written, "is")
     except ConfigError as error:
         raise ValueError(f"{error.problems[0].message}, in {show(text)}") from None
 

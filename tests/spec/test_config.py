@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 
 from actlab.errors import ConfigError
 from actlab.registry import Kind, Parameter, find
-from actlab.spec import sweep, yamlio
+from actlab.spec import sweep, yaml
 from actlab.spec.config import PARTS, EarlyStopping, RunConfig, WeightFilm, resolve, schema
 from actlab.spec.parts import resolve_part
 
@@ -453,7 +453,7 @@ def test_the_resolved_config_resolves_to_itself(data: dict[str, Any]) -> None:
     assert again is not None, wrong
     assert (again.hash, again.canonical()) == (config.hash, canonical)
     assert RunConfig(**canonical).hash == config.hash
-    from_yaml, wrong = resolve(yamlio.parse(yamlio.dump(canonical), "canonical").data)
+    from_yaml, wrong = resolve(yaml.parse(yaml.dump(canonical), "canonical").data)
     assert from_yaml is not None, wrong
     assert from_yaml.hash == config.hash
 
@@ -520,7 +520,7 @@ def test_a_shipped_config_is_valid_and_in_the_schema(path: Path) -> None:
     assert plan.experiment.name == path.stem
     assert len(plan.experiment.description) > 40
     assert text.startswith("# yaml-language-server: $schema=schema.json\n")
-    data = yamlio.parse(text, path.name).data
+    data = yaml.parse(text, path.name).data
     assert set(data) <= set(schema()["properties"])
 
 

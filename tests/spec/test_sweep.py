@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actlab.errors import ConfigError
-from actlab.spec import sweep, yamlio
+from actlab.spec import sweep, yaml
 from actlab.spec.config import RunConfig
 from actlab.spec.sweep import Plan
 from actlab.spec.sweep.labels import slug
@@ -353,7 +353,7 @@ def test_what_is_proposed_for_a_swept_key_can_be_pasted(value: str, meant: Any, 
         read("{activation: [elu]}", f"activation={value}")
     option, override = shlex.split(str(caught.value).rpartition("write ")[2])
     key, _, text = override.partition("=")
-    assert (option, key, yamlio.parse_value(text, "")) == ("--set", "sweep.activation", [meant])
+    assert (option, key, yaml.parse_value(text, "")) == ("--set", "sweep.activation", [meant])
 
 
 def test_a_list_of_grids_takes_no_axis_from_the_command_line(read: Read) -> None:

@@ -11,7 +11,7 @@ from actlab.errors import ActlabError
 from actlab.run.folder import EXPERIMENT, LAYERS, RECORD
 from actlab.run.record import Run, discover, experiments, run_folders
 from actlab.show.plots.style import Look
-from actlab.spec import config, yamlio
+from actlab.spec import config, yaml
 from actlab.study import claims as claiming
 from actlab.study import compare as comparing
 from actlab.study.claims import ClaimVerdict
@@ -119,7 +119,7 @@ def _experiment(folder: Path) -> tuple[str, str, str, list[str]]:
         raw = path.read_bytes()
         if len(raw) > LONGEST_FILE:
             return folder.name, "", "", [f"{path}: is longer than {LONGEST_FILE:,} bytes, and was not read"]
-        data = yamlio.parse(raw, str(path)).data
+        data = yaml.parse(raw, str(path)).data
     except (ActlabError, OSError) as error:
         return folder.name, "", "", [f"{path}: cannot be read: {error}"]
     experiment, _ = config.experiment(data, folder.name)

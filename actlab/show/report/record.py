@@ -13,7 +13,7 @@ from actlab.run.folder import EXPERIMENT
 from actlab.run.record import Run
 from actlab.show.report.reading import Chapter
 from actlab.show.report.words import counted
-from actlab.spec import yamlio
+from actlab.spec import yaml
 from actlab.spec.conditions import flat
 
 OVERRIDE = "# --set "  # how a kept config file begins its lines about what the command line changed
@@ -86,7 +86,7 @@ def _record(run: Run) -> Record:
 def _yaml(data: Any) -> str:
     """As a config is written; as JSON what YAML 1.2 cannot say without doubt."""
     try:
-        return yamlio.dump(data).rstrip()
+        return yaml.dump(data).rstrip()
     except ValueError:
         return json.dumps(data, indent=2)
 

@@ -13,7 +13,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from actlab.errors import ConfigError
-from actlab.spec import yamlio
+from actlab.spec import yaml
 from actlab.spec.config import KEYS, ONE_BUDGET, Experiment, RunConfig, experiment, resolve
 from actlab.spec.parts import Path
 from actlab.spec.sweep.claims import wrong_claims
@@ -63,7 +63,7 @@ def read(path: FilePath, overrides: tuple[str, ...] = ()) -> Plan:
         ConfigError: all that is wrong in the file and the overrides.
     """
     raw = read_file(path)
-    document = yamlio.parse(raw, str(path))
+    document = yaml.parse(raw, str(path))
     data = copy.deepcopy(document.data)
     reader = Reader(document, {})
     if isinstance(data, Mapping):

@@ -7,7 +7,7 @@ from typing import Any
 
 from actlab.errors import ConfigError, Problem
 from actlab.registry import find, nearest
-from actlab.spec import yamlio
+from actlab.spec import yaml
 from actlab.spec.config import DEFAULT_PARTS, PARTS
 from actlab.spec.parts import Path, show
 
@@ -23,7 +23,7 @@ def override(data: Any, overrides: tuple[str, ...]) -> tuple[dict[Path, str], li
             problems.append(Problem(f"--set {text}", 0, 0, "expected path=value, such as optimizer.learning_rate=0.1"))
             continue
         try:
-            path = _set(data, dotted, yamlio.parse_value(value, f"--set {text}"))
+            path = _set(data, dotted, yaml.parse_value(value, f"--set {text}"))
         except ConfigError as error:
             problems += error.problems
         except ValueError as error:
@@ -56,7 +56,7 @@ def _as_axis(dotted: str, value: Any) -> str:
         close = nearest(name, find(dotted).names())
         mended = close[0] if close else name
         value = {**value, "name": mended} if isinstance(value, dict) else mended
-    return f"--set sweep.{dotted}={shlex.quote(yamlio.flow([value]))}"
+    return f"--set sweep.{dotted}={shlex.quote(yaml.dump([value], one_line=True))}"
 
 
 def put(data: dict[str, Any], dotted: str, value: Any) -> None:

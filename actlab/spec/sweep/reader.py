@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actlab.errors import ConfigError, Problem
-from actlab.spec import yamlio
+from actlab.spec import yaml
 from actlab.spec.config import problem
 from actlab.spec.parts import Path
 
@@ -11,7 +11,7 @@ from actlab.spec.parts import Path
 class Reader:
     """Collects the problems of one file, each at its place."""
 
-    def __init__(self, document: yamlio.Document, overrides: dict[Path, str]) -> None:
+    def __init__(self, document: yaml.Document, overrides: dict[Path, str]) -> None:
         self.document, self.overrides = document, overrides
         self.problems: list[Problem] = []
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from actlab.errors import ConfigError
 from actlab.run.folder import EXPERIMENT
 from actlab.run.record import Run
-from actlab.spec import sweep, yamlio
+from actlab.spec import sweep, yaml
 from actlab.spec.config import experiment
 from actlab.spec.sweep.grids import cells_of
 from actlab.spec.sweep.overrides import override
@@ -57,7 +57,7 @@ def _is_override(line: str) -> bool:
 
 def _cells(text: str, overrides: tuple[str, ...]) -> int:
     """How many runs a plan asks for, without looking at what they are."""
-    document = yamlio.parse(text.encode(), EXPERIMENT)
+    document = yaml.parse(text.encode(), EXPERIMENT)
     if not isinstance(document.data, dict):
         return 0
     override(document.data, overrides)

@@ -8,12 +8,12 @@ import time
 from typing import Any
 
 import pytest
-import yaml
+import yaml as pyyaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actlab.errors import ConfigError
-from actlab.spec.yamlio import dump, parse, parse_value
+from actlab.spec.yaml import dump, parse, parse_value
 
 SCALARS = [
     # core schema of YAML 1.2: booleans, null, numbers
@@ -29,7 +29,7 @@ SCALARS = [
     *[(text, text) for text in ("1_000", "0b101", "-0x1f", "+0o7", "0o8", "0xg", "1e", "e5", ".", "+", "1.2.3", "--1")],
     # quotes and tags of the core schema
     ("'1'", "1"), ('"true"', "true"), ("'null'", "null"), ("'017'", "017"), ("''", ""), ('"\\t\\u00e9"', "\té"),
-    ("!!str 12", "12"), ("! 12", "12"), ("!!int '12'", 12), ("!!float 1", 1.0), ("!!bool 'true'", True),
+    ("!!str 12", "12"), ("!!int '12'", 12), ("!!float 1", 1.0), ("!!bool 'true'", True),
     ("!!null ''", None), ("!!seq [1]", [1]), ("!!map {a: 1}", {"a": 1}),
     ("[]", []), ("{}", {}), ("{a, b: }", {"a": None, "b": None}), ("é: ü", {"é": "ü"}),
 ]  # fmt: skip
@@ -97,11 +97,12 @@ def test_place_falls_back_to_the_nearest_ancestor() -> None:
     assert document.key_place(("model", "absent")) == (2, 8)
 
 
-def test_alias_is_a_copy_that_stands_where_it_is_used() -> None:
+def test_alias_is_a_copy_of_what_stands_at_its_anchor() -> None:
     document = parse("a: &x {k: [1]}\nb: *x\n", "f")
     assert document.data == {"a": {"k": [1]}, "b": {"k": [1]}}
     assert document.data["a"]["k"] is not document.data["b"]["k"]
-    assert document.positions["b",] == (2, 4)
+    assert document.positions["b",] == (1, 4)
+    assert document.key_positions["b",] == (2, 1)
     assert document.positions["b", "k", 0] == document.positions["a", "k", 0] == (1, 12)
     assert parse("{&k a: 1, b: *k }", "f").data == {"a": 1, "b": "a"}
 
@@ -129,6 +130,7 @@ ERRORS = [
     ("a: !mine {b: 1}\nc: !!binary x", [(1, 4, "tag '!mine'"), (2, 4, "tag '!!binary'")]),
     ("a: !!set {b}", [(1, 4, "tag '!!set'")]),
     ("a: !!int x", [(1, 4, "'x' is no int")]),
+    ("a: ! 12", [(1, 4, "tag '!'")]),
     ("a: !<x", [(1, 7, "tags are not allowed")]),
     ("a: !x!y z", [(1, 4, "tags are not allowed")]),
     ("a: &x {b: 1}\n<<: *x", [(2, 1, "merge keys")]),
@@ -275,7 +277,7 @@ def test_dump_reads_back(data: Any) -> None:
 @settings(deadline=None)
 @given(st.text())
 def test_other_readers_take_text_for_text(text: str) -> None:
-    assert yaml.safe_load(dump({"key": [text]})) == {"key": [text]}
+    assert pyyaml.safe_load(dump({"key": [text]})) == {"key": [text]}
 
 
 def test_dump_is_legible() -> None:
