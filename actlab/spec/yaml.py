@@ -140,7 +140,7 @@ class _Reader:
                     aliases += 1
                     if aliases > MAX_ALIASES:
                         self.refuse(place, f"more than {MAX_ALIASES:,} aliases; write fewer", fatal=True)
-                    name = cut(event.anchor)
+                    name = cut(str(event.anchor))
                     if event.anchor not in anchors:
                         self.refuse(place, f"alias *{name} has no anchor &{name} above it")
                     elif not anchors[event.anchor]:
@@ -160,7 +160,7 @@ class _Reader:
         if self.problems:
             raise ConfigError(self.problems)
 
-    def build(self, node: yaml.Node, path: Path, document: Document) -> Any:
+    def build(self, node: yaml.Node | None, path: Path, document: Document) -> Any:
         """The data of a node; a node that aliases use is built anew for each, within the same budget."""
         place = document.positions[path] = _place(node)
         self._nodes += 1
@@ -175,6 +175,7 @@ class _Reader:
             self._check_tag(node, "map")
             return self._mapping(node, path, document)
         try:
+            assert node is not None  # an empty text was refused with its events
             return _resolved(node.value) if node.tag == _PLAIN else _tagged(node.tag, node.value)
         except ValueError as error:
             self.refuse(place, str(error))
