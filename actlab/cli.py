@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from actlab.run.training import Job
     from actlab.show.report.current import CurrentReport
     from actlab.show.tables import Terminal
-    from actlab.spec.sweep import Plan
+    from actlab.spec.plan import Plan
 
 app = typer.Typer(
     name="actlab", no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False,
@@ -292,12 +292,12 @@ def check(files: Files, set_: Set = None, json: Json = False) -> None:
 
 def _plans(files: Sequence[Path], overrides: Sequence[str] | None) -> list[Plan]:
     """The plans of all files; what is wrong in any of them is said at once."""
-    from actlab.spec import sweep
+    from actlab.spec.plan import read as read_plan
 
     plans, problems = [], []
     for file in files:
         try:
-            plans.append(sweep.read(file, tuple(overrides or ())))
+            plans.append(read_plan(file, tuple(overrides or ())))
         except ConfigError as error:
             problems += error.problems
     if problems:
@@ -749,7 +749,7 @@ def _list_activations(json: bool) -> None:
 def _activation(name: str | None, formula: str | None, overrides: Sequence[str]) -> tuple[str, dict[str, Any]]:
     """The activation that is meant, with its parameters."""
     from actlab.spec import yaml
-    from actlab.spec.parts import resolve_part
+    from actlab.spec.part import resolve_part
 
     if name and formula:
         raise ActlabError("--formula: give a NAME or a formula, not both")

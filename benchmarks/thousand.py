@@ -23,8 +23,9 @@ import numpy as np
 from plain import machine
 
 from actlab.run.folder import EXPERIMENT, HISTORY, RECORD, TIMING
-from actlab.spec import sweep
 from actlab.spec.config import RunConfig
+from actlab.spec.plan import Plan
+from actlab.spec.plan import read as read_plan
 
 RUNS, EPOCHS, REPORTED = 1_000, 50, 200
 
@@ -37,7 +38,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         config, out = Path(folder) / "thousand.yaml", Path(folder) / "results"
         _write_config(config, conditions, RUNS // conditions)
-        runs = _write_runs(out / "thousand", sweep.read(config))
+        runs = _write_runs(out / "thousand", read_plan(config))
         said = f"{conditions} conditions x {RUNS // conditions} seeds"
         _time(f"check, {said}", ["check", config])
         _time("run, all done", ["run", config, "--out", out])
@@ -58,7 +59,7 @@ def _write_config(path: Path, conditions: int, seeds: int) -> None:
     }))  # fmt: skip
 
 
-def _write_runs(folder: Path, plan: sweep.Plan) -> list[Path]:
+def _write_runs(folder: Path, plan: Plan) -> list[Path]:
     """A directory for each run, as a training leaves it, but for pictures and weights."""
     generator, paths = np.random.default_rng(0), []
     for label, config in plan.runs:

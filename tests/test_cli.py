@@ -25,8 +25,8 @@ from actlab.parts.datasets import DATASETS
 from actlab.run.executors.worker import Outcome
 from actlab.run.folder import COMPARISON, EXPERIMENT, HISTORY, RECORD, lock, write_json, write_progress
 from actlab.run.training import Job
-from actlab.spec import sweep
 from actlab.spec.config import RunConfig, schema
+from actlab.spec.plan import read as read_plan
 
 BASE = "dataset: mnist\nmodel: mnist_dense\nactivation: relu\nepochs: 2\n"
 COUNTS = {"train": 60_000, "test": 10_000}
@@ -360,7 +360,7 @@ def test_a_run_whose_record_is_damaged_is_trained_again_and_that_is_said(
     ask: Ask, write_config: Callable[..., Path], make_run: Callable[..., Path], tmp_path: Path
 ) -> None:
     path = write_config(RENDERED)
-    _, config = sweep.read(path).runs[0]
+    _, config = read_plan(path).runs[0]
     run = make_run(tmp_path / "results" / "study", config, [0.9])
     assert ask("run", path, "--dry-run").out.splitlines()[-1].startswith("1 to skip; ")
     (run / RECORD).write_text("")
@@ -397,7 +397,7 @@ def test_a_dry_run_lists_what_it_would_do(
     ask: Ask, write_config: Callable[..., Path], make_run: Callable[..., Path]
 ) -> None:
     path = write_config(f"{RENDERED}sweep: {{seed: [0, 1]}}\n")
-    run = make_run(Path("results/study"), sweep.read(path).runs[0][1], [0.9])
+    run = make_run(Path("results/study"), read_plan(path).runs[0][1], [0.9])
     (told,) = ask("run", path, "--dry-run", "--json").json
     assert told["runs"][0] == {"path": str(run), "act": "skip"}
     assert [run["act"] for run in told["runs"]] == ["skip", "train"]

@@ -19,7 +19,7 @@ from actlab.commands.paths import RESULTS
 from actlab.errors import ActlabError
 from actlab.run.folder import EXPERIMENT, RECORD
 from actlab.run.record import experiments
-from actlab.spec import sweep
+from actlab.spec import plan as sweep
 from actlab.study import claims as claiming
 from actlab.study.claims import ClaimVerdict, Finding, Study
 

@@ -30,7 +30,7 @@ from actlab.run.forecast import Forecast, recent_runs
 from actlab.run.record import ENDED, Run, by_hash, state_of
 from actlab.run.training import Job
 from actlab.spec.config import OF_A_RUN, RunConfig
-from actlab.spec.sweep import Plan
+from actlab.spec.plan import Plan
 from actlab.study.compare import Comparison, curves, figures, looks_of, stand_in_note
 
 SLOW_BFLOAT16 = (

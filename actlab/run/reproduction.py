@@ -15,7 +15,7 @@ from actlab.run.folder import HISTORY, LAYERS, WEIGHTS, make_folder
 from actlab.run.loading import run_config
 from actlab.run.record import Run
 from actlab.run.training import Job
-from actlab.spec.conditions import flat
+from actlab.spec.where import flat
 
 COMPARED = (HISTORY, LAYERS, WEIGHTS)
 

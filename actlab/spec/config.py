@@ -15,8 +15,8 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 
 from actlab.errors import Problem
 from actlab.registry import Entry, find, nearest
-from actlab.spec.parts import STRICT, Part, Path, Wrong, explain, parameter_model, resolve_part, show
-from actlab.spec.statements import Claim
+from actlab.spec.claim import Claim
+from actlab.spec.part import STRICT, Part, Path, Wrong, explain, parameter_model, resolve_part, show
 
 PARTS = ("dataset", "model", "activation", "initializer", "optimizer")
 DEFAULT_PARTS = {"initializer": "glorot_uniform", "optimizer": "adam"}

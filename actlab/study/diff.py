@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from actlab.errors import RunDirError
 from actlab.run.folder import LAYERS, WEIGHTS
 from actlab.run.record import Run
-from actlab.spec.conditions import flat
+from actlab.spec.where import flat
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from actlab.errors import ActlabError, RunDirError, UnknownName
 from actlab.registry import nearest
 from actlab.run.record import Run
-from actlab.spec.conditions import Condition as Where
+from actlab.spec.where import Condition as Where
 from actlab.study import frame as framing
 from actlab.study import guard as guarding
 from actlab.study import measures

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from actlab.errors import ActlabError, RunDirError, UnknownName
 from actlab.registry import find, nearest
 from actlab.run.record import Run
-from actlab.spec.conditions import Condition, check_keys, conditions_of, matches, parse_where
+from actlab.spec.where import Condition, check_keys, conditions_of, matches, parse_where
 
 if TYPE_CHECKING:
     import numpy as np

@@ -22,7 +22,7 @@ from typing import Any
 import pandas as pd
 
 from actlab.run.record import Run, discover
-from actlab.spec import sweep
+from actlab.spec.plan import read as read_plan
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "gallery.md"
@@ -100,7 +100,7 @@ def _runs(folder: Path, options: list[str]) -> str:
 
 def _question(folder: Path) -> str:
     """The first sentence of the description."""
-    return sweep.read(folder / "experiment.yaml").experiment.description.partition("?")[0] + "?"
+    return read_plan(folder / "experiment.yaml").experiment.description.partition("?")[0] + "?"
 
 
 def _keep(folder: Path, target: Path, options: list[str]) -> None:

@@ -24,7 +24,7 @@ from actlab.parts.probes.weight_film import WeightFilm, tiles
 from actlab.run.engines.build import build_model, build_optimizer
 from actlab.run.engines.compiled import Engine
 from actlab.spec.config import resolve
-from actlab.spec.parts import Part
+from actlab.spec.part import Part
 
 Rows = dict[str, dict[str, Any]]
 

@@ -18,9 +18,10 @@ from pydantic.fields import FieldInfo
 
 from actlab.errors import ConfigError
 from actlab.registry import Kind, Parameter, find
-from actlab.spec import sweep, yaml
+from actlab.spec import yaml
 from actlab.spec.config import PARTS, EarlyStopping, RunConfig, WeightFilm, resolve, schema
-from actlab.spec.parts import resolve_part
+from actlab.spec.part import resolve_part
+from actlab.spec.plan import read as read_plan
 
 WriteConfig = Callable[..., Path]
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
@@ -31,7 +32,7 @@ BASE = "dataset: mnist\nmodel: mnist_dense\nactivation: relu\nepochs: 2\n"
 def problems(path: Path, *overrides: str) -> list[str]:
     """What is wrong with a file: `line:column: message` each, or for an override `--set ...: message`."""
     with pytest.raises(ConfigError) as caught:
-        sweep.read(path, overrides)
+        read_plan(path, overrides)
     return [str(problem).removeprefix(f"{path}:") for problem in caught.value.problems]
 
 
@@ -257,7 +258,7 @@ def test_the_hash_is_blind_to_name_and_description_and_order(write_config: Write
     lines = BASE.splitlines()
     one = write_config(BASE, "one.yaml")
     other = write_config("\n".join(["name: x", "description: y", *reversed(lines)]), "other.yaml")
-    assert sweep.read(one).runs[0][1].hash == sweep.read(other).runs[0][1].hash
+    assert read_plan(one).runs[0][1].hash == read_plan(other).runs[0][1].hash
 
 
 def test_the_hash_is_blind_to_a_stand_in_that_is_not_used() -> None:
@@ -515,7 +516,7 @@ def _references(node: Any) -> list[str]:
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_a_shipped_config_is_valid_and_in_the_schema(path: Path) -> None:
     text = path.read_text()
-    plan = sweep.read(path)
+    plan = read_plan(path)
     assert plan.runs
     assert plan.experiment.name == path.stem
     assert len(plan.experiment.description) > 40

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from actlab.registry import find
-from actlab.spec import sweep
-from actlab.spec.conditions import conditions_of
-from actlab.spec.statements import EVERY_SEED, groups_of, opposites
+from actlab.spec.claim import EVERY_SEED, groups_of, opposites
+from actlab.spec.plan import Plan
+from actlab.spec.plan import read as read_plan
+from actlab.spec.where import conditions_of
 from actlab.study.stats import MINIMUM_PAIRS, pairs_needed_for_p
 
 ROOT = Path(__file__).parents[2]
@@ -35,8 +36,8 @@ ARTICLE_1_SEED = 20170523  # of the first article, which every one of its experi
 
 
 @cache
-def plan(name: str) -> sweep.Plan:
-    return sweep.read(ROOT / "configs" / f"{name}.yaml")
+def plan(name: str) -> Plan:
+    return read_plan(ROOT / "configs" / f"{name}.yaml")
 
 
 def test_every_shipped_config_is_known_here() -> None:

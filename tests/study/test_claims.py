@@ -17,9 +17,9 @@ from actlab import cli
 from actlab.errors import ActlabError, ConfigError
 from actlab.run.folder import EXPERIMENT, HISTORY
 from actlab.run.record import Run, discover
-from actlab.spec import sweep
+from actlab.spec import plan as sweep
+from actlab.spec.claim import Claim, Relation, relation
 from actlab.spec.config import RunConfig, schema
-from actlab.spec.statements import Claim, Relation, relation
 from actlab.study.claims import ClaimVerdict, foreseen, judge, judge_folder, planned, read_folder, read_plan
 from actlab.study.claims.findings import Side
 from actlab.study.claims.pairs import Comparison

@@ -11,8 +11,8 @@ import pytest
 
 from actlab.errors import ActlabError, UnknownName
 from actlab.run.record import Run
-from actlab.spec.conditions import Condition, check_keys, conditions_of, matches, parse_where
 from actlab.spec.config import RunConfig
+from actlab.spec.where import Condition, check_keys, conditions_of, matches, parse_where
 from actlab.study.measures import check_metric, higher_is_better, known_metrics, reach, value
 
 HISTORY = """epoch,step,loss,accuracy,val_loss,val_accuracy,learning_rate,dead_units

@@ -13,7 +13,7 @@ from actlab.lazy import tf
 from actlab.parts.probes.facts import PROBES, Arrays, EvaluationProbe, GradientProbe, Probe, Sums, WeightProbe, Weights
 from actlab.parts.probes.layers import TOTAL, ProbedLayer, probed_layers
 from actlab.parts.probes.seen import Seen
-from actlab.spec.parts import Part
+from actlab.spec.part import Part
 
 AllSums = dict[str, dict[str, Sums]]  # probe to layer to its sums
 CACHED = 2**17  # pre-activations: a few arrays of so many float32 fit into a core's own cache

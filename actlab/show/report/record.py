@@ -14,7 +14,7 @@ from actlab.run.record import Run
 from actlab.show.report.reading import Chapter
 from actlab.show.report.words import counted
 from actlab.spec import yaml
-from actlab.spec.conditions import flat
+from actlab.spec.where import flat
 
 OVERRIDE = "# --set "  # how a kept config file begins its lines about what the command line changed
 

@@ -1,6 +1,6 @@
 """Claims held against runs: supported, refuted or undecided, and why.
 
-A claim is a line of a config (`actlab.spec.statements`). What it is held against are the runs that the same file asks for,
+A claim is a line of a config (`actlab.spec.claim`). What it is held against are the runs that the same file asks for,
 known by their hashes: what else lies in the folder, such as a trial with fewer epochs, is not part of it.
 
 A claim holds only if it holds for every condition, or pair of conditions, that it speaks of. Against a number, the 95%
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from actlab.spec.statements import Claim
+from actlab.spec.claim import Claim
 from actlab.study.claims.findings import Finding
 from actlab.study.claims.judging import ClaimVerdict, foreseen, judge
 from actlab.study.claims.planned import PlannedRun, Study, planned, read_folder, read_plan

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from actlab.run.record import Run
-from actlab.spec.conditions import conditions_of
+from actlab.spec.claim import Claim, groups_of, opposites
 from actlab.spec.config import PARTS
-from actlab.spec.statements import Claim, groups_of, opposites
+from actlab.spec.where import conditions_of
 from actlab.study.claims.planned import PlannedRun
 from actlab.study.compare import describe
 from actlab.study.measures import value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from actlab.spec.statements import Claim
+from actlab.spec.claim import Claim
 from actlab.study.claims.planned import PlannedRun
 from actlab.study.compare.grouping import Group, stand_in
 from actlab.study.compare.guard import Guard

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from actlab.spec.claim import EVERY_SEED, Claim
 from actlab.spec.config import RunConfig
-from actlab.spec.statements import EVERY_SEED, Claim
 from actlab.study import stats
 from actlab.study.claims.findings import Finding, Side, Word, couples
 from actlab.study.claims.guard import notes_on_claim, other_data, stand_ins

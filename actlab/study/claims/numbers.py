@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from actlab.spec.statements import Claim, number
+from actlab.spec.claim import Claim, number
 from actlab.study import stats
 from actlab.study.claims.findings import Finding, Side, Word, seeds_in_words
 from actlab.study.claims.guard import notes_on_side

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
 
-from actlab.spec.statements import Claim, number
+from actlab.spec.claim import Claim, number
 from actlab.study import stats
 from actlab.study.claims.findings import Finding, Side, Word
 from actlab.study.claims.guard import notes_between, notes_on_side

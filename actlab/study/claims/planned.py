@@ -10,10 +10,10 @@ from typing import Any
 from actlab.errors import RunDirError
 from actlab.run.folder import EXPERIMENT, HISTORY, LAYERS, TIMING
 from actlab.run.record import Run, discover
-from actlab.spec import sweep
+from actlab.spec import plan as sweep
+from actlab.spec.claim import Claim
 from actlab.spec.config import RunConfig
-from actlab.spec.statements import Claim
-from actlab.spec.sweep import Plan
+from actlab.spec.plan import Plan
 from actlab.study.compare.order import OVERRIDE
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from actlab.spec.statements import Claim
+from actlab.spec.claim import Claim
 
 ROUNDING = 1e-9  # relative: a margin of 0.01 is met by 0.97 − 0.96, which is not 0.01 in binary fractions
 

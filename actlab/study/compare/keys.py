@@ -10,7 +10,7 @@ from typing import Any
 
 from actlab.errors import ActlabError, UnknownName
 from actlab.run.record import Run
-from actlab.spec.conditions import Condition, flat
+from actlab.spec.where import Condition, flat
 
 Configs = Sequence[Mapping[str, Any]]
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from actlab.errors import ConfigError
 from actlab.run.folder import EXPERIMENT
 from actlab.run.record import Run
-from actlab.spec import sweep, yaml
+from actlab.spec import yaml
 from actlab.spec.config import experiment
-from actlab.spec.sweep.grids import cells_of
-from actlab.spec.sweep.overrides import override
-from actlab.spec.sweep.reader import Reader
+from actlab.spec.plan import read as read_plan
+from actlab.spec.plan.grids import cells_of
+from actlab.spec.plan.overrides import override
+from actlab.spec.plan.reader import Reader
 
 MOST_CELLS = 5_000  # a plan is resolved in about a millisecond a cell; the order of a larger one is not worth it
 OVERRIDE = "# --set "  # how `actlab run` writes into experiment.yaml what its command line changed
@@ -41,7 +42,7 @@ def _ranks(path: Path) -> dict[str, int]:
         overrides = tuple(line.removeprefix(OVERRIDE) for line in takewhile(_is_override, text.splitlines()))
         if _cells(text, overrides) > MOST_CELLS:
             return {}
-        planned = sweep.read(path, overrides).runs
+        planned = read_plan(path, overrides).runs
     except (OSError, UnicodeError, ConfigError):  # of another version, or made by hand: any order is right
         return {}
     ranks: dict[str, int] = {}

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from actlab.spec.conditions import at_key, words
 from actlab.spec.config import PARTS
+from actlab.spec.where import at_key, words
 from actlab.study.compare.comparison import Comparison
 from actlab.study.compare.grouping import DATA, said
 

@@ -11,7 +11,7 @@ import pytest
 from actlab.errors import ActlabError, UnknownName
 from actlab.run.folder import EXPERIMENT
 from actlab.run.record import Run, discover
-from actlab.spec import sweep
+from actlab.spec.plan import read as read_plan
 from actlab.study.compare import compare
 from actlab.study.measures import parse_where
 
@@ -34,7 +34,7 @@ def planned(tmp_path: Path, make_run: Callable[..., Path]) -> Callable[..., list
         folder.mkdir()
         (folder / EXPERIMENT).write_text(text)
         overrides = tuple(line.removeprefix("# --set ") for line in changes.splitlines())
-        plan = sweep.read(folder / EXPERIMENT, overrides)
+        plan = read_plan(folder / EXPERIMENT, overrides)
         (folder / EXPERIMENT).write_text(changes + text)
         for label, config in plan.runs[:runs]:
             trained = config.on_stand_in("synth_mnist") if stand_in else config

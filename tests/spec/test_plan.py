@@ -16,10 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actlab.errors import ConfigError
-from actlab.spec import sweep, yaml
+from actlab.spec import yaml
 from actlab.spec.config import RunConfig
-from actlab.spec.sweep import Plan
-from actlab.spec.sweep.labels import slug
+from actlab.spec.plan import Plan
+from actlab.spec.plan import read as read_plan
+from actlab.spec.plan.labels import slug
 
 WriteConfig = Callable[..., Path]
 Read = Callable[..., Plan]
@@ -29,7 +30,7 @@ BASE = "dataset: mnist\nmodel: mnist_dense\nactivation: relu\nepochs: 2\n"  # th
 @pytest.fixture
 def read(write_config: WriteConfig) -> Read:
     """The plan of the base with a sweep, written as one line of YAML."""
-    return lambda grid, *overrides, base=BASE: sweep.read(write_config(f"{base}sweep: {grid}\n"), overrides)
+    return lambda grid, *overrides, base=BASE: read_plan(write_config(f"{base}sweep: {grid}\n"), overrides)
 
 
 def cells(plan: Plan, *keys: str) -> list[tuple[Any, ...]]:
@@ -46,7 +47,7 @@ def _value(config: RunConfig, key: str) -> Any:
 
 
 def test_a_file_without_a_sweep_is_one_run(write_config: WriteConfig) -> None:
-    plan = sweep.read(write_config(BASE))
+    plan = read_plan(write_config(BASE))
     assert [label for label, _ in plan.runs] == ["relu-seed0"]
     assert (plan.varies, plan.merged, plan.excluded) == ({}, [], 0)
     assert plan.experiment.name == "study"
@@ -134,7 +135,7 @@ def test_ranges_are_those_of_numpy(kind: str, numbers: str, expected: Any, read:
     st.floats(0.01, 3), st.floats(0.01, 3), st.integers(1, 7),
 )  # fmt: skip
 def test_spaces_are_those_of_numpy(kind: str, start: float, stop: float, n: int) -> None:
-    from actlab.spec.sweep.grids import _range
+    from actlab.spec.plan.grids import _range
 
     values = _range(kind, [start, stop, n])
     np.testing.assert_allclose(values, getattr(np, kind)(start, stop, n), rtol=1e-11)
@@ -175,7 +176,7 @@ def test_overrides_change_keys_parameters_and_axes(read: Read) -> None:
 
 def test_an_override_is_the_same_run_as_the_same_change_in_the_file(read: Read, write_config: WriteConfig) -> None:
     changed = read("{seed: [0]}", "optimizer=sgd", "optimizer.momentum=0.9").runs
-    written = sweep.read(write_config(BASE + "optimizer: {name: sgd, momentum: 0.9}\n", "other.yaml")).runs
+    written = read_plan(write_config(BASE + "optimizer: {name: sgd, momentum: 0.9}\n", "other.yaml")).runs
     assert [config.hash for _, config in changed] == [config.hash for _, config in written]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from actlab.errors import ConfigError, Problem
 from actlab.spec import yaml
 from actlab.spec.config import problem
-from actlab.spec.parts import Path
+from actlab.spec.part import Path
 
 
 class Reader:

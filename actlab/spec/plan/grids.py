@@ -13,9 +13,9 @@ import numpy as np
 
 from actlab.registry import nearest
 from actlab.spec.config import Experiment, RunConfig
-from actlab.spec.parts import Path, show
-from actlab.spec.sweep.overrides import put
-from actlab.spec.sweep.reader import Reader
+from actlab.spec.part import Path, show
+from actlab.spec.plan.overrides import put
+from actlab.spec.plan.reader import Reader
 
 RANGES = ("range", "linspace", "logspace", "geomspace")
 MAX_CELLS = 100_000

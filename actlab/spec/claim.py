@@ -30,8 +30,8 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_va
 
 from actlab.errors import ActlabError, ConfigError
 from actlab.spec import yaml
-from actlab.spec.conditions import Condition, at_key, conditions_of, matches, words
-from actlab.spec.parts import STRICT, show
+from actlab.spec.part import STRICT, show
+from actlab.spec.where import Condition, at_key, conditions_of, matches, words
 from actlab.study.measures import check_at
 
 SIGNS = ("==", "!=", "<=", ">=", "<", ">", "~=")

@@ -15,14 +15,14 @@ from typing import Any
 from actlab.errors import ConfigError
 from actlab.spec import yaml
 from actlab.spec.config import KEYS, ONE_BUDGET, Experiment, RunConfig, experiment, resolve
-from actlab.spec.parts import Path
-from actlab.spec.sweep.claims import wrong_claims
-from actlab.spec.sweep.files import read_file
-from actlab.spec.sweep.grids import Cell, cells_apart, cells_of, fill, varies
-from actlab.spec.sweep.labels import label as label_of
-from actlab.spec.sweep.labels import slug
-from actlab.spec.sweep.overrides import override
-from actlab.spec.sweep.reader import Reader
+from actlab.spec.part import Path
+from actlab.spec.plan.claims import wrong_claims
+from actlab.spec.plan.files import read_file
+from actlab.spec.plan.grids import Cell, cells_apart, cells_of, fill, varies
+from actlab.spec.plan.labels import label as label_of
+from actlab.spec.plan.labels import slug
+from actlab.spec.plan.overrides import override
+from actlab.spec.plan.reader import Reader
 
 __all__ = ["Plan", "read"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from actlab.spec.config import PARTS, RunConfig
-from actlab.spec.sweep.grids import Cell
+from actlab.spec.plan.grids import Cell
 
 
 def label(config: RunConfig, cell: Cell) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 
 from actlab.errors import UnknownName
 from actlab.registry import find, nearest
-from actlab.spec.conditions import Condition, at_key, check_keys, conditions_of, matches, words
-from actlab.spec.parts import Wrong
-from actlab.spec.statements import Claim, groups_of, opposites
+from actlab.spec.claim import Claim, groups_of, opposites
+from actlab.spec.part import Wrong
+from actlab.spec.where import Condition, at_key, check_keys, conditions_of, matches, words
 from actlab.study.measures import AT_ROW, HISTORY_METRICS, TEST_METRICS, TIMING_METRICS, probes_writing
 
 

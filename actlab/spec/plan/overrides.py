@@ -9,7 +9,7 @@ from actlab.errors import ConfigError, Problem
 from actlab.registry import find, nearest
 from actlab.spec import yaml
 from actlab.spec.config import DEFAULT_PARTS, PARTS
-from actlab.spec.parts import Path, show
+from actlab.spec.part import Path, show
 
 
 def override(data: Any, overrides: tuple[str, ...]) -> tuple[dict[Path, str], list[Problem]]:
