@@ -6,9 +6,6 @@ read by such a command takes `keras`, `ops` and `tf` from here and uses them ins
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from importlib import import_module
 from typing import Any
 
@@ -18,21 +15,11 @@ class LazyModule:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._instead: ContextVar[Any] = ContextVar(name, default=None)
 
     def __getattr__(self, attribute: str) -> Any:
         if attribute.startswith("__"):  # introspection by inspect, doctest or pytest is no use of the module
             raise AttributeError(attribute)
-        return getattr(self._instead.get() or import_module(self._name), attribute)
-
-    @contextmanager
-    def replaced_by(self, other: Any) -> Iterator[None]:
-        """Inside, and in this thread only, attributes are those of another object; the module is not imported."""
-        token = self._instead.set(other)
-        try:
-            yield
-        finally:
-            self._instead.reset(token)
+        return getattr(import_module(self._name), attribute)
 
 
 keras: Any = LazyModule("keras")

@@ -7,8 +7,7 @@ parts = split(images, None, 0.1, seed=0)                    what is trained on, 
 
 from actlab.parts.datasets import published, synthetic  # noqa: F401  (they register their members)
 from actlab.parts.datasets.catalogue import DATASETS, PARTS, DatasetFacts, Prepared, Published, RemoteFile, Rendered
-from actlab.parts.datasets.inventory import Status, status, verify
-from actlab.parts.datasets.preparation import prepare
+from actlab.parts.datasets.preparation import Status, prepare, status, verify
 from actlab.parts.datasets.split import Images, Split, load, split
 
 __all__ = [

@@ -1,12 +1,13 @@
-"""Readers of the files in which image sets are published; none of them runs code from a file."""
+"""Readers of the files in which image sets are published; none of them runs code from a file. And sums of them."""
 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import pickle
 import tarfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from tokenize import TokenError
@@ -38,21 +39,17 @@ def read_npz(paths: Sequence[Path]) -> Arrays:
     (path,) = paths
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            missing = [part for part in PARTS if part not in archive.files]
-            if missing:
-                raise DatasetError(f"{path}: no array {missing[0]!r}; an .npz file with {', '.join(PARTS)} is needed")
-            large = [part for part in PARTS if archive.zip.getinfo(f"{part}.npy").file_size > MOST_BYTES]
-            if large:
-                raise DatasetError(f"{path}: array {large[0]!r} is larger than any set known here; give another file")
-            return {part: _plain(archive[part], part) for part in PARTS}
+            for part in PARTS:
+                if part not in archive.files:
+                    raise DatasetError(f"{path}: no array {part!r}; an .npz file with {', '.join(PARTS)} is needed")
+                if archive.zip.getinfo(f"{part}.npy").file_size > MOST_BYTES:
+                    raise DatasetError(f"{path}: array {part!r} is larger than any set known here; give another file")
+            arrays = {part: archive[part] for part in PARTS}
+            if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+                raise ValueError("a member is not an array")  # NumPy gives its bytes
+            return arrays
     except DAMAGE as error:
         raise damaged(path, "is not a whole .npz file of plain arrays", error) from error
-
-
-def _plain(member: Any, part: str) -> NDArray[Any]:
-    if not isinstance(member, np.ndarray):  # NumPy gives the bytes of a member that is no array
-        raise ValueError(f"{part} is not an array")
-    return member
 
 
 def read_idx(paths: Sequence[Path]) -> Arrays:
@@ -83,27 +80,20 @@ def read_cifar(path: Path, train: Sequence[str], test: str, label_key: bytes) ->
     Raises:
         DatasetError: the archive is damaged or holds anything but NumPy arrays.
     """
+    images, labels = [], []
     try:
         with tarfile.open(path, "r:gz") as archive:
-            batches = [_read_batch(archive, member, label_key) for member in [*train, test]]
+            for member in (*train, test):
+                file = archive.extractfile(member)
+                if file is None:
+                    raise KeyError(member)
+                batch = _ArraysOnly(BytesIO(file.read()), encoding="bytes").load()
+                images.append(np.asarray(batch[b"data"], np.uint8).reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
+                labels.append(np.asarray(batch[label_key], np.int32))
     except DAMAGE as error:
         raise damaged(path, "is not a whole CIFAR archive", error) from error
-    images, labels = zip(*batches, strict=True)
-    return {
-        "x_train": np.concatenate(images[:-1]),
-        "y_train": np.concatenate(labels[:-1]),
-        "x_test": images[-1],
-        "y_test": labels[-1],
-    }
-
-
-def _read_batch(archive: tarfile.TarFile, member: str, label_key: bytes) -> tuple[NDArray[Any], NDArray[Any]]:
-    file = archive.extractfile(member)
-    if file is None:
-        raise KeyError(member)
-    batch = _ArraysOnly(BytesIO(file.read()), encoding="bytes").load()
-    images = np.asarray(batch[b"data"], np.uint8).reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
-    return images, np.asarray(batch[label_key], np.int32)
+    whole = np.concatenate(images[:-1]), np.concatenate(labels[:-1]), images[-1], labels[-1]
+    return dict(zip(PARTS, whole, strict=True))
 
 
 class _ArraysOnly(pickle.Unpickler):
@@ -118,24 +108,21 @@ class _ArraysOnly(pickle.Unpickler):
 
 def damaged(path: Path, what: str, error: BaseException | None = None) -> DatasetError:
     """The error that names a damaged file and what to do about it."""
-    cause = f" ({_one_line(error)})" if error is not None and _one_line(error) else ""
-    page = _starts_like_a_page(path)
-    seen = "is a web page, not a dataset" if page else what
-    return DatasetError(f"{path}: {seen}{'' if page else cause}; delete it and put or fetch it again")
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text if len(text) <= 120 else text[:117] + "..."
-
-
-def _starts_like_a_page(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            start = file.read(64).lstrip().lower()
+            page = file.read(64).lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml"))
     except OSError:
-        return False
-    return start.startswith((b"<!doctype", b"<html", b"<?xml"))
+        page = False
+    cause = f" ({one_line(error)})" if error is not None and one_line(error) else ""
+    return DatasetError(
+        f"{path}: {'is a web page, not a dataset' if page else what + cause}; delete it and put or fetch it again"
+    )
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, on one line of at most 120 characters."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= 120 else text[:117] + "..."
 
 
 def checked_arrays(arrays: Arrays, facts: DatasetFacts, where: str) -> Arrays:
@@ -149,31 +136,58 @@ def checked_arrays(arrays: Arrays, facts: DatasetFacts, where: str) -> Arrays:
     Raises:
         DatasetError: a shape, dtype, count or label is not that of the set.
     """
-    counts = {"train": facts.train_images, "test": facts.test_images}
     result = {}
     for part in PARTS:
-        count = counts[part[2:]]
-        make = _images if part.startswith("x") else _labels
-        result[part] = make(arrays[part], facts, count, f"{where}: {part}")
+        array, place, images = arrays[part], f"{where}: {part}", part.startswith("x")
+        count = facts.train_images if part.endswith("train") else facts.test_images
+        shape = (count, *facts.shape) if images else (count,)
+        needed = shape[:-1] if images and facts.shape[-1] == 1 else shape
+        if array.shape not in (shape, needed, () if images else (count, 1)) or not array.shape:
+            raise DatasetError(f"{place} has shape {array.shape}; {needed} is needed")
+        if images and array.dtype != np.uint8:
+            raise DatasetError(f"{place} has dtype {array.dtype}; uint8 pixels from 0 to 255 are needed")
+        if not images and not np.issubdtype(array.dtype, np.integer):
+            raise DatasetError(f"{place} has dtype {array.dtype}; integer labels are needed")
+        if not images and not 0 <= array.min() <= array.max() < facts.classes:
+            labels = f"{array.min()} to {array.max()}"
+            raise DatasetError(f"{place} has labels from {labels}; 0 to {facts.classes - 1} is needed")
+        result[part] = np.ascontiguousarray(array.reshape(shape), np.uint8 if images else np.int32)
     return result
 
 
-def _images(array: NDArray[Any], facts: DatasetFacts, count: int, place: str) -> NDArray[Any]:
-    height, width, channels = facts.shape
-    allowed = [(count, *facts.shape)] + ([(count, height, width)] if channels == 1 else [])
-    if array.shape not in allowed:
-        raise DatasetError(f"{place} has shape {array.shape}; {allowed[-1]} is needed")
-    if array.dtype != np.uint8:
-        raise DatasetError(f"{place} has dtype {array.dtype}; uint8 pixels from 0 to 255 are needed")
-    return np.ascontiguousarray(array.reshape(allowed[0]))
+# --- sums
 
 
-def _labels(array: NDArray[Any], facts: DatasetFacts, count: int, place: str) -> NDArray[Any]:
-    if array.shape not in ((count,), (count, 1)):
-        raise DatasetError(f"{place} has shape {array.shape}; {(count,)} is needed")
-    if not np.issubdtype(array.dtype, np.integer):
-        raise DatasetError(f"{place} has dtype {array.dtype}; integer labels are needed")
-    if array.min() < 0 or array.max() >= facts.classes:
-        least, most = array.min(), array.max()
-        raise DatasetError(f"{place} has labels from {least} to {most}; 0 to {facts.classes - 1} is needed")
-    return np.ascontiguousarray(array.reshape(count), np.int32)
+def file_sha256(path: Path) -> str:
+    """sha256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def set_sha256(arrays: Mapping[str, NDArray[Any]]) -> str:
+    """The identity of a set: sha256 over the lines `NAME SHA256` of x_train, y_train, x_test and y_test.
+
+    The sum of an array is over its dtype, shape and bytes in C order: the order of the images counts, since a run
+    depends on it.
+    """
+    lines = ""
+    for part in PARTS:
+        array = arrays[part]
+        digest = hashlib.sha256(f"{array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).data.cast("B"))
+        lines += f"{part} {digest.hexdigest()}\n"
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def content_sha256(images: NDArray[Any], labels: NDArray[Any]) -> str:
+    """sha256 over the sorted sha256 digests of each image's pixels followed by its label.
+
+    Equal for two copies of a set whose images stand in another order.
+
+    Args:
+        images: `(n, ...)` uint8.
+        labels: `(n,)` integers from 0 to 255.
+    """
+    pairs = zip(images, labels.astype(np.uint8), strict=True)
+    digests = sorted(hashlib.sha256(image.tobytes() + label.tobytes()).digest() for image, label in pairs)
+    return hashlib.sha256(b"".join(digests)).hexdigest()

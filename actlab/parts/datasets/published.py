@@ -6,9 +6,7 @@ not depend on the order of its images.
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from actlab.parts.datasets.catalogue import DATASETS, Arrays, DatasetFacts, Published, RemoteFile
+from actlab.parts.datasets.catalogue import DATASETS, DatasetFacts, Published, RemoteFile
 from actlab.parts.datasets.formats import read_cifar, read_idx, read_npz
 
 KERAS_STORE = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
@@ -20,45 +18,26 @@ FASHION_CLASSES = (
 )  # fmt: skip
 
 
-@DATASETS.register(
-    DatasetFacts(
-        shape=(28, 28, 1),
-        classes=10,
-        train_images=60_000,
-        test_images=10_000,
-        source="LeCun, Bottou, Bengio & Haffner 1998, Gradient-based learning applied to document recognition",
-        licence="CC BY-SA 3.0",
-        class_names=tuple("0123456789"),
-        stand_in="synth_mnist",
-    )
-)
+@DATASETS.register(DatasetFacts(
+    shape=(28, 28, 1), classes=10, train_images=60_000, test_images=10_000, class_names=tuple("0123456789"),
+    source="LeCun, Bottou, Bengio & Haffner 1998, Gradient-based learning applied to document recognition",
+    licence="CC BY-SA 3.0", stand_in="synth_mnist",
+))  # fmt: skip
 def mnist() -> Published:
     """MNIST: handwritten digits, 28×28 grey."""
-    file = RemoteFile(
-        name="mnist.npz",
-        url=KERAS_STORE + "mnist.npz",
-        sha256="731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
-        bytes=11_490_434,
-    )
+    sha256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
     content = {
         "train": "54e1ab866c9484947dd4821c52bb7a43938f555d6b046be6af55247f8e6ffc64",
         "test": "97b756d55950f1841ebd48df7379b9b2fc87a10d63e08d6213dad41d564e8508",
     }
-    return Published((file,), read_npz, content)
+    return Published((RemoteFile("mnist.npz", KERAS_STORE + "mnist.npz", sha256, 11_490_434),), read_npz, content)
 
 
-@DATASETS.register(
-    DatasetFacts(
-        shape=(28, 28, 1),
-        classes=10,
-        train_images=60_000,
-        test_images=10_000,
-        source="Xiao, Rasul & Vollgraf 2017, Fashion-MNIST: a novel image dataset, arXiv:1708.07747",
-        licence="MIT",
-        class_names=FASHION_CLASSES,
-        stand_in="synth_mnist",
-    )
-)
+@DATASETS.register(DatasetFacts(
+    shape=(28, 28, 1), classes=10, train_images=60_000, test_images=10_000, class_names=FASHION_CLASSES,
+    source="Xiao, Rasul & Vollgraf 2017, Fashion-MNIST: a novel image dataset, arXiv:1708.07747",
+    licence="MIT", stand_in="synth_mnist",
+))  # fmt: skip
 def fashion_mnist() -> Published:
     """Fashion-MNIST: articles of clothing, 28×28 grey."""
     sums = {
@@ -74,17 +53,10 @@ def fashion_mnist() -> Published:
     return Published(tuple(files), read_idx)
 
 
-@DATASETS.register(
-    DatasetFacts(
-        shape=(32, 32, 3),
-        classes=10,
-        train_images=50_000,
-        test_images=10_000,
-        source="Krizhevsky 2009, Learning multiple layers of features from tiny images",
-        class_names=CIFAR10_CLASSES,
-        stand_in="synth_cifar10",
-    )
-)
+@DATASETS.register(DatasetFacts(
+    shape=(32, 32, 3), classes=10, train_images=50_000, test_images=10_000, class_names=CIFAR10_CLASSES,
+    source="Krizhevsky 2009, Learning multiple layers of features from tiny images", stand_in="synth_cifar10",
+))  # fmt: skip
 def cifar10() -> Published:
     """CIFAR-10: photographs of ten kinds of things, 32×32 colour."""
     file = RemoteFile(
@@ -98,18 +70,14 @@ def cifar10() -> Published:
         "train": "6a3b2c04d0a79ce272dcdacaf0bc440275db5a8cbe3717521a28fada2ea0d2ed",
         "test": "65a6ffe079453e514083f99356b35e02cbfd581b4951e3937fae188974b79f39",
     }
-    return Published((file,), _read_cifar10, content)
+    batches = [f"cifar-10-batches-py/{name}" for name in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")]
+    return Published((file,), lambda paths: read_cifar(paths[0], batches[:-1], batches[-1], b"labels"), content)
 
 
-@DATASETS.register(
-    DatasetFacts(
-        shape=(32, 32, 3),
-        classes=100,
-        train_images=50_000,
-        test_images=10_000,
-        source="Krizhevsky 2009, Learning multiple layers of features from tiny images",
-    )
-)
+@DATASETS.register(DatasetFacts(
+    shape=(32, 32, 3), classes=100, train_images=50_000, test_images=10_000,
+    source="Krizhevsky 2009, Learning multiple layers of features from tiny images",
+))  # fmt: skip
 def cifar100() -> Published:
     """CIFAR-100: photographs of a hundred kinds of things (the fine labels), 32×32 colour."""
     file = RemoteFile(
@@ -119,15 +87,5 @@ def cifar100() -> Published:
         bytes=169_001_437,
         earlier_names=("cifar-100-python.tar.gz",),
     )
-    return Published((file,), _read_cifar100)
-
-
-def _read_cifar10(paths: list[Path]) -> Arrays:
-    folder = "cifar-10-batches-py"
-    train = [f"{folder}/data_batch_{number}" for number in range(1, 6)]
-    return read_cifar(paths[0], train, f"{folder}/test_batch", b"labels")
-
-
-def _read_cifar100(paths: list[Path]) -> Arrays:
     folder = "cifar-100-python"
-    return read_cifar(paths[0], [f"{folder}/train"], f"{folder}/test", b"fine_labels")
+    return Published((file,), lambda paths: read_cifar(paths[0], [f"{folder}/train"], f"{folder}/test", b"fine_labels"))

@@ -12,8 +12,7 @@ import pytest
 
 from actlab.parts.datasets import DATASETS, DatasetFacts, Published, RemoteFile
 from actlab.parts.datasets.catalogue import Arrays
-from actlab.parts.datasets.digests import content_sha256, file_sha256
-from actlab.parts.datasets.formats import read_npz
+from actlab.parts.datasets.formats import content_sha256, file_sha256, read_npz
 from actlab.parts.datasets.synthetic import synth_mnist
 
 TINY_FACTS = DatasetFacts(

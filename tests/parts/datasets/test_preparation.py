@@ -135,7 +135,7 @@ def test_an_own_file_is_verified_before_its_first_use(tiny_npz: Path) -> None:
 
 def test_a_rendered_set_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
     first = prepare("synth_cifar10", SMALL)
-    monkeypatch.setattr("actlab.parts.datasets.synthetic.render_blocks", None)
+    monkeypatch.setattr("actlab.parts.datasets.synthetic.place", None)
     assert prepare("synth_cifar10", SMALL) == first
 
 

@@ -10,10 +10,21 @@ import pytest
 
 from actlab.parts.datasets import DATASETS
 from actlab.parts.datasets.catalogue import Arrays
-from actlab.parts.datasets.digests import set_sha256
-from actlab.parts.datasets.glyphs import SIDE, TEXT_FONTS, glyph_masks
-from actlab.parts.datasets.synthetic import SIGNS, synth_cifar10, synth_mnist
-from actlab.parts.datasets.warp import affine, draw, noise, place, plane_waves, wave
+from actlab.parts.datasets.formats import set_sha256
+from actlab.parts.datasets.synthetic import (
+    SIDE,
+    SIGNS,
+    TEXT_FONTS,
+    affine,
+    draw,
+    glyph_masks,
+    noise,
+    place,
+    plane_waves,
+    synth_cifar10,
+    synth_mnist,
+    wave,
+)  # fmt: skip
 
 RENDERERS = [synth_mnist, synth_cifar10]
 
