@@ -1,7 +1,7 @@
 """Finished runs as one tidy frame: a row a run, everything about it in columns, every file read once.
 
     config  the flattened config: ("config", "activation.name"), ("config", "activation.negative_slope"), ...
-    run     what the run is: run, seed, setting, status, reason, hash, dataset, real, sha256
+    run     what the run is: run, config, setting, seed, status, reason, hash, dataset, real, sha256
     fact    what besides decides on its bytes: parameters, initial weights, device, threads, versions, code, ...
     metric  what it measured, once that was asked for: ("metric", "val_accuracy")
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 DATA = "data"  # the column of what a condition was trained on, where that tells conditions apart
 PARAMETERS, WEIGHTS, ENDED, CODE = "parameters", "initial weights", "trained to", "code"
+OF_RUN = ("run", "seed", "status", "reason", "hash", "dataset", "real", "sha256")
+OF_FACTS = (PARAMETERS, WEIGHTS, "device", "processor", "threads", "oneDNN", "op determinism", ENDED, CODE)
 LOST = ("diverged", "failed")  # ends that leave a seed without a number for good
 
 
@@ -52,25 +54,41 @@ def frame_of(runs: Sequence[Run]) -> pd.DataFrame:
     Args:
         runs: finished or not; those without a `plan_index` come last, in the order given.
     """
-    import pandas as pd
-
     folders = {folder: place for place, folder in enumerate(dict.fromkeys(run.path.parent for run in runs))}
     runs = sorted(runs, key=lambda run: (folders[run.path.parent], _place(run)))
-    configs = [{key: _cell(value) for key, value in flat(run.config).items()} for run in runs]
-    settings = [tuple((k, v) for k, v in c.items() if k.split(".")[0] not in NOT_TRAINING) for c in configs]
-    numbers = {setting: number for number, setting in enumerate(dict.fromkeys(settings))}
-    rows = [
-        {
-            **{("config", key): value for key, value in config.items()},
-            **{("run", key): value for key, value in _identity(run).items()},
-            ("run", "setting"): numbers[setting],
-            **{("fact", key): value for key, value in facts(run).items()},
-        }
-        for run, config, setting in zip(runs, configs, settings, strict=True)
-    ]
-    columns = dict.fromkeys(column for row in rows for column in row)
-    cells = {column: pd.Series([row.get(column) for row in rows], dtype=object) for column in columns}
-    return pd.DataFrame(cells, columns=pd.MultiIndex.from_tuples(columns) if columns else None)
+    found = _of_configs([run.config for run in runs])
+    for level, describe, always in (("run", _identity, OF_RUN), ("fact", facts, OF_FACTS)):
+        rows = [describe(run) for run in runs]
+        for name in dict.fromkeys([*always, *(name for row in rows for name in row)]):
+            found[level, name] = [row.get(name) for row in rows]
+    return _frame(found)
+
+
+def _of_configs(configs: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], list[Any]]:
+    """The columns that are of configs alone; a setting is a number for all that train alike, whatever their seed."""
+    rows = [{key: _cell(value) for key, value in flat(config).items()} for config in configs]
+    keys = [tuple((k, v) for k, v in row.items() if k.split(".")[0] not in NOT_TRAINING) for row in rows]
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    found = {
+        ("config", name): [row.get(name) for row in rows] for name in dict.fromkeys(n for row in rows for n in row)
+    }
+    return {**found, ("run", "config"): [*configs], ("run", "setting"): [numbers[key] for key in keys]}
+
+
+def _frame(columns: Mapping[tuple[str, str], list[Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(columns, dtype=object)
+
+
+def names_of(configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the condition of each config is called in a comparison of them all."""
+    frame = _frame(_of_configs(configs))
+    columns = described(frame, differing(frame))
+    keys = list(zip(*columns.values(), strict=True)) if columns else [()] * len(configs)
+    different = list(dict.fromkeys(keys))
+    names = dict(zip(different, condition_names(list(columns), different), strict=True))
+    return [names[key] for key in keys]
 
 
 def _place(run: Run) -> float:
@@ -149,7 +167,7 @@ def _fact(value: Any) -> str | None:
 
 def configs_of(frame: pd.DataFrame) -> list[Mapping[str, Any]]:
     """The config of each run, nested as run.json has it."""
-    return [run.config for run in frame["run", "run"]]
+    return list(frame["run", "config"])
 
 
 def full_key(frame: pd.DataFrame, key: str) -> str:
@@ -243,14 +261,13 @@ def differing(frame: pd.DataFrame) -> list[str]:
 
 def described(frame: pd.DataFrame, keys: Sequence[str]) -> dict[str, list[str]]:
     """Key to its value in each run, as text."""
-    by_setting = dict(zip(frame["run", "setting"], frame["run", "run"], strict=True))
+    by_setting = dict(zip(frame["run", "setting"], frame["run", "config"], strict=True))
     found = {}
     for key in keys:
         if key.split(".")[0] in NOT_TRAINING:  # asked for: not the same within a setting
             found[key] = texts(key, [at_key(config, key) for config in configs_of(frame)])
             continue
-        configs = [run.config for run in by_setting.values()]
-        values = texts(key, [config.get(key, at_key(config, key)) for config in configs])
+        values = texts(key, [config.get(key, at_key(config, key)) for config in by_setting.values()])
         of_setting = dict(zip(by_setting, values, strict=True))
         found[key] = [of_setting[setting] for setting in frame["run", "setting"]]
     return found

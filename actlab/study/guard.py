@@ -275,10 +275,10 @@ def at_their_best(metrics: Sequence[str], at: str) -> list[Note]:
     return [Note("taken at its best", (), {"metrics": picked}, True)] if picked else []
 
 
-def images(frame: pd.DataFrame, metric: str) -> int:
+def images(runs: Iterable[Run], metric: str) -> int:
     """On how many images an accuracy was taken; 0 where the finished runs do not say, or do not agree."""
-    runs = frame["run", "run"][frame["run", "status"] == "done"]
-    counts = {(run.record.get("dataset") or {}).get(IMAGES.get(metric, "")) for run in runs}
+    done = [run for run in runs if run.status == "done"]
+    counts = {(run.record.get("dataset") or {}).get(IMAGES.get(metric, "")) for run in done}
     count = counts.pop() if len(counts) == 1 else 0
     return count if isinstance(count, int) else 0
 
@@ -289,7 +289,7 @@ def standard_errors(frame: pd.DataFrame, metrics: Sequence[str], at: str) -> lis
     if at in ("mean", "area"):  # over evaluations on the same images
         return found
     for metric in metrics:
-        count = images(frame, metric)
+        count = images(frame["run", "run"], metric)
         known = sorted(a for a in frame["metric", metric] if 0 <= a <= 1)
         if count and known:
             accuracy = known[len(known) // 2]

@@ -13,7 +13,7 @@ Claims ask the same `judge_pairs` for their pairs (`actlab.study.claims`), so th
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
@@ -320,12 +320,13 @@ def judge_pairs(pairs: Sequence[Pair]) -> list[Judgement]:
     alone = np.array([student_p(np.array(pairs[i].numbers.differences), pairs[i].step) for i in few])
     p_values |= dict(zip(few, holm(alone).tolist(), strict=True))
     return [
-        _judged(pair, p_values.get(i, math.nan), len(many) if i in many else len(few) if i in few else 0)
+        verdict_on(pair, p_values.get(i, math.nan), len(many) if i in many else len(few) if i in few else 0)
         for i, pair in enumerate(pairs)
     ]
 
 
-def _judged(pair: Pair, p: float, family: int) -> Judgement:
+def verdict_on(pair: Pair, p: float, family: int) -> Judgement:
+    """What may be said of a pair whose family-wise p is known."""
     numbers, n = pair.numbers, pair.numbers.n
     test: Test = "sign flips" if n >= MINIMUM_PAIRS else "Student's t" if family else ""
     better = (numbers.difference > 0) == pair.higher_is_better
@@ -353,12 +354,12 @@ def _judged(pair: Pair, p: float, family: int) -> Judgement:
     return Judgement(p, test, family, verdict, reason)
 
 
-def step_of(frame: pd.DataFrame, metric: str) -> float:
-    """The smallest difference that a measured column can have: an image of an accuracy, 1 of a count; else 0."""
-    if images := guarding.images(frame, metric):
+def step_of(runs: Iterable[Run], metric: str, values: Iterable[float]) -> float:
+    """The smallest difference that a measure can have: an image of an accuracy, 1 of a count; else 0."""
+    if images := guarding.images(runs, metric):
         return 1 / images
-    values = frame["metric", metric].dropna()
-    return 1.0 if len(values) and (values == values.round()).all() else 0.0
+    known = [value for value in values if math.isfinite(value)]
+    return 1.0 if known and all(value == round(value) for value in known) else 0.0
 
 
 def unless_lost(judgement: Judgement, name: str, baseline: str, values: Mapping[str, Values]) -> Judgement:
@@ -426,7 +427,14 @@ def compare(
         _refuse_moment(frame, metrics[0], at)
     guard = Guard(frame)
     timed = next((metric for metric in metrics if metric not in measures.TEST_METRICS), "val_accuracy")
-    results = _results(conditions, pairings, values, guard, step_of(frame, metrics[0]), metrics)
+    results = _results(
+        conditions,
+        pairings,
+        values,
+        guard,
+        step_of(frame["run", "run"], metrics[0], frame["metric", metrics[0]]),
+        metrics,
+    )
     if reach is not None:
         reached = {one.name: framing.reached(one.rows, timed, reach) for one in conditions}
         results = [replace(result, reached=reached[result.name]) for result in results]
