@@ -286,8 +286,12 @@ def check(files: Files, set_: Set = None, json: Json = False) -> None:
 
             for claim in plan.experiment.claims:
                 out.print(f"claim: {claim}")
-            if warning := foreseen(plan.experiment.claims, configs):
-                out.print(f"note: {warning}")
+            if few := foreseen(plan.experiment.claims, configs):
+                seeds, needed = few
+                have = "1 seed" if seeds == 1 else f"{seeds} seeds"
+                out.print(
+                    f"note: {have} cannot decide the claims that hold conditions against each other: {needed} can"
+                )
 
 
 def _plans(files: Sequence[Path], overrides: Sequence[str] | None) -> list[Plan]:

@@ -6,7 +6,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,12 @@ from actlab.commands.output import console
 from actlab.commands.paths import RESULTS
 from actlab.errors import ActlabError
 from actlab.run.folder import EXPERIMENT, RECORD
-from actlab.run.record import experiments
+from actlab.run.record import discover, experiments
+from actlab.show import words
 from actlab.spec import plan as sweep
 from actlab.study import claims as claiming
-from actlab.study.claims import ClaimVerdict, Finding, Study
+from actlab.study.claims import ClaimVerdict, Evidence, Study
+from actlab.study.stats.pairs import Paired
 
 STYLES = {"supported": "green", "refuted": "red", "undecided": "yellow"}
 INDENT = 2
@@ -37,12 +39,12 @@ class Judged:
 
 def claims(paths: list[Path], results: Path | None, as_json: bool) -> int:
     """Print every claim with its verdict and the evidence; 1 where one is refuted, else 0."""
-    judged = [Judged(study, claiming.judge(study.claims, study.runs)) for study in _studies(paths, results)]
+    judged = [Judged(study, claiming.judge_claims(study.claims, study.runs)) for study in _studies(paths, results)]
     if as_json:
         typer.echo(json.dumps([_plain(one) for one in judged], indent=2, allow_nan=False))
     else:
         _print(judged)
-    return int(any(verdict.word == "refuted" for one in judged for verdict in one.verdicts))
+    return int(any(verdict.verdict == "refuted" for one in judged for verdict in one.verdicts))
 
 
 def _studies(paths: list[Path], results: Path | None) -> list[Study]:
@@ -80,7 +82,8 @@ def _of_file(path: Path, results: Path | None) -> Study:
     results = results or RESULTS
     if not results.is_dir():
         raise ActlabError(f"--results {results}: is no folder")
-    return claiming.read_plan(plan, results)
+    runs, passed_over = discover([results])
+    return replace(claiming.read_plan(plan, runs), passed_over=tuple(passed_over))
 
 
 def _print(judged: Sequence[Judged]) -> None:
@@ -92,51 +95,63 @@ def _print(judged: Sequence[Judged]) -> None:
             out.print(_headline(verdict))
             if verdict.claim.says:
                 out.print(Padding.indent(Text(str(verdict.claim)), INDENT))
-            for line in verdict.lines:
+            for line in words.claim_lines(verdict):
                 out.print(Padding.indent(Text(line, style="dim" if line.startswith("note: ") else ""), INDENT))
         if not one.verdicts:
             out.print(Text("states no claims"))
-        for note in one.study.notes:
+        for note in _notes(one.study):
             out.print(Text(f"note: {note}"))
         out.print()
     out.print(Text(_count(judged)))
 
 
 def _headline(verdict: ClaimVerdict) -> Text:
-    text = Text(f"{verdict.word}: ", style=f"bold {STYLES[verdict.word]}")
+    text = Text(f"{verdict.verdict}: ", style=f"bold {STYLES[verdict.verdict]}")
     return text.append(verdict.claim.says or str(verdict.claim), style="bold default")
 
 
 def _count(judged: Sequence[Judged]) -> str:
-    words: Counter[str] = Counter(verdict.word for one in judged for verdict in one.verdicts)
-    total = words.total()
-    counts = ", ".join(f"{words[word]} {word}" for word in STYLES if words[word])
+    found: Counter[str] = Counter(verdict.verdict for one in judged for verdict in one.verdicts)
+    total = found.total()
+    counts = ", ".join(f"{found[word]} {word}" for word in STYLES if found[word])
     return f"{total} claim{'' if total == 1 else 's'}" + (f": {counts}" if counts else "")
+
+
+def _notes(study: Study) -> list[str]:
+    """What a reader must know of the folder."""
+    notes = [f"passed over: {sentence}" for sentence in study.passed_over]
+    if study.others:
+        are = "1 run is" if len(study.others) == 1 else f"{len(study.others)} runs are"
+        names = ", ".join([*(run.path.name for run in study.others[:3]), *["..."] * (len(study.others) > 3)])
+        notes.append(f"{are} not among those that {study.source} asks for, or there twice: {names}")
+    return notes
 
 
 def _plain(judged: Judged) -> dict[str, Any]:
     study = judged.study
     return {
-        "name": study.name, "file": str(study.source), "notes": list(study.notes),
+        "name": study.name, "file": str(study.source), "notes": _notes(study),
         "claims": [_plain_claim(verdict) for verdict in judged.verdicts],
     }  # fmt: skip
 
 
 def _plain_claim(verdict: ClaimVerdict) -> dict[str, Any]:
+    metric = verdict.claim.metric
     return {
-        **verdict.claim.model_dump(by_alias=True), "sentence": str(verdict.claim), "verdict": verdict.word,
-        "evidence": [_plain_finding(finding) for finding in verdict.findings], "notes": list(verdict.notes),
+        **verdict.claim.model_dump(by_alias=True), "sentence": str(verdict.claim), "verdict": verdict.verdict,
+        "evidence": [_plain_evidence(evidence, metric) for evidence in verdict.evidence],
+        "notes": [words.note(note, metric) for note in verdict.notes],
     }  # fmt: skip
 
 
-def _plain_finding(finding: Finding) -> dict[str, Any]:
-    estimate = finding.estimate
+def _plain_evidence(of: Evidence, metric: str) -> dict[str, Any]:
+    estimate = of.estimate
     numbers = {} if estimate is None else {"low": _or_none(estimate.low), "high": _or_none(estimate.high)}
     return {
-        "condition": finding.condition, "other": finding.other or None, "verdict": finding.word,
-        "reason": finding.reason, "by_seed": dict(finding.numbers), "absent": list(finding.absent),
-        "n": len(finding.numbers), "mean": _mean(list(finding.numbers.values())), **numbers,
-        "p": _or_none(finding.p), "p_holm": _or_none(finding.p_holm),
+        "condition": of.condition or "no run", "other": of.other or None, "verdict": of.verdict,
+        "reason": words.note(of.reason, metric), "by_seed": dict(of.values), "absent": words.claim_lacking(of),
+        "n": len(of.values), "mean": _mean(list(of.values.values())), **numbers,
+        "p": _or_none(of.p), "p_alone": _or_none(of.estimate.p) if isinstance(of.estimate, Paired) else None,
     }  # fmt: skip
 
 

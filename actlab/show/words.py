@@ -15,6 +15,7 @@ from actlab.study.measures import higher_is_better
 
 if TYPE_CHECKING:
     from actlab.run.reproduction import Reproduction
+    from actlab.study.claims import ClaimVerdict, Evidence
     from actlab.study.frame import Lack
     from actlab.study.guard import Note
     from actlab.study.judge import Comparison, ConditionResult
@@ -342,7 +343,7 @@ def note(of: Note, metric: str = "") -> str:
         case "p too large":
             return more(f"p is not under {fact['alpha']:g}", fact["needed"])
         case "interval holds 0":
-            return more("the interval holds 0", fact["needed"])
+            return more(f"the interval holds {number(fact.get('end', 0.0))}", fact["needed"])
         case "other data":
             return f"numbers on different data: {_some(fact['mine'])} against {_some(fact['theirs'])}"
         case "winner lost seeds":
@@ -379,7 +380,7 @@ def note(of: Note, metric: str = "") -> str:
         case "lack leaves it open":
             return "a seed without a number leaves it open"
         case "not at every seed":
-            return f"not so at {by_seed(fact['values'], metric)}"
+            return f"not so at {by_seed(fact['values'], metric, fact['differences'])}"
         case "no such run":
             return "the file asks for no run that is as `of` says"
         case "no counterpart":
@@ -421,3 +422,52 @@ def reproduction(found: Reproduction) -> list[str]:
         lines += [f"history.csv parts at line {row}:", f"  then {first}", f"  now  {second}"]
     lines += [f"differs: {name}: then {then}, now {now}" for name, (then, now) in found.environment.items()]
     return [*lines, "reproduced" if found.same else "not reproduced"]
+
+
+# --- what claims say -------------------------------------------------------------------------------------------------
+
+
+def claim_lines(verdict: ClaimVerdict) -> list[str]:
+    """The evidence for a claim, a sentence each, and its notes; the verdict of each where they are not of one mind."""
+    several = len({one.verdict for one in verdict.evidence}) > 1
+    metric = verdict.claim.metric
+    found = [
+        (f"{one.verdict} for " if several else "") + claim_evidence(one, metric) for one in verdict.evidence
+    ]  # fmt: skip
+    return [*found, *(f"note: {note(of, metric)}" for of in verdict.notes)]
+
+
+def claim_evidence(of: Evidence, metric: str) -> str:
+    """What the runs say of a claim for one condition, or a pair: "relu: 97.1% (95% interval ...), n = 6; ..."."""
+    pair = bool(of.other)
+    texts = [claim_numbers(of, metric), note(of.reason, metric), *claim_lacking(of)]
+    name = of.condition or "no run"
+    return f"{name}{f' against {of.other}' if pair else ''}: {'; '.join(filter(None, texts))}"
+
+
+def claim_numbers(of: Evidence, metric: str) -> str:
+    """The numbers that the evidence rests on; empty where there are none."""
+    estimate = of.estimate
+    if not of.values:
+        return ""
+    if of.reason.kind == "not at every seed":
+        return f"{len(of.reason.facts['values'])} of {counted(len(of.values), 'seed')}"
+    if estimate is None:
+        only = (
+            " (the only seed, others may differ)" if len(of.values) == 1 and of.reason.kind == "at every seed" else ""
+        )
+        return by_seed(of.values, metric, signed=bool(of.other)) + only
+    if of.other:
+        return evidence(estimate, of.p, of.family, metric)  # type: ignore[arg-type]
+    text = f"mean {number(estimate.mean, metric)}"  # type: ignore[union-attr]
+    if not math.isnan(estimate.low):
+        text += f" (95% interval {interval(estimate.low, estimate.high, metric)}), n = {estimate.n}"
+    return f"{text}; {by_seed(of.values, metric)}"
+
+
+def claim_lacking(of: Evidence) -> list[str]:
+    """The seeds that have no number, and why: "relu without seed 3 (diverged)"."""
+    alike: dict[tuple[str, Lack], list[int]] = {}
+    for (name, seed), why in of.lacking.items():
+        alike.setdefault((name, why), []).append(seed)
+    return [f"{name} without {seeds(some)} ({lack(why)})" for (name, why), some in alike.items()]

@@ -211,11 +211,11 @@ def number(value: float, sign: bool = False) -> str:
 
 
 def groups_of(configs: Sequence[Mapping[str, Any]], conditions: Sequence[Condition]) -> list[list[int]]:
-    """The indices of the configs that satisfy the conditions, those together that differ in the seed only."""
+    """The indices of the configs that satisfy the conditions, those together that train alike but for the seed."""
     found: dict[str, list[int]] = {}
     for i, config in enumerate(configs):
         if matches(config, conditions):
-            found.setdefault(_without(config, ("seed",)), []).append(i)
+            found.setdefault(_without(config, NOT_TRAINING), []).append(i)
     return list(found.values())
 
 
@@ -226,10 +226,10 @@ def opposites(
     """Those groups that are like the config in everything but the keys of the other condition."""
     keys = (*NOT_TRAINING, *other)
     rest = _without(config, keys)
-    mine = _without(config, ("seed",))
+    mine = _without(config, NOT_TRAINING)
     return [
         group for group in groups
-        if _without(configs[group[0]], keys) == rest and _without(configs[group[0]], ("seed",)) != mine
+        if _without(configs[group[0]], keys) == rest and _without(configs[group[0]], NOT_TRAINING) != mine
     ]  # fmt: skip
 
 

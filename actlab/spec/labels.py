@@ -17,8 +17,8 @@ def texts(column: str, values: Sequence[Any]) -> list[str]:
     """The values of a column of configs, each as text; equal texts mean equal values.
 
     A part is its name, with those parameters that are not at their default or that differ under the same name
-    ("leaky_relu 0.01", "relu negative_slope=0.5 max_value=2"); a formula is the formula itself. Numbers have six digits,
-    or all of them where six would make two values one.
+    ("leaky_relu 0.01", "relu negative_slope=0.5 max_value=2"); a formula is the formula itself. Numbers have six
+    digits, or all of them where six would make two values one.
 
     Args:
         column: a config key ("activation", "optimizer.learning_rate").

@@ -1,6 +1,6 @@
 """Claims held against runs: supported, refuted or undecided, and why.
 
-A claim is a line of a config (`actlab.spec.statements`). What it is held against are the runs that the same file asks
+A claim is a line of a config (`actlab.spec.claim`). What it is held against are the runs that the same file asks
 for, known by their hashes: what else lies in the folder, such as a trial with fewer epochs, is not part of it.
 
 A claim holds only if it holds for every condition, or pair of conditions, that it speaks of. Against a number, the
@@ -28,11 +28,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from actlab.errors import ActlabError, RunDirError
 from actlab.run.folder import EXPERIMENT, HISTORY, LAYERS, TIMING
 from actlab.run.record import Run, discover
-from actlab.spec import sweep
-from actlab.spec.conditions import conditions_of
+from actlab.spec import plan as sweep
+from actlab.spec.claim import EVERY_SEED, Claim, groups_of, opposites
 from actlab.spec.config import RunConfig
-from actlab.spec.statements import EVERY_SEED, Claim, groups_of, opposites
-from actlab.spec.sweep import Plan
+from actlab.spec.plan import Plan
+from actlab.spec.where import conditions_of
 from actlab.study import frame as framing
 from actlab.study import guard as guarding
 from actlab.study.frame import LOST, Condition, Lack
@@ -437,7 +437,8 @@ def _at_every_seed(claim: Claim, side: Side, other: Side | None, draft: Evidence
         values = {seed: number - other.values[seed] for seed, number in values.items() if seed in other.values}
     wrong = {seed: number for seed, number in values.items() if not holds(claim, number)}
     if wrong:
-        return replace(draft, verdict="refuted", reason=Note("not at every seed", (), {"values": wrong}), values=values)
+        reason = Note("not at every seed", (), {"values": wrong, "differences": other is not None})
+        return replace(draft, verdict="refuted", reason=reason, values=values)
     if not values:
         return replace(draft, reason=Note("no number"))
     if draft.lacking:
@@ -488,7 +489,7 @@ def _in_table(
 def _evidence(draft: _Comparing, judged: Mapping[float, Judgement]) -> Evidence:
     """The evidence of a pair: the difference is established to be above an end, below it, or not.
 
-    To lie in a region of two ends takes two tests, and the greater p counts; of an end that it seems to be beyond, its p.
+    In a region of two ends it takes two tests, and the greater p counts; beyond an end, the p of that end.
     """
     side, other, asked = draft.side, draft.other, region(draft.claim)
     family = max(judgement.family for judgement in judged.values())
@@ -512,6 +513,8 @@ def _evidence(draft: _Comparing, judged: Mapping[float, Judgement]) -> Evidence:
     else:  # of the end that is not excluded
         ends = [end for end in judged if judged[end].reason.kind != "established"] or list(judged)
         reason = judged[ends[0] if beyond is None else beyond].reason
+        if reason.kind == "established":  # no more than indicated
+            reason = Note("too few pairs", (), {"needed": MINIMUM_PAIRS, "smallest_p": numbers.smallest_p})
         reason = replace(reason, facts={**reason.facts, "end": ends[0] if beyond is None else beyond})
     return Evidence(side.name, other.name, word, reason, values, lacking, numbers, p, family, draft.notes)
 

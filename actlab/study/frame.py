@@ -244,7 +244,7 @@ def differing(frame: pd.DataFrame) -> list[str]:
     A part whose name differs is one key ("activation"); one that differs in parameters only gives a key for each.
     """
     found: dict[str, list[str]] = {}
-    config = frame["config"]
+    config = frame["config"] if len(frame) else ()
     for column in config:
         head = column.split(".")[0]
         found.setdefault(head, [])

@@ -55,7 +55,7 @@ NoteKind = Literal[
     "no difference",         # {}: every pair's difference is exactly 0
     "too few pairs",         # {needed, smallest_p}: what p can be at best, and how many pairs could establish something
     "p too large",           # {alpha, needed: pairs that would show a difference of this size, or None}
-    "interval holds 0",      # {needed}: p is small enough, but the interval holds 0
+    "interval holds 0",      # {needed, end}: p is small enough, but the interval holds 0 (or the end of a claim)
     "other data",            # {mine, theirs: names}: numbers on different data
     "winner lost seeds",     # {winner, lost: status -> seeds, seeds, verdict}: its lost seeds could only have spoken
                              # against it; without them it would be `verdict`
@@ -75,7 +75,7 @@ NoteKind = Literal[
     "no number",             # {}: no seed has a number
     "lack leaves it open",   # {}: what a seed in `lacking` would have said is not known
     "at every seed",         # {}: every seed satisfies the claim
-    "not at every seed",     # {values: seed -> number}: these do not
+    "not at every seed",     # {values: seed -> number, differences: whether of pairs}: these do not
     "no such run",           # {}: the file asks for none that is as `of` says
     "no counterpart",        # {}: no run of the file differs from these in the other condition alone
     "differs in more",       # {keys, notes}: beside a claim: the two differ in more than what is compared

@@ -317,7 +317,7 @@ def judge_pairs(pairs: Sequence[Pair]) -> list[Judgement]:
             table[row, np.searchsorted(seeds, pairs[i].seeds)] = pairs[i].numbers.differences
         joint = joint_p(table, np.array([pairs[i].numbers.off for i in many]), seeds)
         p_values |= {i: max(float(p), pairs[i].numbers.p) for i, p in zip(many, joint, strict=True)}
-    alone = np.array([student_p(np.array(pairs[i].numbers.differences), pairs[i].step) for i in few])
+    alone = np.array([float(student_p(np.array(pairs[i].numbers.differences), pairs[i].step)) for i in few])
     p_values |= dict(zip(few, holm(alone).tolist(), strict=True))
     return [
         verdict_on(pair, p_values.get(i, math.nan), len(many) if i in many else len(few) if i in few else 0)

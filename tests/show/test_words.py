@@ -173,7 +173,7 @@ NOTES: dict[str, tuple[Mapping[str, Any], str]] = {
     "p too large": (
         {"alpha": 0.05, "needed": 20}, "p is not under 0.05; 20 pairs would show a difference of this size",
     ),
-    "interval holds 0": ({"needed": None}, "the interval holds 0"),
+    "interval holds 0": ({"needed": None, "end": 0.0}, "the interval holds 0"),
     "other data": ({"mine": "mnist", "theirs": "cifar10"}, "numbers on different data: mnist against cifar10"),
     "winner lost seeds": (
         {"winner": "elu", "lost": {"diverged": [1, 2]}, "seeds": 8, "verdict": "better"},
@@ -206,7 +206,7 @@ NOTES: dict[str, tuple[Mapping[str, Any], str]] = {
     "no number": ({}, "no seed has a number"),
     "lack leaves it open": ({}, "a seed without a number leaves it open"),
     "at every seed": ({}, ""),
-    "not at every seed": ({"values": {0: 3.0, 1: 4.0}}, "not so at seeds 0 and 1: 3, 4"),
+    "not at every seed": ({"values": {0: 3.0, 1: 4.0}, "differences": False}, "not so at seeds 0 and 1: 3, 4"),
     "no such run": ({}, "the file asks for no run that is as `of` says"),
     "no counterpart": ({}, "no run of the file differs from these in the other condition alone"),
     "differs in more": (

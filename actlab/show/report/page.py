@@ -18,6 +18,7 @@ from actlab.show.report import figures, functions, inside, record, table
 from actlab.show.report.functions import Download, as_address
 from actlab.show.report.reading import Chapter
 from actlab.show.report.words import counted, listed, metric_words, printable
+from actlab.show.words import claim_lines
 from actlab.study import compare as comparing
 from actlab.study.claims import ClaimVerdict
 
@@ -199,4 +200,4 @@ def claims(chapter: Chapter) -> list[table.Item]:
 def _claim(judged: ClaimVerdict) -> table.Item:
     """What the author says first, then exactly what was held against the runs."""
     said, claim = judged.claim.says, str(judged.claim)
-    return table.Item(judged.word, said or claim, "\n".join(filter(None, [said and claim, judged.evidence])))
+    return table.Item(judged.verdict, said or claim, "\n".join(filter(None, [said and claim, *claim_lines(judged)])))

@@ -129,10 +129,8 @@ def _experiment(folder: Path) -> tuple[str, str, str, list[str]]:
 
 def _claims(folder: Path, runs: Sequence[Run]) -> tuple[list[ClaimVerdict], list[str]]:
     """The claims of an experiment, judged; a sentence where they cannot be."""
-    read = {run.path.resolve(): run for run in runs}  # what holds its tables already
     try:
-        study = claiming.read_folder(folder)
-        planned = [replace(p, run=read.get(p.run.path.resolve(), p.run)) if p.run else p for p in study.runs]
-        return claiming.judge(study.claims, planned), []
+        study = claiming.read_folder(folder, runs)
+        return claiming.judge_claims(study.claims, study.runs), []
     except ActlabError as error:
         return [], [f"{folder / EXPERIMENT}: its claims cannot be judged: {error}"]

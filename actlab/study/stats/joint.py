@@ -88,21 +88,26 @@ def holm(p_values: Floats) -> Floats:
     return found
 
 
-def student_p(differences: Floats, step: float) -> float:
+def student_p(differences: Floats, step: float) -> Floats:
     """Two-sided p of t = |mean| · √n / max(std, step), with n − 1 degrees of freedom.
 
     The floor is for measures that are counted: three differences of one unit each have no spread, but say no more of
     the next seed than any three counts do.
 
     Args:
-        differences: (pairs,), 2 or more.
+        differences: (..., pairs), 2 or more.
         step: the smallest difference that the measure can have; 0 for one that is not counted.
+
+    Returns:
+        (...,), in [0, 1].
 
     Reference: Student 1908, Biometrika 6(1).
     """
     from scipy import special
 
-    n, spread = differences.size, max(float(differences.std(ddof=1)), step)
-    mean = abs(float(differences.mean()))
-    t = mean * np.sqrt(n) / spread if spread > 0 else (np.inf if mean > 0 else 0.0)
-    return float(2 * special.stdtr(n - 1, -t))
+    n = differences.shape[-1]
+    mean, spread = np.abs(differences.mean(axis=-1)), np.maximum(differences.std(axis=-1, ddof=1), step)
+    with np.errstate(divide="ignore", invalid="ignore"):  # without spread, a mean of 0 says nothing, any other all
+        t = np.where(mean > 0, mean * np.sqrt(n) / spread, 0.0)
+    p: Floats = 2 * special.stdtr(n - 1, -t)
+    return p

@@ -1,0 +1,161 @@
+"""How often a table says what is not so, and how often it finds what is: by simulation of whole tables.
+
+The quick form runs with the suite. The long one, 5,000 tables of each kind, is `pytest -m torture` of this file;
+`python tests/study/test_levels.py` prints the tables of docs/statistics.md.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import special
+
+from actlab.study.judge import ALPHA, ALPHA_OF_FEW
+from actlab.study.stats.joint import holm, joint_p, student_p
+
+Floats = NDArray[np.float64]
+LEVEL = 0.05  # that neither better and worse nor indicated may pass
+QUICK, LONG = 300, 5_000  # tables
+CONDITIONS = (2, 9, 18, 40)
+SEEDS = (6, 7, 8, 10, 12)
+FEW_SEEDS = (3, 4, 5)
+
+
+def scaled(values: Floats, others: tuple[float, float]) -> Floats:
+    """A baseline of deviation 1, and conditions whose deviations alternate between two others."""
+    return values * np.resize([1.0, *np.resize(others, values.shape[1] - 1)], values.shape[1])[:, None]
+
+
+# kind of data to how its values are drawn, all of one mean, (tables, baseline and conditions, seeds); and its step
+Draw = Callable[[np.random.Generator, tuple[int, int, int]], Floats]
+KINDS: dict[str, tuple[Draw, float]] = {
+    "normal": (lambda rng, shape: rng.normal(size=shape), 0),
+    "skewed": (lambda rng, shape: rng.exponential(size=shape), 0),
+    "heavy tails": (lambda rng, shape: rng.standard_t(2, size=shape), 0),
+    "counts, mean 1": (lambda rng, shape: rng.poisson(1.0, shape).astype(float), 1),
+    "counts, mean 10": (lambda rng, shape: rng.poisson(10.0, shape).astype(float), 1),
+    "0 or 1": (lambda rng, shape: rng.integers(0, 2, shape).astype(float), 1),
+    "unequal deviations": (lambda rng, shape: scaled(rng.normal(size=shape), (0.2, 5.0)), 0),
+    "a seed's own luck": (lambda rng, shape: rng.normal(size=shape) + 3 * rng.normal(size=(shape[0], 1, shape[2])), 0),
+}
+# where no test of few seeds holds: differences that are skewed by themselves, round a baseline that hardly varies
+SKEWED_DIFFERENCES: Draw = lambda rng, shape: scaled(rng.exponential(size=shape) - 1, (10.0, 50.0))  # noqa: E731
+
+
+def differences(draw: Draw, tables: int, conditions: int, seeds: int, shift: Floats | float = 0.0) -> Floats:
+    """Of conditions minus the baseline that they share, (tables, conditions, seeds)."""
+    rng = np.random.default_rng([conditions, seeds])
+    values = draw(rng, (tables, conditions + 1, seeds))
+    return values[:, 1:] - values[:, :1] + shift
+
+
+def excludes_zero(of: Floats) -> NDArray[np.bool_]:
+    n = of.shape[-1]
+    half = special.stdtrit(n - 1, 0.975) * of.std(axis=-1, ddof=1) / np.sqrt(n)
+    found: NDArray[np.bool_] = np.abs(of.mean(axis=-1)) > half
+    return found
+
+
+def established(of: Floats) -> NDArray[np.bool_]:
+    """Better or worse, (tables, conditions)."""
+    off, seeds = np.full(of.shape[1], 1e-13), range(of.shape[2])
+    return np.array([joint_p(table, off, seeds) < ALPHA for table in of]) & excludes_zero(of)
+
+
+def by_holm(of: Floats) -> NDArray[np.bool_]:
+    """What Holm's correction of the exact sign-flip p of each comparison would establish."""
+    n = of.shape[2]
+    signs = np.where(np.arange(2 ** (n - 1))[:, None] >> np.arange(n) & 1, -1.0, 1.0)
+    found = []
+    for table in of:
+        p = (np.abs(signs @ table.T) >= np.abs(table.sum(axis=1)) - 1e-9).mean(axis=0)
+        found.append(holm(p) < ALPHA)
+    return np.array(found) & excludes_zero(of)
+
+
+def indicated(of: Floats, step: float) -> NDArray[np.bool_]:
+    """Indicated better or worse, (tables, conditions)."""
+    one_sign = (of > 0).all(axis=-1) | (of < 0).all(axis=-1)
+    return np.array([holm(p) < ALPHA_OF_FEW for p in student_p(of, step)]) & one_sign
+
+
+def error(kind: str, tables: int, conditions: int, seeds: int) -> float:
+    """The share of tables that call something different where nothing is."""
+    draw, step = KINDS[kind]
+    of = differences(draw, tables, conditions, seeds)
+    found = established(of) if seeds >= min(SEEDS) else indicated(of, step)
+    return float(found.any(axis=1).mean())
+
+
+def power(tables: int, conditions: int, seeds: int, effect: float) -> tuple[float, float]:
+    """The share of true differences that is found, where half of the conditions have one; and what Holm finds.
+
+    Args:
+        effect: mean of the differences divided by their deviation.
+    """
+    shift = np.where(np.arange(conditions) % 2, 0.0, effect * np.sqrt(2))[:, None]
+    of = differences(KINDS["normal"][0], tables, conditions, seeds, shift)
+    joint, separate = (find(of)[:, ::2].mean() for find in (established, by_holm))
+    return float(joint), float(separate)
+
+
+def allowed(tables: int) -> float:
+    """The level, and three standard errors of the simulation."""
+    return LEVEL + 3 * float(np.sqrt(LEVEL * (1 - LEVEL) / tables))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("conditions", "seeds"), [(2, 6), (9, 8), (18, 6), (18, 4), (9, 3), (40, 5)])
+def test_a_table_seldom_says_what_is_not_so(kind: str, conditions: int, seeds: int) -> None:
+    assert error(kind, QUICK, conditions, seeds) <= allowed(QUICK)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("conditions", CONDITIONS)
+@pytest.mark.parametrize("seeds", [*FEW_SEEDS, *SEEDS])
+def test_five_thousand_tables_seldom_say_what_is_not_so(kind: str, conditions: int, seeds: int) -> None:
+    assert error(kind, LONG, conditions, seeds) <= allowed(LONG)
+
+
+def test_many_conditions_cost_less_than_by_holm() -> None:
+    joint, separate = power(100, 18, 8, effect=2.0)
+    assert joint > 0.8
+    assert separate == 0.0  # 18 · 2/2⁸ is above 0.05, whatever the differences are
+
+
+def test_counts_without_a_floor_would_be_called_different() -> None:
+    """Three differences of one unit have no spread, and an infinite t: why the deviation is not less than a step."""
+    of = differences(KINDS["counts, mean 1"][0], QUICK, 18, 3)
+    assert indicated(of, step=0.0).any(axis=1).mean() > 0.2
+    assert not indicated(of, step=1.0).any()
+
+
+def main(tables: int) -> None:
+    """Print the tables of docs/statistics.md."""
+    for title, seeds in (("better or worse", SEEDS), ("indicated", FEW_SEEDS)):
+        heads = [f"{n} seeds, {m}" for n in seeds for m in CONDITIONS]
+        print(f"\n{title}\n| data | {' | '.join(heads)} |\n| --- |{' --- |' * len(heads)}")
+        for kind in KINDS:
+            errors = [f"{error(kind, tables, m, n):.3f}"[1:] for n in seeds for m in CONDITIONS]
+            print(f"| {kind} | {' | '.join(errors)} |", flush=True)
+    print("\npower\n| effect | seeds | conditions | joint | Holm |\n| --- | --- | --- | --- | --- |")
+    for effect in (1.0, 2.0, 3.0):
+        for n in (6, 8, 10, 12):
+            for m in (2, 9, 18, 40):
+                joint, separate = power(tables // 5, m, n, effect)
+                print(f"| {effect:g} | {n} | {m} | {joint:.2f} | {separate:.2f} |", flush=True)
+    print("\nskewed differences\n| seeds | conditions | joint | Holm |\n| --- | --- | --- | --- |")
+    for n in (6, 8, 12):
+        for m in (2, 9, 18):
+            of = differences(SKEWED_DIFFERENCES, tables // 5, m, n)
+            joint, separate = (find(of).any(axis=1).mean() for find in (established, by_holm))
+            print(f"| {n} | {m} | {joint:.3f} | {separate:.3f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else LONG)
