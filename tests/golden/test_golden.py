@@ -1,0 +1,194 @@
+"""The golden record: what the commands said of a set of studies before the package was rebuilt, they still say.
+
+The studies are made anew (`studies`, which imports nothing of actlab), the commands run by the entry point alone
+(`commands`), and every value is held against the record (`differences`). What may differ stands in CHANGED, with why.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import json
+import math
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from golden import commands, record, studies
+from golden.differences import Difference, differences
+
+# (command, field) -> reason. Both are patterns; a field is a key on the way to the value: a column, a part of the
+# output, a condition or a variant. The one list of what differs from the record, each line a decision.
+#
+# Foreseen, to be moved in when it comes about:
+#     ("compare", "p"), ("compare", "p holm"), ("claims", "p"), ("claims", "p_holm"):
+#         "one joint test (Westfall-Young) in place of Holm on exact p"
+#     ("compare", "verdict"), ("claims", "verdict"), ("compare", "seeds needed"): "the ladder of verdicts is another"
+#     ("*", "reason"), ("compare", "notes"), ("compare", "floors"), ("claims", "notes"): "its words follow the test"
+#     ("claims", "low"), ("claims", "high"): only if claims take another interval; else these stay what they are
+#     ("show", "plan_index"), ("show", "overrides"): "fields that are new in run.json"
+CHANGED: dict[tuple[str, str], str] = {}
+
+# (command, field as it was) -> its name now, as in ("compare", "p holm"): "p joint".
+RENAMED: dict[tuple[str, str], str] = {}
+
+RECORDED = sorted(path.stem for path in commands.EXPECTED.glob("*.json"))
+ALIKE, CLOSE = ("processor", "architecture", "system"), 1e-4
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of all studies."""
+    folder = tmp_path_factory.mktemp("golden")
+    commands.make(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cases(made: Path) -> Mapping[str, dict[str, commands.Case]]:
+    """Name of the file of the record, and variant, to the command."""
+    found: dict[str, dict[str, commands.Case]] = defaultdict(dict)
+    for case in commands.cases(made):
+        found[case.key][case.variant] = case
+    return found
+
+
+@functools.cache
+def expected(key: str) -> dict[str, Any]:
+    """Variant to its output as recorded."""
+    return dict(commands.untabled(json.loads((commands.EXPECTED / f"{key}.json").read_text())))
+
+
+def test_all_commands_are_recorded(cases: Mapping[str, dict[str, commands.Case]]) -> None:
+    assert {key: set(variants) for key, variants in cases.items()} == {key: set(expected(key)) for key in RECORDED}
+
+
+@pytest.mark.parametrize("key", RECORDED)
+def test_output_is_as_recorded(key: str, cases: Mapping[str, dict[str, commands.Case]], made: Path) -> None:
+    found: list[str] = []
+    for variant, case in cases[key].items():
+        compared = differences(expected(key)[variant], commands.run(case, made), case.command, CHANGED, RENAMED)
+        found += [f"{variant}: {one}" for one in compared]
+    assert not found, f"{len(found)} differences in {key}:\n" + "\n".join(found[:60])
+
+
+def test_every_exception_is_of_something_recorded() -> None:
+    """A line of CHANGED or RENAMED that nothing needs any more would hide a mistake."""
+    fields: set[tuple[str, str]] = {(key.rpartition(".")[2], one) for key in RECORDED for one in _keys(expected(key))}
+    commands_, names = ({pair[i] for pair in fields} for i in (0, 1))
+    for command, field in (*CHANGED, *RENAMED):
+        assert command in (*commands_, "*")
+        assert any(c in "*?[" for c in field) or field in names or field in ("plan_index", "overrides")
+
+
+def _keys(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        return {*value, *(key for one in value.values() for key in _keys(one))}
+    return {key for one in value for key in _keys(one)} if isinstance(value, list) else set()
+
+
+# --- the comparison itself -----------------------------------------------------------------------------------------
+
+ROWS = {
+    "conditions": [{"condition": "relu", "p": 0.25, "n": 8}, {"condition": "elu", "p": None, "n": 8}],
+    "notes": ["a"],
+}
+
+
+def _found(present: Any, changed: Mapping[tuple[str, str], str] = {}, **renamed: str) -> list[Difference]:
+    names = {("compare", old): new for old, new in renamed.items()}
+    return differences(ROWS, present, "compare", changed, names)
+
+
+def _changed(**values: Any) -> dict[str, Any]:
+    first, second = ROWS["conditions"]
+    return {**ROWS, "conditions": [{**first, **values}, second]}  # type: ignore[dict-item]
+
+
+def test_a_changed_number_is_found_with_its_path() -> None:
+    assert not _found(ROWS)
+    (one,) = _found(_changed(p=0.25 + 1e-8))
+    assert one.path == ("conditions", "relu", "p") and one.kind == "number" and "conditions/relu/p" in str(one)
+    assert not _found(_changed(p=0.25 + 1e-11))
+    assert [one.kind for one in _found(_changed(p=None))] == ["number"]
+    assert [one.kind for one in _found(_changed(n=True))] == ["number"]
+    assert [one.kind for one in _found(_changed(more=1))] == ["new"]
+
+
+def test_order_rows_and_words_are_told_apart() -> None:
+    rows = ROWS["conditions"]
+    assert [one.kind for one in _found({**ROWS, "conditions": rows[::-1]})] == ["order"]
+    assert [one.kind for one in _found({**ROWS, "conditions": rows[:1]})] == ["absent"]
+    assert [one.kind for one in _found({**_changed(p=1), "notes": ["b"]})] == ["number", "text"]
+
+
+def test_what_is_listed_may_differ() -> None:
+    assert not _found(_changed(p=0.5), {("compare", "p"): "another test"})
+    assert not _found(_changed(p=0.5), {("*", "p*"): "another test"})
+    assert _found(_changed(p=0.5), {("claims", "p"): "another test"})
+    joint = [{"p joint" if key == "p" else key: value for key, value in row.items()} for row in ROWS["conditions"]]  # type: ignore[attr-defined]
+    assert not _found({**ROWS, "conditions": joint}, p="p joint")
+
+
+# --- trained -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def trained_again(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """Hash to run directory."""
+    folder = tmp_path_factory.mktemp("trained")
+    record.train(folder)
+    return _by_hash(folder)
+
+
+def _by_hash(folder: Path) -> dict[str, Path]:
+    return {_record(path.parent)["hash"]: path.parent for path in sorted(folder.glob("*/*/run.json"))}
+
+
+def _record(run: Path) -> dict[str, Any]:
+    return dict(json.loads((run / "run.json").read_text()))
+
+
+BEFORE = _by_hash(studies.TRAINED)
+
+
+@pytest.mark.parametrize("digest", [pytest.param(key, id=path.name) for key, path in BEFORE.items()])
+def test_a_training_gives_the_same_numbers(digest: str, trained_again: Mapping[str, Path]) -> None:
+    before, after = BEFORE[digest], trained_again[digest]
+    assert _record(after)["status"] == "done"
+    for name in ("history.csv", "layers.csv"):
+        assert (before / name).exists() == (after / name).exists()
+        if (before / name).exists():
+            _same_table(before / name, after / name, _places_alike(_record(before), _record(after)))
+
+
+def test_as_many_runs_are_trained(trained_again: Mapping[str, Path]) -> None:
+    assert trained_again.keys() == BEFORE.keys()
+
+
+def _places_alike(*records: Mapping[str, Any]) -> bool:
+    """Whether two runs were trained where the bytes have to be the same."""
+    places = [record["environment"] for record in records]
+    first, second = (
+        {**{key: place["machine"][key] for key in ALIKE}, "threads": place["threads"], "onednn": place["onednn"],
+         **{key: place["versions"][key] for key in ("tensorflow", "keras", "numpy")}}
+        for place in places
+    )  # fmt: skip
+    return first == second
+
+
+def _same_table(before: Path, after: Path, alike: bool) -> None:
+    """The same bytes, or on another kind of machine nearly the same numbers; an image there may fall elsewhere."""
+    if alike:
+        assert after.read_bytes() == before.read_bytes(), f"{before.parent.name}/{before.name}"
+        return
+    rows, others = (list(csv.DictReader(path.read_text().splitlines())) for path in (before, after))
+    assert [list(row) for row in rows] == [list(row) for row in others]
+    for row, other in zip(rows, others, strict=True):
+        for column, cell in row.items():
+            near = 0.02 if column.endswith("accuracy") else 1e-6
+            same = cell == other[column] or math.isclose(float(cell), float(other[column]), rel_tol=CLOSE, abs_tol=near)
+            assert same, f"{before.parent.name}/{before.name}: {column}: recorded {cell}, now {other[column]}"
