@@ -76,12 +76,13 @@ def test_output_is_as_recorded(key: str, cases: Mapping[str, dict[str, commands.
 
 
 def test_every_exception_is_of_something_recorded() -> None:
-    """A line of CHANGED or RENAMED that nothing needs any more would hide a mistake."""
+    """A misspelt line of CHANGED or RENAMED would allow nothing, and look as if it did."""
     fields: set[tuple[str, str]] = {(key.rpartition(".")[2], one) for key in RECORDED for one in _keys(expected(key))}
-    commands_, names = ({pair[i] for pair in fields} for i in (0, 1))
+    of_commands, names = ({pair[i] for pair in fields} for i in (0, 1))
+    new = ("plan_index", "overrides")  # which no record has yet
     for command, field in (*CHANGED, *RENAMED):
-        assert command in (*commands_, "*")
-        assert any(c in "*?[" for c in field) or field in names or field in ("plan_index", "overrides")
+        assert command in (*of_commands, "*")
+        assert any(sign in "*?[" for sign in field) or field in names or field in new
 
 
 def _keys(value: Any) -> set[str]:
@@ -92,7 +93,7 @@ def _keys(value: Any) -> set[str]:
 
 # --- the comparison itself -----------------------------------------------------------------------------------------
 
-ROWS = {
+ROWS: dict[str, Any] = {
     "conditions": [{"condition": "relu", "p": 0.25, "n": 8}, {"condition": "elu", "p": None, "n": 8}],
     "notes": ["a"],
 }
@@ -105,7 +106,7 @@ def _found(present: Any, changed: Mapping[tuple[str, str], str] = {}, **renamed:
 
 def _changed(**values: Any) -> dict[str, Any]:
     first, second = ROWS["conditions"]
-    return {**ROWS, "conditions": [{**first, **values}, second]}  # type: ignore[dict-item]
+    return {**ROWS, "conditions": [{**first, **values}, second]}
 
 
 def test_a_changed_number_is_found_with_its_path() -> None:
@@ -129,7 +130,7 @@ def test_what_is_listed_may_differ() -> None:
     assert not _found(_changed(p=0.5), {("compare", "p"): "another test"})
     assert not _found(_changed(p=0.5), {("*", "p*"): "another test"})
     assert _found(_changed(p=0.5), {("claims", "p"): "another test"})
-    joint = [{"p joint" if key == "p" else key: value for key, value in row.items()} for row in ROWS["conditions"]]  # type: ignore[attr-defined]
+    joint = [{"p joint" if key == "p" else key: value for key, value in row.items()} for row in ROWS["conditions"]]
     assert not _found({**ROWS, "conditions": joint}, p="p joint")
 
 
