@@ -27,8 +27,8 @@ from actlab.errors import ActlabError, ConfigError, DatasetError, RunDirError, U
 if TYPE_CHECKING:
     from actlab.run.executors import local
     from actlab.run.executors.worker import Outcome
-    from actlab.run.experiment import Study
     from actlab.run.record import Run
+    from actlab.run.sweep import Sweep
     from actlab.run.training import Job
     from actlab.show.report.current import CurrentReport
     from actlab.show.tables import Terminal
@@ -99,8 +99,8 @@ def run(
 ) -> None:
     """Train every run of the config files, sweeps included. What is done already is skipped."""
     from actlab import environment
-    from actlab.run import experiment
     from actlab.run.executors import local
+    from actlab.run.sweep import Options, prepare
     from actlab.show.tables import Terminal
 
     plans = _plans(files, set_)
@@ -108,26 +108,26 @@ def run(
         raise ActlabError(f"--device: expected auto, cpu or gpu, read {device!r}")
     if workers != "auto" and not (workers.isdecimal() and 1 <= int(workers) <= 1024):
         raise ActlabError(f"--workers: expected auto or a number from 1, read {workers!r}")
-    how = experiment.Options(
+    how = Options(
         out, environment.choose_device(device), data_dir, None if workers == "auto" else int(workers), per_gpu, force,
         retry_failed, checkpoint_seconds,
     )  # fmt: skip
     talk, answers, code = Terminal(stderr=json), list[dict[str, Any]](), 0
     for plan in plans:
-        study = experiment.prepare(plan, how, talk.print)
-        for warning in study.warnings:
+        sweep = prepare(plan, how, talk.print)
+        for warning in sweep.warnings:
             talk.print(f"NOTE  {warning}", style="bold yellow")
         if dry_run:
-            answers.append(_foretell(study, talk))
+            answers.append(_foretell(sweep, talk))
             continue
         page = None
         if report:
             from actlab.show.report.current import CurrentReport
 
-            page = CurrentReport(study.folder, study.folder / REPORT)
+            page = CurrentReport(sweep.folder, sweep.folder / REPORT)
         with local.Signals() as signals:
-            outcomes = _train(study, local.Limits(1, retries, run_timeout, fail_fast), signals, talk, page)
-        answer, ended = _finish(study, outcomes, talk, json)
+            outcomes = _train(sweep, local.Limits(1, retries, run_timeout, fail_fast), signals, talk, page)
+        answer, ended = _finish(sweep, outcomes, talk, json)
         answers.append(answer)
         code = max(code, ended)
         if page:
@@ -142,77 +142,74 @@ def run(
     raise typer.Exit(code)
 
 
-def _foretell(study: Study, talk: Terminal) -> dict[str, Any]:
+def _foretell(sweep: Sweep, talk: Terminal) -> dict[str, Any]:
     """Say what would be trained, resumed, copied and skipped, and how long it might take."""
-    from actlab.run import experiment
-    from actlab.run.display import duration, in_words
+    from actlab.run.progress import duration, in_words
+    from actlab.run.sweep import resumable
 
-    acts = [("skip", run.path) for run in study.ended] + [("copy", path) for _, path in study.elsewhere]
-    acts += [("resume" if experiment.resumable(job) else "train", job.path) for job in study.jobs]
+    acts = [("skip", run.path) for run in sweep.ended] + [("copy", job.path) for _, job in sweep.elsewhere]
+    acts += [("resume" if resumable(job) else "train", job.path) for job in sweep.jobs]
     for act, path in acts:
         talk.print(f"{act:7} {path}", soft_wrap=True)
     counts = {act: sum(a == act for a, _ in acts) for act in ("train", "resume", "copy", "skip")}
-    seconds = experiment.estimate_seconds(study) if study.jobs else 0.0
+    seconds = sweep.estimate_seconds() if sweep.jobs else 0.0
     left = "no finished run of this kind tells how long" if seconds is None else f"about {duration(seconds)}"
     talk.print(f"{in_words({f'to {act}': n for act, n in counts.items()})}; {left}", style="bold")
     runs = [{"path": str(path), "act": act} for act, path in acts]
-    return {"experiment": study.plan.experiment.name, "counts": counts, "seconds": seconds, "runs": runs}
+    return {"experiment": sweep.plan.experiment.name, "counts": counts, "seconds": seconds, "runs": runs}
 
 
 def _train(
-    study: Study, limits: local.Limits, signals: local.Signals, talk: Terminal, page: CurrentReport | None
+    sweep: Sweep, limits: local.Limits, signals: local.Signals, talk: Terminal, page: CurrentReport | None
 ) -> dict[Path, Outcome]:
-    """Train what is left of a study, in view of a person."""
-    from actlab.run import experiment
-    from actlab.run.display import Display
+    """Train what is left of a sweep, in view of a person."""
     from actlab.run.executors import local
+    from actlab.run.pictures import draw
+    from actlab.run.progress import Display
+    from actlab.show import drawing
     from actlab.show.words import counted
 
-    experiment.begin(study)
-    if not study.jobs:
+    sweep.begin()
+    if not sweep.jobs:
         return {}
-    workers = min(study.workers, len(study.jobs))
-    there = f", {len(study.ended)} there already" if study.ended else ""
+    workers = min(sweep.workers, len(sweep.jobs))
+    there = f", {len(sweep.ended)} there already" if sweep.ended else ""
     talk.print(
-        f"{study.plan.experiment.name}: {counted(len(study.jobs), 'run')} to train{there}; "
-        f"{counted(workers, 'worker')} of {counted(study.jobs[0].threads, 'thread')} on {study.jobs[0].device}",
+        f"{sweep.plan.experiment.name}: {counted(len(sweep.jobs), 'run')} to train{there}; "
+        f"{counted(workers, 'worker')} of {counted(sweep.jobs[0].threads, 'thread')} on {sweep.jobs[0].device}",
         style="bold",
     )
-    with Display(talk, study.jobs, workers, study.forecast, study.folder) as display:
+    with Display(talk, sweep.jobs, workers, sweep.forecast, sweep.folder) as display:
 
         def look(running: list[Job], outcomes: dict[Path, Outcome]) -> None:
             display.update(running, outcomes)
             if page:
                 page.update(len(outcomes))
             if len(running) < workers:
-                experiment.import_plotting()
+                drawing.import_plotting()
 
-        outcomes = local.run(study.jobs, replace(limits, workers=workers), signals, look)
+        outcomes = local.run(sweep.jobs, replace(limits, workers=workers), signals, look, draw)
         display.update([], outcomes)
     return outcomes
 
 
-def _finish(study: Study, outcomes: dict[Path, Outcome], talk: Terminal, json: bool) -> tuple[dict[str, Any], int]:
+def _finish(sweep: Sweep, outcomes: dict[Path, Outcome], talk: Terminal, json: bool) -> tuple[dict[str, Any], int]:
     """Draw the curves, print the runs and the last line; returns the answer as plain data, and the exit code."""
-    from actlab.run import experiment
-    from actlab.run.display import count, duration, in_words
-    from actlab.run.record import Run, state_of
+    from actlab.run.progress import count, duration, in_words
+    from actlab.run.record import state_of
+    from actlab.run.sweep import resumable
+    from actlab.show import drawing
     from actlab.show.tables import runs_table
     from actlab.study.compare import compare
 
-    runs = []
-    for path in experiment.paths(study):
-        with contextlib.suppress(RunDirError):  # never begun, or failed before its record was written
-            runs.append(Run(path))
-    planned = {config.hash: place for place, (_, config) in enumerate(study.plan.runs)}
-    runs.sort(key=lambda run: planned.get(run.hash, len(planned)))
-    if (outcomes or study.elsewhere) and any(run.status == "done" for run in runs):
-        experiment.overlay(study.folder, compare(runs), study.plan.experiment.name)
+    runs = sweep.runs()
+    if (outcomes or sweep.elsewhere) and any(run.status == "done" for run in runs):
+        drawing.overlay(sweep.folder, compare(runs), sweep.plan.experiment.name)
     counts = count(outcomes)
     pending = sum(out.status == "interrupted" and state_of(path) == "pending" for path, out in outcomes.items())
     counts |= {"interrupted": counts.get("interrupted", 0) - pending, "pending": pending}
     before = {"done": "skipped", "failed": "failed before", "diverged": "diverged before"}
-    counts |= {name: sum(run.status == status for run in study.ended) for status, name in before.items()}
+    counts |= {name: sum(run.status == status for run in sweep.ended) for status, name in before.items()}
     counts = {name: n for name, n in counts.items() if n or name in before.values()}
     if not json:
         # of very many those that were trained now, and those that are not done
@@ -221,17 +218,17 @@ def _finish(study: Study, outcomes: dict[Path, Outcome], talk: Terminal, json: b
             talk.print(runs_table(shown))
         if len(shown) < len(runs):
             talk.print(f"{len(runs) - len(shown)} runs were done before; `actlab list` shows them")
-        talk.print(f"files: {study.folder}", soft_wrap=True)
+        talk.print(f"files: {sweep.folder}", soft_wrap=True)
     seconds = sum(run.record.get("wall_seconds", 0) for run in runs if run.path in outcomes)
     talk.print(in_words(counts) + (f"; {duration(seconds)} of training" if seconds else ""), style="bold")
     if counts.keys() & {"interrupted", "pending"}:
-        without = " without --force" if study.forced else ""
-        way = "goes on from the last checkpoint" if any(map(experiment.resumable, study.jobs)) else "trains the rest"
+        without = " without --force" if sweep.forced else ""
+        way = "goes on from the last checkpoint" if any(map(resumable, sweep.jobs)) else "trains the rest"
         talk.print(f"stopped; the same command{without} {way}")
-    if any(run.status != "done" for run in study.ended):
+    if any(run.status != "done" for run in sweep.ended):
         talk.print("what failed or diverged before was left as it is; --retry-failed trains it again")
     answer = {
-        "experiment": study.plan.experiment.name, "folder": str(study.folder), "warnings": study.warnings,
+        "experiment": sweep.plan.experiment.name, "folder": str(sweep.folder), "warnings": sweep.warnings,
         "counts": counts,
         "runs": [
             {"label": run.label, "hash": run.hash, "path": str(run.path), "status": run.status,
@@ -239,7 +236,7 @@ def _finish(study: Study, outcomes: dict[Path, Outcome], talk: Terminal, json: b
             for run in runs
         ],
     }  # fmt: skip
-    ends = {outcome.status for outcome in outcomes.values()} | {run.status for run in study.ended}
+    ends = {outcome.status for outcome in outcomes.values()} | {run.status for run in sweep.ended}
     return answer, 0 if ends <= {"done"} else 1
 
 
@@ -327,8 +324,8 @@ def schema() -> None:
 @app.command()
 def status(paths: SomePaths = None, json: Json = False) -> None:
     """Say how far experiments are: what trains now, what is done, failed or still to come, and the time left."""
-    from actlab.run.display import duration, in_words, numbers
     from actlab.run.folder import RECORD, read_progress
+    from actlab.run.progress import duration, in_words, numbers
     from actlab.run.record import experiments, run_folders, state_of
     from actlab.show.tables import STYLES, Terminal
 
@@ -523,7 +520,7 @@ def watch(
 @app.command(name="list")
 def list_(paths: SomePaths = None, json: Json = False) -> None:
     """List the runs of a results folder with their numbers."""
-    from actlab.run.display import in_words
+    from actlab.run.progress import in_words
     from actlab.run.record import discover
     from actlab.show.tables import Terminal, runs_table
 
@@ -551,8 +548,8 @@ def show(
     json: Json = False,
 ) -> None:
     """Show one run: config, environment, outcome, files; or what its probes saw."""
-    from actlab.run.display import duration
     from actlab.run.folder import RECORD
+    from actlab.run.progress import duration
     from actlab.show.tables import Terminal
     from actlab.spec import yaml
 
@@ -627,9 +624,9 @@ def reproduce(
     import tempfile
 
     from actlab.run import reproduction
-    from actlab.run.display import Display
     from actlab.run.executors import local
     from actlab.run.forecast import Forecast
+    from actlab.run.progress import Display
     from actlab.show import words
     from actlab.show.tables import Terminal
 

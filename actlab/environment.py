@@ -14,6 +14,7 @@ import platform
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -26,24 +27,11 @@ _GPU_NAME = re.compile(r"\d+$|GPU-|MIG-")
 PACKAGES = ("tensorflow", "keras", "numpy", "pillow")
 
 
-def worker_variables(threads: int, device: str) -> dict[str, str]:
-    """Environment variables that must stand before TensorFlow is imported."""
-    variables = {
-        "KERAS_BACKEND": "tensorflow",
-        "TF_CPP_MIN_LOG_LEVEL": "1",
-        "TF_NUM_INTRAOP_THREADS": str(threads),
-        "TF_NUM_INTEROP_THREADS": str(threads),
-        "OMP_NUM_THREADS": str(threads),
-        # TensorFlow leaves oneDNN off on processors without AVX-512, where it trains the CIFAR-10 CNN 1.4 times as fast
-        "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1"),
-        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-        "MPLBACKEND": "agg",
-    }
-    return {**variables, "CUDA_VISIBLE_DEVICES": "-1"} if device == "cpu" else variables
+# --- what there is ---------------------------------------------------------------------------------------------
 
 
 def choose_device(wanted: str) -> str:
-    """ "cpu" or "gpu" for what the command line said, without importing TensorFlow here.
+    """ "cpu" or "gpu" for what the command line asks for, without importing TensorFlow here.
 
     Args:
         wanted: "auto", "cpu" or "gpu"; auto takes a GPU that TensorFlow sees.
@@ -51,28 +39,16 @@ def choose_device(wanted: str) -> str:
     Raises:
         DeviceError: a GPU is wanted and there is none.
     """
-    if wanted == "cpu":
-        return "cpu"
-    if not gpus():
-        if wanted == "gpu":
-            raise DeviceError("--device gpu: this machine shows no NVIDIA GPU; use --device cpu")
-        return "cpu"
-    probe = "import tensorflow as tf; print(len(tf.config.list_physical_devices('GPU')))"
-    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False)
-    if done.stdout.strip() not in ("", "0"):
-        return "gpu"
+    reason = "this machine shows no NVIDIA GPU; use --device cpu"
+    if wanted != "cpu" and gpus():
+        probe = "import tensorflow as tf; print(len(tf.config.list_physical_devices('GPU')))"
+        done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False)
+        if done.stdout.strip() not in ("", "0"):
+            return "gpu"
+        reason = "TensorFlow sees no GPU; install tensorflow[and-cuda], or use --device cpu"
     if wanted == "gpu":
-        raise DeviceError("--device gpu: TensorFlow sees no GPU; install tensorflow[and-cuda], or use --device cpu")
+        raise DeviceError(f"--device gpu: {reason}")
     return "cpu"
-
-
-def slow_bfloat16() -> bool:
-    """Whether this processor computes bfloat16 by emulation only: without avx512_bf16 or amx_bf16 it is slow."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
-    return "flags" in flags and "avx512_bf16" not in flags and "amx_bf16" not in flags
 
 
 def gpus(devices: Path = Path("/dev")) -> list[str]:
@@ -105,18 +81,81 @@ def use_device(device: str) -> str:
     return "/GPU:0"
 
 
-def describe(device: str, threads: int) -> dict[str, Any]:
-    """The environment of a training, as run.json holds it."""
-    return {
-        "versions": {"python": platform.python_version(), **_versions()},
-        "git": git_state(),
-        "source_sha256": source_sha256(),
-        "machine": _machine(),
-        "device": _device_name(device),
-        "threads": threads,
-        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1",
-        "op_determinism": os.environ.get("TF_DETERMINISTIC_OPS", "0") in ("1", "true"),
+def slow_bfloat16() -> bool:
+    """Whether this processor computes bfloat16 by emulation only: without avx512_bf16 or amx_bf16 it is slow."""
+    flags = _text(Path("/proc/cpuinfo"))
+    return "flags" in flags and "avx512_bf16" not in flags and "amx_bf16" not in flags
+
+
+def usable_cores(root: Path = Path("/")) -> int:
+    """Cores that this process may use, at least 1: those of its affinity, but no more than its control groups allow.
+
+    Args:
+        root: of the file system.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    for group in _control_groups("cpu", root):
+        version_1 = _text(group / "cpu.cfs_quota_us") + _text(group / "cpu.cfs_period_us")
+        quota_and_period = (_text(group / "cpu.max") or version_1).split()  # microseconds
+        if len(quota_and_period) == 2 and quota_and_period[0].isdecimal():  # not "max", nor -1
+            quota, period = map(int, quota_and_period)
+            cores = min(cores, max(1, quota // period))
+    return cores
+
+
+def usable_memory_gib(root: Path = Path("/")) -> float:
+    """Memory that this process may use: the machine's, but no more than its control groups allow.
+
+    Args:
+        root: of the file system.
+    """
+    limit = _memory_bytes()
+    for group in _control_groups("memory", root):
+        text = (_text(group / "memory.max") or _text(group / "memory.limit_in_bytes")).strip()
+        limit = min(limit, int(text)) if text.isdecimal() else limit
+    return limit / 2**30
+
+
+def _control_groups(controller: str, root: Path) -> Iterator[Path]:
+    """The folders of the Linux control groups (version 1 or 2) that this process is in, each before its parents."""
+    for line in _text(root / "proc/self/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers and controller not in controllers.split(","):
+            continue
+        top = root / "sys/fs/cgroup" / (controller if controllers else "")
+        group = top / path.lstrip("/")
+        yield from [folder for folder in (group, *group.parents) if folder.is_relative_to(top)]
+
+
+def _memory_bytes() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
+
+
+def _text(path: Path) -> str:
+    """The text of a file of the system; empty where there is none."""
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+# --- of a worker -----------------------------------------------------------------------------------------------
+
+
+def worker_variables(threads: int, device: str) -> dict[str, str]:
+    """Environment variables that must stand before TensorFlow is imported."""
+    variables = {
+        "KERAS_BACKEND": "tensorflow",
+        "TF_CPP_MIN_LOG_LEVEL": "1",
+        "TF_NUM_INTRAOP_THREADS": str(threads),
+        "TF_NUM_INTEROP_THREADS": str(threads),
+        "OMP_NUM_THREADS": str(threads),
+        # TensorFlow leaves oneDNN off on processors without AVX-512, where it trains the CIFAR-10 CNN 1.4 times as fast
+        "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1"),
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "MPLBACKEND": "agg",
     }
+    return {**variables, "CUDA_VISIBLE_DEVICES": "-1"} if device == "cpu" else variables
 
 
 def peak_memory_gib() -> float:
@@ -127,6 +166,34 @@ def peak_memory_gib() -> float:
         return 0.0
     unit = 2**30 if sys.platform == "darwin" else 2**20
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 2)
+
+
+# --- for the record --------------------------------------------------------------------------------------------
+
+
+def describe(device: str, threads: int) -> dict[str, Any]:
+    """The environment of a training, as run.json holds it."""
+    name = "cpu"
+    if device != "cpu":
+        details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])
+        name = f"gpu: {details.get('device_name', 'unknown')}"
+    models = (line.split(":", 1)[1] for line in _text(Path("/proc/cpuinfo")).splitlines() if line[:10] == "model name")
+    return {
+        "versions": {"python": platform.python_version(), **_versions()},
+        "git": git_state(),
+        "source_sha256": source_sha256(),
+        "machine": {
+            "system": platform.system(),
+            "architecture": platform.machine(),
+            "processor": next(models, platform.processor() or "unknown").strip(),
+            "cores": os.cpu_count(),
+            "memory_gib": round(_memory_bytes() / 2**30, 1),
+        },
+        "device": name,
+        "threads": threads,
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1",
+        "op_determinism": os.environ.get("TF_DETERMINISTIC_OPS", "0") in ("1", "true"),
+    }
 
 
 @functools.cache
@@ -155,43 +222,15 @@ def source_sha256() -> str:
 def git_state() -> dict[str, Any] | None:
     """Commit of actlab's own checkout and whether it has uncommitted changes; None for an installed actlab."""
     folder = Path(__file__).parent
-    commit = _git("rev-parse", "HEAD", folder=folder)
-    tracked = _git("ls-files", "--error-unmatch", "environment.py", folder=folder)
+
+    def git(*arguments: str) -> str:
+        try:
+            done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            return ""
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    commit, tracked = git("rev-parse", "HEAD"), git("ls-files", "--error-unmatch", "environment.py")
     if not commit or not tracked:  # a virtual environment may lie inside somebody else's checkout
         return None
-    return {"commit": commit, "dirty": bool(_git("status", "--porcelain", "--", str(folder), folder=folder))}
-
-
-def _git(*arguments: str, folder: Path) -> str:
-    try:
-        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
-
-
-@functools.cache
-def _machine() -> dict[str, Any]:
-    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
-    return {
-        "system": platform.system(),
-        "architecture": platform.machine(),
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "memory_gib": round(memory_bytes / 2**30, 1),
-    }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
-
-
-def _device_name(device: str) -> str:
-    if device == "cpu":
-        return "cpu"
-    details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])
-    return f"gpu: {details.get('device_name', 'unknown')}"
+    return {"commit": commit, "dirty": bool(git("status", "--porcelain", "--", str(folder)))}

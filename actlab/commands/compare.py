@@ -12,10 +12,10 @@ from actlab.commands import formats
 from actlab.commands.comparison_table import caption, fitting, remarks, seed_columns
 from actlab.commands.output import console
 from actlab.errors import ActlabError
-from actlab.run import experiment
 from actlab.run.fitted import FittedTable
 from actlab.run.folder import COMPARISON, RECORD, make_folder, write_bytes
 from actlab.run.record import Run, discover
+from actlab.show import drawing
 from actlab.study import compare as comparing
 from actlab.study import measures
 from actlab.study.compare import Comparison
@@ -64,7 +64,7 @@ def _write(comparison: Comparison, out: Path | None, title: str, seeds: bool) ->
         return [out]
     make_folder(out)
     write_bytes(out / COMPARISON, formats.written(comparison, "csv", title).encode())
-    return [out / COMPARISON, *experiment.draw(out, comparison, title)]
+    return [out / COMPARISON, *drawing.draw(out, comparison, title)]
 
 
 def _folder(paths: list[Path]) -> Path:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import itertools
 import json
 import os
 import shutil
@@ -50,6 +51,7 @@ LAYER_COLUMNS = ("epoch", "step", "layer", "units")
 
 LOCK_SECONDS = 0.3  # to wait for a lock: another process looks for a moment whether it is held
 ARRAY_NAMES = "names"  # the entry of a checkpoint that lists the others
+OVERRIDE = "# --set "  # begins a line of experiment.yaml that states what the command line changed
 AGAIN = "the same `actlab run` trains this run again"
 
 
@@ -162,6 +164,39 @@ def sha256_or_none(path: Path) -> str | None:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
         return None
+
+
+# --- the config file of an experiment --------------------------------------------------------------------------
+
+
+def write_experiment(folder: Path, text: str, overrides: Sequence[str]) -> None:
+    """Keep a config file as it is, under comments that state what the command line changed.
+
+    Args:
+        folder: of the experiment.
+        text: of the config file.
+        overrides: `dotted.path=value` each.
+
+    Raises:
+        RunDirError: it cannot be written.
+    """
+    lines = [f"{OVERRIDE}{json.dumps(o) if not o.isprintable() else o}\n" for o in overrides]
+    if text.startswith(OVERRIDE):  # a comment of the file's own
+        lines.append("# the file:\n")
+    data, path = "".join([*lines, text]).encode(), folder / EXPERIMENT
+    if not path.is_file() or path.read_bytes() != data:
+        write_bytes(path, data)
+
+
+def overrides_of(text: str) -> tuple[str, ...]:
+    """What the command line changed of a kept config file: its first lines, before any comment of the file's own."""
+    found = []
+    for line in itertools.takewhile(lambda line: line.startswith(OVERRIDE), text.split("\n")):
+        change = line.removeprefix(OVERRIDE).rstrip("\r")
+        with contextlib.suppress(ValueError):  # no JSON: as it was typed
+            change = json.loads(change) if change.startswith('"') else change
+        found.append(change)
+    return tuple(found)
 
 
 # --- where a training stands -----------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ class Reproduction:
 
 
 def reproduce(
-    run: Run, scratch: Path, data_dir: Path | None, signals: local.Signals, told: Callable[..., None],
+    run: Run, scratch: Path, data_dir: Path | None, signals: local.Signals, watch: local.Watch,
     say: Callable[[str], None],
 ) -> Reproduction:  # fmt: skip
     """Train a run again in a scratch folder, with its own number of threads, and compare.
@@ -63,7 +63,7 @@ def reproduce(
     path = scratch / run.path.name
     make_folder(path)
     job = Job(config, run.label, path, prepared, device, int(run.environment.get("threads", 1)))
-    outcome = local.run([job], local.Limits(workers=1), signals, told)[path]
+    outcome = local.run([job], local.Limits(workers=1), signals, watch)[path]
     if outcome.status != "done":
         return Reproduction(f"{outcome.status}: {outcome.reason}", {}, None, {})
     again = Run(path)

@@ -78,6 +78,8 @@ class Job:
         device: "cpu" or "gpu".
         threads: how many the worker uses; part of the record, since float sums depend on it.
         checkpoint_seconds: at most about this much work is lost by a crash.
+        plan_index: its place among the runs of its experiment, from 0; None where it is part of none.
+        overrides: what the command line changed of the config file, `dotted.path=value` each.
     """
 
     config: RunConfig
@@ -87,14 +89,29 @@ class Job:
     device: str
     threads: int
     checkpoint_seconds: float = 30.0
+    plan_index: int | None = None
+    overrides: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What run.json says of a run before anything is known of its training."""
+        return {
+            "label": self.label, "hash": self.config.hash, "config": self.config.canonical(),
+            "plan_index": self.plan_index, "overrides": list(self.overrides),
+        }  # fmt: skip
 
 
-def train(job: Job, stop: Callable[[], bool] = lambda: False) -> str:
+Finish = Callable[[Path, str, str], None]
+
+
+def train(job: Job, stop: Callable[[], bool] = lambda: False, finish: Finish | None = None) -> str:
     """Train a run to its end, from its checkpoint if there is one.
 
     Args:
         job: what to train, and where.
         stop: asked about twice a second; True writes a checkpoint and raises `Stopped`.
+        finish: called with run directory, title and note when the tables are complete: it may draw them there, and
+            what it writes is part of the record.
 
     Returns:
         "done" or "diverged", as run.json then says.
@@ -109,7 +126,7 @@ def train(job: Job, stop: Callable[[], bool] = lambda: False) -> str:
             clear_working_files(job.path)
             return "done"
         write_progress(job.path, {"phase": "building", "label": job.label})
-        training = _Training(job, stop)
+        training = _Training(job, stop, finish)
         try:
             training.run()
         except Diverged as error:
@@ -137,8 +154,8 @@ class _Position:
 class _Training:
     """The state of one call of `train`."""
 
-    def __init__(self, job: Job, stop: Callable[[], bool]) -> None:
-        self.job, self.config, self.stop = job, job.config, stop
+    def __init__(self, job: Job, stop: Callable[[], bool], finish: Finish | None) -> None:
+        self.job, self.config, self.stop, self.finish = job, job.config, stop, finish
         self.started = time.time()
         self._read_data()
         self._build()
@@ -184,10 +201,8 @@ class _Training:
     def _record(self) -> dict[str, Any]:
         dataset = self.job.dataset
         return {
-            "label": self.job.label,
+            **self.job.identity,
             "status": "running",
-            "hash": self.config.hash,
-            "config": self.config.canonical(),
             "dataset": {
                 "name": dataset.name, "sha256": dataset.sha256, "stand_in_for": dataset.stand_in_for,
                 "training_images": len(self.split.train), "validation_images": len(self.split.validation),
@@ -423,12 +438,7 @@ class _Training:
             write_bytes(self.job.path / FUNCTION, function_csv(part, learned))
 
     def _draw(self) -> None:
-        if self.position.rows:
-            from actlab.run import pictures  # Matplotlib takes half a second, which training need not wait for
-
-            title = f"{self.job.label} on {self.job.dataset.name}"
-            pictures.draw(self.job.path, title, _stand_in_note(self.job.dataset))
-
-
-def _stand_in_note(dataset: Prepared) -> str:
-    return f"{dataset.name}: a rendered stand-in, NOT {dataset.stand_in_for}" if dataset.stand_in_for else ""
+        if self.finish and self.position.rows:
+            dataset = self.job.dataset
+            note = f"{dataset.name}: a rendered stand-in, NOT {dataset.stand_in_for}" if dataset.stand_in_for else ""
+            self.finish(self.job.path, f"{self.job.label} on {dataset.name}", note)

@@ -19,8 +19,8 @@ from rich.segment import Segment
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from actlab.run.display import duration
 from actlab.run.folder import LAYER_COLUMNS
+from actlab.run.progress import duration
 from actlab.run.record import Run
 from actlab.show.words import number, printable
 

@@ -20,13 +20,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
 from actlab.errors import ActlabError, RunDirError
-from actlab.run.folder import EXPERIMENT, HISTORY, LAYERS, TIMING
+from actlab.run.folder import EXPERIMENT, HISTORY, LAYERS, TIMING, overrides_of
 from actlab.run.record import Run, discover
 from actlab.spec import plan as sweep
 from actlab.spec.claim import EVERY_SEED, Claim, groups_of, opposites
@@ -47,7 +46,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Word = Literal["supported", "refuted", "undecided"]
-OVERRIDE = "# --set "  # how an older actlab wrote into experiment.yaml what its command line changed
 ROUNDING = 1e-9  # relative: a margin of 0.01 is met by 0.97 − 0.96, which is not 0.01 in binary fractions
 
 
@@ -115,17 +113,8 @@ def read_folder(folder: Path, runs: Sequence[Run] | None = None) -> Study:
     if not path.is_file():
         raise RunDirError(f"{folder}: holds no {EXPERIMENT}; name the folder of an experiment")
     found, passed_over = discover([folder]) if runs is None else (list(runs), [])
-    study = read_plan(sweep.read(path, _overrides(path, found)), found)
+    study = read_plan(sweep.read(path, overrides_of(path.read_text(encoding="utf-8", errors="replace"))), found)
     return replace(study, name=folder.resolve().name, passed_over=tuple(passed_over))
-
-
-def _overrides(path: Path, runs: Sequence[Run]) -> tuple[str, ...]:
-    """What the command line changed, as the latest record says; a comment in the file counts for older records only."""
-    stated = [run for run in runs if isinstance(run.record.get("overrides"), list)]
-    if stated:
-        return tuple(max(stated, key=lambda run: str(run.record.get("started"))).record["overrides"])
-    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    return tuple(line.removeprefix(OVERRIDE) for line in takewhile(lambda line: line.startswith(OVERRIDE), lines))
 
 
 def read_plan(plan: Plan, runs: Sequence[Run]) -> Study:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from actlab.run.executors.worker import Outcome
 from actlab.run.executors.worker import work as real_work
-from actlab.run.training import Job
+from actlab.run.training import Finish, Job
 
 FINE, ABORTS, HANGS, NO_MEMORY, FAILS_ONCE = 0, 1, 2, 3, 4
 
 
-def work(job: Job, stop_file: Path) -> Outcome:
+def work(job: Job, stop_file: Path, finish: Finish | None) -> Outcome:
     """What `executors.worker.work` does, unless the seed of the run says otherwise."""
     attempts = job.path / "attempts"
     with attempts.open("a") as file:
@@ -28,10 +28,10 @@ def work(job: Job, stop_file: Path) -> Outcome:
         case 4 if len(attempts.read_text().split()) == 1:
             os._exit(7)
     attempts.unlink()
-    return real_work(job, stop_file)
+    return real_work(job, stop_file, finish)
 
 
-def report_process(job: Job, stop_file: Path) -> Outcome:
+def report_process(job: Job, stop_file: Path, finish: Finish | None) -> Outcome:
     """Trains nothing: says in which process it ran."""
     (job.path / "attempts").write_text(str(os.getpid()))
     return Outcome("done")

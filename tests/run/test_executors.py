@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 sys.path.insert(0, str(Path(__file__).parent))  # spawned workers import `faults` by that name
 import faults
 
-from actlab.commands import run as run_command
+from actlab import cli
 from actlab.parts import datasets
 from actlab.run.executors import local
 from actlab.run.folder import read_json
@@ -50,11 +51,9 @@ def write(folder: Path, text: str) -> Path:
 
 def run(path: Path, out: Path, **options: Any) -> int:
     """`actlab run` in this process, with workers of their own."""
-    defaults = {
-        "force": False, "retry_failed": False, "fail_fast": False, "workers": "2", "per_gpu": 1, "retries": 1,
-        "run_timeout": None, "checkpoint_seconds": 30.0, "device": "cpu", "data_dir": None, "dry_run": False,
-    }  # fmt: skip
-    return run_command.run(files=[path], set_=None, json=False, out=out, **{**defaults, **options})
+    with pytest.raises(typer.Exit) as end:
+        cli.run([path], out, **{"workers": "2", "device": "cpu", **options})
+    return int(end.value.exit_code)
 
 
 def by_seed(out: Path) -> dict[int, dict[str, Any]]:
@@ -375,7 +374,7 @@ def test_a_sweep_that_is_done_says_so_without_tensorflow(whole: Path, tmp_path: 
 def test_a_sweep_that_is_done_takes_over_the_claims_of_its_config(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(run_command, "MOST_ROWS", 1)
+    monkeypatch.setattr(cli, "MOST_RUNS", 1)
     out = tmp_path / "out"
     shutil.copytree(whole, out)
     path = write(tmp_path, LONG + "claims:\n  - {metric: val_accuracy, is: '> 0.1'}\n")
@@ -390,9 +389,9 @@ def test_a_sweep_that_is_done_takes_over_the_claims_of_its_config(
 def test_workers_are_spread_over_the_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     """No GPU is needed to see that k workers a GPU share it, and that no worker gets none."""
     monkeypatch.setattr(local, "gpus", lambda: ["2", "GPU-5f"])
-    assert local.workers_for(runs=12, device="gpu", per_gpu=2)[0] == 4
-    assert local._places("gpu", local.Limits(workers=4)) == ["2", "GPU-5f", "2", "GPU-5f"]
-    assert local._places("cpu", local.Limits(workers=2)) == [None, None]
+    assert local.workers_and_threads(runs=12, device="gpu", per_gpu=2)[0] == 4
+    assert local.gpu_of_each_worker("gpu", 4) == ["2", "GPU-5f", "2", "GPU-5f"]
+    assert local.gpu_of_each_worker("cpu", 2) == [None, None]
 
 
 def test_a_worker_sees_the_one_gpu_that_it_is_given() -> None:
@@ -443,9 +442,21 @@ assert graph() is None
 
 
 def test_workers_fit_into_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "_usable_cores", lambda: 8)
-    monkeypatch.setattr(local, "_memory_gib", lambda: 12.0)
-    assert local.workers_for(runs=20, device="cpu") == (8, 1)
-    assert local.workers_for(runs=3, device="cpu") == (3, 2)
-    assert local.workers_for(runs=20, device="cpu", gib_a_batch=2.8) == (3, 2)
-    assert local.workers_for(runs=20, device="cpu", gib_a_batch=100) == (1, 8)
+    monkeypatch.setattr(local, "usable_cores", lambda: 8)
+    monkeypatch.setattr(local, "usable_memory_gib", lambda: 12.0)
+    assert local.workers_and_threads(runs=20, device="cpu") == (8, 1)
+    assert local.workers_and_threads(runs=3, device="cpu") == (3, 2)
+    assert local.workers_and_threads(runs=20, device="cpu", gib_a_batch=2.8) == (3, 2)
+    assert local.workers_and_threads(runs=20, device="cpu", gib_a_batch=100) == (1, 8)
+
+
+@pytest.mark.parametrize(
+    ("runs", "wanted", "expected"),
+    [(3, 1, (1, 8)), (3, 2, (2, 4)), (3, 16, (3, 2)), (100, 16, (16, 1)), (1, 4, (1, 8))],
+)
+def test_threads_follow_from_the_workers_that_there_are(
+    runs: int, wanted: int, expected: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight cores are shared by as many workers as are asked for, but no more than there are runs."""
+    monkeypatch.setattr(local, "usable_cores", lambda: 8)
+    assert local.workers_and_threads(runs, "cpu", wanted) == expected

@@ -12,6 +12,7 @@ import pytest
 from actlab import load
 from actlab.parts import datasets
 from actlab.run.folder import read_checkpoint, read_json, write_checkpoint
+from actlab.run.pictures import draw
 from actlab.run.record import Run
 from actlab.run.training import Job, Stopped, train
 from actlab.spec.config import RunConfig, resolve
@@ -106,12 +107,15 @@ def test_a_resumed_run_has_the_bytes_of_one_that_never_stopped(name: str, tmp_pa
 
 
 def test_nothing_is_left_of_a_checkpoint_and_every_file_has_its_sha256(tmp_path: Path) -> None:
-    stopped_and_resumed(tmp_path, config(), 2)
-    run = Run(tmp_path)
+    made = config()
+    with pytest.raises(Stopped):
+        train(job(tmp_path / "run", made), StopAt(2))
+    train(job(tmp_path / "run", made), finish=draw)
+    run = Run(tmp_path / "run")
     assert (run.status, run.damaged()) == ("done", [])
     assert {"history.csv", "timing.csv", "weights.npz", "accuracy.png", "loss.png"} <= set(run.record["files"])
-    assert not (tmp_path / "checkpoint").exists()
-    assert not (tmp_path / "progress.json").exists()
+    assert not (run.path / "checkpoint").exists()
+    assert not (run.path / "progress.json").exists()
 
 
 def test_a_damaged_checkpoint_is_no_reason_to_fail(tmp_path: Path) -> None:
@@ -262,7 +266,9 @@ def test_a_run_that_diverges_keeps_what_its_probes_saw(tmp_path: Path) -> None:
 
 
 def test_the_film_is_kept_with_the_evaluations_it_shows(tmp_path: Path) -> None:
-    run = trained(tmp_path, probes=["dead_units"], weight_film={"every": 2}, steps=50, evaluate_every=10)
+    made = config(probes=["dead_units"], weight_film={"every": 2}, steps=50, evaluate_every=10)
+    train(job(tmp_path, made), finish=draw)
+    run = Run(tmp_path)
     film = np.load(tmp_path / "weight_film.npz")
     assert film["frames"].shape == (2, 16, 28, 28)
     assert film["dead"].shape == (2, 16)

@@ -15,7 +15,6 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from pathlib import Path
@@ -23,18 +22,20 @@ from typing import Any
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
-from actlab.environment import gpus
+from actlab.environment import gpus, usable_cores, usable_memory_gib
 from actlab.errors import RunDirError
 from actlab.run.executors import worker
 from actlab.run.executors.worker import Outcome
 from actlab.run.folder import RECORD, clear_progress, lock, read_json, write_json
 from actlab.run.record import is_done
-from actlab.run.training import Job
+from actlab.run.training import Finish, Job
 
 POLL_SECONDS = 0.2  # between two looks at signals and two pictures of the display; the end of a job is seen at once
 RUNS_A_WORKER = 100  # then another takes its place, in case that a library keeps something of every run
 QUIET_TRACKER = "ignore::UserWarning:multiprocessing.resource_tracker"
 GIB_A_WORKER = 1.2  # TensorFlow, a net of a million weights and the mapped images; measured with the CIFAR-10 CNN
+
+Watch = Callable[[list[Job], dict[Path, Outcome]], None]
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Limits:
     Args:
         workers: processes at a time.
         retries: further attempts at a run whose attempt failed.
-        run_timeout_seconds: of one attempt; None for no limit.
+        run_timeout_seconds: of one attempt, from the beginning of its training; None for no limit.
         fail_fast: whether the first failed run ends the sweep.
     """
 
@@ -54,28 +55,37 @@ class Limits:
     fail_fast: bool = False
 
 
-def workers_for(runs: int, device: str, per_gpu: int = 1, gib_a_batch: float = 0.0) -> tuple[int, int]:
+def workers_and_threads(
+    runs: int, device: str, wanted: int | None = None, per_gpu: int = 1, gib_a_batch: float = 0.0
+) -> tuple[int, int]:
     """How many workers and how many threads each, for a sweep on this machine.
 
+    Workers are as many as are wanted, or as cores and memory have room for, but no more than there are runs; they
+    share the cores evenly: threads = cores // workers. Since this follows from the runs of the plan, not from those that
+    are left, a sweep that goes on later does so with the same threads, and comes to the same bytes.
+
     Args:
-        runs: how many there are.
+        runs: of the whole plan, done or not.
         device: "cpu" or "gpu".
+        wanted: workers that the command line asks for; None where it leaves the choice.
         per_gpu: workers that share a GPU.
         gib_a_batch: memory that the largest batch of the sweep takes besides what every worker takes.
     """
-    cores = _usable_cores()
-    fitting = int(_memory_gib() // (GIB_A_WORKER + gib_a_batch))
-    places = per_gpu * len(gpus()) if device == "gpu" else min(cores, fitting)
-    workers = max(1, min(runs, places))
+    cores = usable_cores()
+    if wanted is None:
+        fitting = int(usable_memory_gib() // (GIB_A_WORKER + gib_a_batch))
+        wanted = per_gpu * len(gpus()) if device == "gpu" else min(cores, fitting)
+    workers = max(1, min(runs, wanted))
     return workers, max(1, cores // workers)
 
 
-def _usable_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def gpu_of_each_worker(device: str, workers: int) -> list[str | None]:
+    """A GPU for each worker, in turns; None where there is none to be chosen."""
+    names: list[str | None] = [*gpus()] if device == "gpu" else [None]
+    return [names[i % len(names)] for i in range(workers)]
 
 
-def _memory_gib() -> float:
-    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)
+# --- signals ---------------------------------------------------------------------------------------------------
 
 
 class Signals:
@@ -90,7 +100,9 @@ class Signals:
         self.count += 1
         if self.count > 1:
             kill_workers()
-            _say_stopped()
+            if terminal := next(filter(os.isatty, (1, 2)), 0):
+                os.write(terminal, b"\n\x1b[?25h")  # the display has hidden the cursor, and has no time to go
+            os.write(2, b"stopped at once; the same command goes on from the last checkpoints\n")
             os._exit(128 + self.received)
 
     def __enter__(self) -> Signals:
@@ -102,214 +114,11 @@ class Signals:
             signal.signal(number, handler)
 
 
-def _say_stopped() -> None:
-    """The last word of a process that ends at once, under a display that has no time to go."""
-    for stream in (1, 2):
-        if os.isatty(stream):
-            os.write(stream, b"\n\x1b[?25h")  # the display has hidden the cursor
-            break
-    os.write(2, b"stopped at once; the same command goes on from the last checkpoints\n")
-
-
 def kill_workers() -> None:
-    """End every worker at once."""
+    """End every worker at once. They hold nothing: what they had is in run directories."""
     for process in multiprocessing.active_children():
         with contextlib.suppress(OSError, ValueError):
             process.kill()
-
-
-def run(
-    jobs: list[Job], limits: Limits, signals: Signals, told: Callable[[list[Job], dict[Path, Outcome]], None]
-) -> dict[Path, Outcome]:
-    """Train all jobs, the first in the list first.
-
-    Args:
-        jobs: what to train; all with the same device and number of threads.
-        limits: how to use the machine.
-        signals: looked at all the time; after the first signal the trainings write their checkpoints and end.
-        told: called often with the jobs that are being trained, and the outcomes so far by run directory.
-
-    Returns:
-        run directory to how its training ended. A job that was not begun when a signal came is "interrupted".
-    """
-    with tempfile.TemporaryDirectory(prefix="actlab-") as scratch, _importable_main():
-        sweep = _Sweep(jobs, limits, Path(scratch) / "stop")
-        try:
-            while sweep.step(stopping=signals.count > 0):
-                told(sweep.running(), sweep.outcomes)
-                sweep.wait(POLL_SECONDS)
-        finally:
-            sweep.end()
-        return sweep.outcomes
-
-
-class _Slot:
-    """A place for one worker: a pool of one, since a pool of several can be broken by the death of one of them."""
-
-    def __init__(self, job: Job, gpu: str | None) -> None:
-        self.start = (job.threads, job.device, os.getpid(), gpu)
-        self.pool: ProcessPool | None = None
-        self.job: Job | None = None
-        self.future: ProcessFuture | None = None
-
-    def take(self, job: Job, stop_file: Path, timeout: float | None) -> None:
-        """Give the worker a job; a new worker if the last one is gone."""
-        self.job = job
-        if self.pool is None:
-            context = multiprocessing.get_context("spawn")
-            self.pool = ProcessPool(1, RUNS_A_WORKER, worker.start, self.start, context)
-        try:
-            with _deaf_to_ctrl_c():
-                self.future = self.pool.schedule(worker.work, args=(job, stop_file), timeout=timeout)
-        except RuntimeError:  # the idle worker has died since its last job
-            self.close()
-            self.take(job, stop_file, timeout)
-
-    def ended(self, timeout: float | None) -> Outcome | None:
-        """How the job ended, once it has."""
-        if self.future is None or self.pool is None:
-            return None
-        if self.future.done():
-            outcome = _outcome(self.future, timeout)
-        elif not self.pool.active:  # a worker that dies while it is started takes the pool with it
-            outcome = Outcome("failed", "the worker died before it could begin")
-        else:
-            return None
-        # what has gone wrong in a worker that lives (a full GPU, a broken library) may go wrong again in the next run
-        if not self.pool.active or (outcome.status == "failed" and not _has_ended_worker(self.future)):
-            self.close()
-        self.job = self.future = None
-        return outcome
-
-    def stop(self) -> None:
-        """Let the worker end."""
-        if self.pool is not None:
-            self.pool.stop()
-
-    def close(self) -> None:
-        """End the worker, whatever it does."""
-        self.stop()
-        if self.pool is not None:
-            with contextlib.suppress(RuntimeError, TimeoutError):
-                self.pool.join(timeout=10)
-        self.pool = None
-
-
-class _Sweep:
-    """The jobs of one call of `run`, waiting, in work and ended."""
-
-    def __init__(self, jobs: list[Job], limits: Limits, stop_file: Path) -> None:
-        self.waiting, self.limits, self.stop_file = list(jobs), limits, stop_file
-        self.outcomes: dict[Path, Outcome] = {}
-        self.attempts: Counter[Path] = Counter()
-        self.slots = [_Slot(jobs[0], gpu) for gpu in _places(jobs[0].device, limits)]
-
-    def running(self) -> list[Job]:
-        return [slot.job for slot in self.slots if slot.job]
-
-    def wait(self, seconds: float) -> None:
-        """Sleep until a job ends, but no longer than so many seconds."""
-        futures = [slot.future for slot in self.slots if slot.future]
-        concurrent.futures.wait(futures, seconds, concurrent.futures.FIRST_COMPLETED)
-
-    def step(self, stopping: bool) -> bool:
-        """Take what has ended and give out what waits; returns whether there is anything left."""
-        stopping = stopping or self.stop_file.exists()
-        for slot in self.slots:
-            job = slot.job
-            if job and (outcome := slot.ended(self.limits.run_timeout_seconds)):
-                stopping |= self._settle(job, outcome, stopping)
-        if stopping:
-            self._stop()
-        for slot in self.slots:
-            if slot.job is None and self.waiting:
-                self._begin(slot, self.waiting.pop(0))
-        return bool(self.running())
-
-    def _begin(self, slot: _Slot, job: Job) -> None:
-        self.attempts[job.path] += 1
-        slot.take(job, self.stop_file, self.limits.run_timeout_seconds)
-
-    def _settle(self, job: Job, outcome: Outcome, stopping: bool) -> bool:
-        """Note how a job ended, or let it wait for another attempt; returns whether the sweep must stop."""
-        if outcome.status == "interrupted" and not stopping:
-            outcome = Outcome("failed", "the worker was told to stop, by SIGTERM")
-        if outcome.status != "failed":
-            self.outcomes[job.path] = outcome
-            return False
-        if stopping:  # a worker that dies of the signal that ends the sweep is no failure of its run
-            self.outcomes[job.path] = Outcome("interrupted", outcome.reason)
-            return False
-        if self.attempts[job.path] <= self.limits.retries:
-            self.waiting.insert(0, job)
-            return False
-        attempts = self.attempts[job.path]
-        reason = outcome.reason + (f" ({attempts} attempts)" if attempts > 1 else "")
-        self.outcomes[job.path] = Outcome("failed", reason)
-        with contextlib.suppress(RunDirError):  # the disk may be what failed; the outcome is told anyway
-            mark_failed(job, reason)
-        return self.limits.fail_fast
-
-    def _stop(self) -> None:
-        """Let the trainings write their checkpoints; begin no other."""
-        self.stop_file.touch()
-        self.outcomes.update({job.path: Outcome("interrupted") for job in self.waiting})
-        self.waiting.clear()
-
-    def end(self) -> None:
-        """End all workers. They hold nothing: what they had is in run directories."""
-        kill_workers()
-        for slot in self.slots:  # all at once: to end one takes some tenths of a second
-            slot.stop()
-        for slot in self.slots:
-            slot.close()
-
-
-def _places(device: str, limits: Limits) -> list[str | None]:
-    """A GPU for each worker, in turns; None where there is none to be chosen."""
-    names: list[str | None] = [*gpus()] if device == "gpu" else [None]
-    return [names[i % len(names)] for i in range(limits.workers)]
-
-
-def _outcome(future: ProcessFuture, timeout: float | None) -> Outcome:
-    if future.cancelled():
-        return Outcome("interrupted")
-    error = future.exception()
-    if error is None:
-        outcome: Outcome = future.result()
-        return outcome
-    if isinstance(error, FutureTimeout | TimeoutError):
-        return Outcome("failed", f"took longer than --run-timeout {timeout:g} s")
-    if isinstance(error, ProcessExpired):
-        return Outcome("failed", _death(error.exitcode))
-    return Outcome("failed", f"{type(error).__name__}: {error}")
-
-
-def _has_ended_worker(future: ProcessFuture) -> bool:
-    """Whether the worker of a job that has ended went with it; its pool then has another one already."""
-    return isinstance(future.exception(), ProcessExpired | FutureTimeout | TimeoutError)
-
-
-def _death(exitcode: int | None) -> str:
-    """An exit code in words."""
-    if exitcode is not None and exitcode < 0:
-        name = signal.Signals(-exitcode).name
-        hint = ", perhaps by the system for want of memory" if name == "SIGKILL" else ""
-        return f"the worker was ended by {name}{hint}; see log.txt"
-    return f"the worker ended with exit code {exitcode}; see log.txt"
-
-
-def mark_failed(job: Job, reason: str) -> None:
-    """Write into the run's record that its training failed, and why."""
-    with lock(job.path):
-        if is_done(job.path, job.config.hash):  # by another process, meanwhile
-            return
-        try:
-            record = read_json(job.path / RECORD)
-        except RunDirError:
-            record = {"label": job.label, "hash": job.config.hash, "config": job.config.canonical()}
-        write_json(job.path / RECORD, {**record, "status": "failed", "reason": reason})
-        clear_progress(job.path)
 
 
 @contextlib.contextmanager
@@ -346,3 +155,171 @@ def _importable_main() -> Iterator[None]:
     finally:
         for name, value in kept.items():
             setattr(main, name, value)
+
+
+# --- jobs on workers -------------------------------------------------------------------------------------------
+
+
+def run(
+    jobs: list[Job], limits: Limits, signals: Signals, watch: Watch, finish: Finish | None = None
+) -> dict[Path, Outcome]:
+    """Train all jobs, the first in the list first.
+
+    Args:
+        jobs: what to train; all with the same device and number of threads.
+        limits: how to use the machine.
+        signals: looked at all the time; after the first signal the trainings write their checkpoints and end.
+        watch: called often with the jobs that are being trained, and the outcomes so far by run directory.
+        finish: as `train` has it; a function of a module, since workers import it.
+
+    Returns:
+        run directory to how its training ended. A job that was not begun when a signal came is "interrupted".
+    """
+    with tempfile.TemporaryDirectory(prefix="actlab-") as scratch, _importable_main():
+        queue = _Queue(jobs, limits, Path(scratch) / "stop", finish)
+        try:
+            while queue.step(stopping=signals.count > 0):
+                watch(queue.running(), queue.outcomes)
+                queue.wait(POLL_SECONDS)
+        finally:
+            kill_workers()
+            for slot in queue.slots:  # all at once: to end one takes some tenths of a second
+                if slot.pool:
+                    slot.pool.stop()
+            for slot in queue.slots:
+                slot.close()
+        return queue.outcomes
+
+
+class _Slot:
+    """A place for one worker: a pool of one, since a pool of several can be broken by the death of one of them."""
+
+    def __init__(self, job: Job, gpu: str | None) -> None:
+        self.start = (job.threads, job.device, os.getpid(), gpu)
+        self.pool: ProcessPool | None = None
+        self.job: Job | None = None
+        self.future: ProcessFuture | None = None
+
+    def take(self, job: Job, stop_file: Path, finish: Finish | None, timeout: float | None) -> None:
+        """Give the worker a job; a new worker if the last one is gone."""
+        self.job = job
+        if self.pool is None:
+            context = multiprocessing.get_context("spawn")
+            self.pool = ProcessPool(1, 2 * RUNS_A_WORKER, worker.start, self.start, context)
+        try:
+            with _deaf_to_ctrl_c():
+                self.pool.schedule(worker.warm_up, args=(job.path,))  # a task of its own, whose time nobody counts
+                self.future = self.pool.schedule(worker.work, args=(job, stop_file, finish), timeout=timeout)
+        except RuntimeError:  # the idle worker has died since its last job
+            self.close()
+            self.take(job, stop_file, finish, timeout)
+
+    def ended(self) -> Outcome | None:
+        """How the job ended, once it has."""
+        if self.future is None or self.pool is None:
+            return None
+        if self.future.done():
+            outcome = _outcome(self.future)
+        elif not self.pool.active:  # a worker that dies while it is started takes the pool with it
+            outcome = Outcome("failed", "the worker died before it could begin")
+        else:
+            return None
+        # what has gone wrong in a worker that lives (a full GPU, a broken library) may go wrong again in the next run
+        if not self.pool.active or outcome.status == "failed":
+            self.close()
+        self.job = self.future = None
+        return outcome
+
+    def close(self) -> None:
+        """End the worker, whatever it does."""
+        if self.pool is not None:
+            self.pool.stop()
+            with contextlib.suppress(RuntimeError, TimeoutError):
+                self.pool.join(timeout=10)
+        self.pool = None
+
+
+def _outcome(future: ProcessFuture) -> Outcome:
+    if future.cancelled():
+        return Outcome("interrupted")
+    error = future.exception()
+    if error is None:
+        outcome: Outcome = future.result()
+        return outcome
+    if isinstance(error, concurrent.futures.TimeoutError | TimeoutError):
+        return Outcome("failed", f"took longer than --run-timeout {error.args[1]:g} s")
+    if not isinstance(error, ProcessExpired):
+        return Outcome("failed", f"{type(error).__name__}: {error}")
+    if error.exitcode is None or error.exitcode >= 0:
+        return Outcome("failed", f"the worker ended with exit code {error.exitcode}; see log.txt")
+    name = signal.Signals(-error.exitcode).name
+    hint = ", perhaps by the system for want of memory" if name == "SIGKILL" else ""
+    return Outcome("failed", f"the worker was ended by {name}{hint}; see log.txt")
+
+
+class _Queue:
+    """The jobs of one call of `run`, waiting, in work and ended."""
+
+    def __init__(self, jobs: list[Job], limits: Limits, stop_file: Path, finish: Finish | None) -> None:
+        self.waiting, self.limits, self.stop_file, self.finish = list(jobs), limits, stop_file, finish
+        self.outcomes: dict[Path, Outcome] = {}
+        self.attempts: Counter[Path] = Counter()
+        self.slots = [_Slot(jobs[0], gpu) for gpu in gpu_of_each_worker(jobs[0].device, limits.workers)]
+
+    def running(self) -> list[Job]:
+        return [slot.job for slot in self.slots if slot.job]
+
+    def wait(self, seconds: float) -> None:
+        """Sleep until a job ends, but no longer than so many seconds."""
+        futures = [slot.future for slot in self.slots if slot.future]
+        concurrent.futures.wait(futures, seconds, concurrent.futures.FIRST_COMPLETED)
+
+    def step(self, stopping: bool) -> bool:
+        """Take what has ended and give out what waits; returns whether there is anything left."""
+        stopping = stopping or self.stop_file.exists()
+        for slot in self.slots:
+            job = slot.job
+            if job and (outcome := slot.ended()):
+                stopping |= self._settle(job, outcome, stopping)
+        if stopping:  # the trainings write their checkpoints, and no other begins
+            self.stop_file.touch()
+            self.outcomes.update({job.path: Outcome("interrupted") for job in self.waiting})
+            self.waiting.clear()
+        for slot in self.slots:
+            if slot.job is None and self.waiting:
+                job = self.waiting.pop(0)
+                self.attempts[job.path] += 1
+                slot.take(job, self.stop_file, self.finish, self.limits.run_timeout_seconds)
+        return bool(self.running())
+
+    def _settle(self, job: Job, outcome: Outcome, stopping: bool) -> bool:
+        """Note how a job ended, or let it wait for another attempt; returns whether the sweep must stop."""
+        if outcome.status == "interrupted" and not stopping:
+            outcome = Outcome("failed", "the worker was told to stop, by SIGTERM")
+        attempts = self.attempts[job.path]
+        if outcome.status != "failed":
+            self.outcomes[job.path] = outcome
+        elif stopping:  # a worker that dies of the signal that ends the sweep is no failure of its run
+            self.outcomes[job.path] = Outcome("interrupted", outcome.reason)
+        elif attempts <= self.limits.retries:
+            self.waiting.insert(0, job)
+        else:
+            reason = outcome.reason + (f" ({attempts} attempts)" if attempts > 1 else "")
+            self.outcomes[job.path] = Outcome("failed", reason)
+            with contextlib.suppress(RunDirError):  # the disk may be what failed; the outcome is reported anyway
+                mark_failed(job, reason)
+            return self.limits.fail_fast
+        return False
+
+
+def mark_failed(job: Job, reason: str) -> None:
+    """Write into the run's record that its training failed, and why."""
+    with lock(job.path):
+        if is_done(job.path, job.config.hash):  # by another process, meanwhile
+            return
+        try:
+            record = read_json(job.path / RECORD)
+        except RunDirError:
+            record = job.identity
+        write_json(job.path / RECORD, {**record, "status": "failed", "reason": reason})
+        clear_progress(job.path)

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import LazyLoader
@@ -21,7 +21,7 @@ from types import ModuleType
 from actlab.environment import worker_variables
 from actlab.errors import ActlabError
 from actlab.run.folder import LOG
-from actlab.run.training import Job, Stopped, train
+from actlab.run.training import Finish, Job, Stopped, train
 
 
 @dataclass(frozen=True)
@@ -47,36 +47,51 @@ def start(threads: int, device: str, parent: int, gpu: str | None) -> None:
     os.environ.update(worker_variables(threads, device))
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+
+    def die_with_parent() -> None:  # a killed parent must leave no orphan
+        while os.getppid() == parent:
+            time.sleep(0.3)
+        os._exit(1)
+
+    threading.Thread(target=die_with_parent, daemon=True).start()
 
 
-def _die_with(parent: int) -> None:
-    """End the process soon after its parent: a killed parent must leave no orphan."""
-    while os.getppid() == parent:
-        time.sleep(0.3)
-    os._exit(1)
+def warm_up(path: Path) -> None:
+    """Import TensorFlow for the training in a run directory, whose log gets what that prints."""
+    _redirect_output(path / LOG)
+    import_tensorflow()
 
 
-def work(job: Job, stop_file: Path) -> Outcome:
+def work(job: Job, stop_file: Path, finish: Finish | None) -> Outcome:
     """Train one run; what libraries print goes into the run's log. Never raises for what a training can do."""
     _terminated.clear()
     before = signal.signal(signal.SIGTERM, lambda *_: _terminated.set())  # idle, a worker ends at once
     _redirect_output(job.path / LOG)
     try:
-        import_tensorflow()
-        return Outcome(train(job, lambda: _terminated.is_set() or stop_file.exists()))
+        import_tensorflow()  # unless the worker that had has died
+        return Outcome(train(job, lambda: _terminated.is_set() or stop_file.exists(), finish))
     except Stopped:
         return Outcome("interrupted")
-    except ActlabError as error:
-        traceback.print_exc()
-        return Outcome("failed", str(error))
     except Exception as error:
         traceback.print_exc()
-        return Outcome("failed", f"{type(error).__name__}: {_first_line(error)}")
+        if isinstance(error, ActlabError):
+            return Outcome("failed", str(error))
+        first_line = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+        return Outcome("failed", f"{type(error).__name__}: {first_line[:300]}")
     finally:
         sys.stderr.flush()
         forget_gradients()
         signal.signal(signal.SIGTERM, before)
+
+
+def _redirect_output(log: Path) -> None:
+    """Send file descriptors 1 and 2 to the log: TensorFlow's C++ ignores Python's streams and its own settings."""
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), 0o644)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    os.close(handle)
 
 
 def import_tensorflow() -> None:
@@ -88,12 +103,27 @@ def import_tensorflow() -> None:
     if "tensorflow" in sys.modules:
         return
     gc.disable()
+    sys.meta_path.insert(0, _LaterPyplot)
     try:
-        with _without_pyplot():
-            importlib.import_module("tensorflow")
+        importlib.import_module("tensorflow")
     finally:
+        sys.meta_path.remove(_LaterPyplot)
         gc.enable()
     gc.freeze()
+
+
+class _LaterPyplot:
+    """Finds `matplotlib.pyplot` as a module that is executed when one of its names is read.
+
+    Keras imports it for picture galleries; Matplotlib's windows take a second that a training does not need.
+    """
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(name, path) if name == "matplotlib.pyplot" else None
+        if spec and spec.loader:
+            spec.loader = LazyLoader(spec.loader)
+        return spec
 
 
 def forget_gradients() -> None:
@@ -106,38 +136,3 @@ def forget_gradients() -> None:
         known = sys.modules.get("tensorflow.python.framework.ops").gradient_registry._registry  # type: ignore[union-attr]
         for name in [name for name in known if name.startswith("CustomGradient-")]:
             del known[name]
-
-
-@contextlib.contextmanager
-def _without_pyplot() -> Iterator[None]:
-    """Put off the import of Matplotlib's windows until something uses them: Keras wants them for picture galleries."""
-    sys.meta_path.insert(0, _Later)
-    try:
-        yield
-    finally:
-        sys.meta_path.remove(_Later)
-
-
-class _Later:
-    """Finds `matplotlib.pyplot` as a module that is executed when one of its names is read."""
-
-    @staticmethod
-    def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        spec = PathFinder.find_spec(name, path) if name == "matplotlib.pyplot" else None
-        if spec and spec.loader:
-            spec.loader = LazyLoader(spec.loader)
-        return spec
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), "")[:300]
-
-
-def _redirect_output(log: Path) -> None:
-    """Send file descriptors 1 and 2 to the log: TensorFlow's C++ ignores Python's streams and its own settings."""
-    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), 0o644)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.dup2(handle, 1)
-    os.dup2(handle, 2)
-    os.close(handle)

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from actlab import __version__
-from actlab.run.folder import EXPERIMENT
+from actlab.run.folder import EXPERIMENT, overrides_of
 from actlab.run.record import Run
 from actlab.show.report.reading import Chapter
 from actlab.show.report.words import counted
 from actlab.spec import yaml
 from actlab.spec.where import flat
-
-OVERRIDE = "# --set "  # how a kept config file begins its lines about what the command line changed
 
 
 @dataclass(frozen=True)
@@ -93,9 +91,7 @@ def _yaml(data: Any) -> str:
 
 def commands(chapter: Chapter) -> list[tuple[str, str]]:
     """Command and what it does, to train all of an experiment again."""
-    lines = chapter.config_text.splitlines()
-    changes = [line.removeprefix(OVERRIDE) for line in lines if line.startswith(OVERRIDE)]
-    options = "".join(f" --set {shlex.quote(change)}" for change in changes)
+    options = "".join(f" --set {shlex.quote(change)}" for change in overrides_of(chapter.config_text))
     folder = f"results/{shlex.quote(chapter.folder.name)}"
     found = [(f"actlab run {EXPERIMENT}{options}", "trains every run anew")] if chapter.config_text else []
     done = next((run for runs in chapter.conditions.values() for run in runs if run.status == "done"), None)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import takewhile
 from pathlib import Path
 
 from actlab.errors import ConfigError
-from actlab.run.folder import EXPERIMENT
+from actlab.run.folder import EXPERIMENT, overrides_of
 from actlab.run.record import Run
 from actlab.spec import yaml
 from actlab.spec.config import experiment
@@ -17,7 +16,6 @@ from actlab.spec.plan.overrides import override
 from actlab.spec.plan.reader import Reader
 
 MOST_CELLS = 5_000  # a plan is resolved in about a millisecond a cell; the order of a larger one is not worth it
-OVERRIDE = "# --set "  # how `actlab run` writes into experiment.yaml what its command line changed
 
 
 def in_plan_order(runs: Sequence[Run]) -> list[Run]:
@@ -39,7 +37,7 @@ def _ranks(path: Path) -> dict[str, int]:
     """Hash and label of every run of a plan to its number; a run on a stand-in has the label only in common."""
     try:
         text = path.read_text()
-        overrides = tuple(line.removeprefix(OVERRIDE) for line in takewhile(_is_override, text.splitlines()))
+        overrides = overrides_of(text)
         if _cells(text, overrides) > MOST_CELLS:
             return {}
         planned = read_plan(path, overrides).runs
@@ -50,10 +48,6 @@ def _ranks(path: Path) -> dict[str, int]:
         ranks.setdefault(label, rank)
         ranks[config.hash] = rank
     return ranks
-
-
-def _is_override(line: str) -> bool:
-    return line.startswith(OVERRIDE)
 
 
 def _cells(text: str, overrides: tuple[str, ...]) -> int:

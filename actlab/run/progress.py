@@ -1,0 +1,253 @@
+"""What a person sees while runs train: bars in a terminal, lines in a log.
+
+Where the trainings stand is read from their run directories; nothing is passed between processes but files.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.table import Column, Table
+from rich.text import Text
+
+from actlab.errors import RunDirError
+from actlab.run.executors.worker import Outcome
+from actlab.run.folder import clear_progress, read_progress, write_progress
+from actlab.run.forecast import Forecast, TimeLeft
+from actlab.run.record import Run
+from actlab.run.training import Job
+
+LINE_SECONDS = 30.0  # between two lines about a training where there is no terminal
+STYLES = {"done": "green", "failed": "red", "diverged": "yellow", "interrupted": "magenta", "running": "cyan"}
+LEAST_LABEL = 8
+# header, characters, and from which width of the terminal on; the labels have what is left
+COLUMNS = (
+    ("", 8, 0), ("epoch", 7, 0), ("loss", 6, 60), ("acc", 6, 80), ("val acc", 7, 0), ("images/s", 8, 80), ("left", 7, 0),
+)  # fmt: skip
+
+
+class Display:
+    """Shows a sweep while it trains.
+
+    Args:
+        console: where to; a line a training and one for all if it is a terminal, lines now and then if not.
+        jobs: what is to be trained, in the order in which it is begun; nothing where only one training is shown.
+        workers: how many train at a time.
+        forecast: what earlier runs tell of the time it takes.
+        folder: of the experiment, where `actlab status` finds the time left; None where nobody looks.
+    """
+
+    def __init__(
+        self, console: Console, jobs: list[Job], workers: int, forecast: Forecast, folder: Path | None = None
+    ) -> None:
+        self.console, self.folder = console, folder
+        self.time_left = TimeLeft(jobs, workers, forecast)
+        self.board = Board(console, len(jobs))
+        self.reported: set[Path] = set()
+        self.lines: dict[Path, float] = {}  # when the last line about a training was printed
+
+    def __enter__(self) -> Display:
+        if self.console.is_terminal:
+            self.board.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.console.is_terminal:
+            self.board.stop()
+        if self.folder:
+            clear_progress(self.folder)
+
+    def update(self, running: list[Job], outcomes: dict[Path, Outcome]) -> None:
+        """Show what is being trained and what has ended since the last call."""
+        for path, outcome in outcomes.items():
+            if path not in self.reported and outcome.status != "interrupted":  # a sweep that is stopped has hundreds
+                status = Text(f"{outcome.status:9}", style=STYLES.get(outcome.status, ""))
+                self.console.print(status + Text(f"{path.name}  {outcome.reason or _result(path)}"))
+            self.reported.add(path)
+        standing = [(job, read_progress(job.path)) for job in running if job.path not in outcomes]
+        if not self.console.is_terminal:
+            for job, now in standing:
+                last = self.lines.setdefault(job.path, time.monotonic())
+                if part_done(now) and time.monotonic() - last > LINE_SECONDS:
+                    self.lines[job.path] = time.monotonic()
+                    self.console.print(Text(f"{job.label}: {part_done(now):.0%}, {numbers(now)}"))
+        anew = self.time_left.update(standing, {path: outcome.status for path, outcome in outcomes.items()})
+        if anew and self.folder and self.time_left.seconds is not None:
+            write_progress(self.folder, {"seconds_left": self.time_left.seconds, "unix_time": time.time()})
+        self.board.show(standing, count(outcomes), self.time_left.seconds)
+
+
+class Board(Progress):
+    """A line for each training, under a header, and a line for all runs.
+
+    Args:
+        console: a terminal; its width decides which columns there are.
+        total: runs of the sweep.
+    """
+
+    def __init__(self, console: Console, total: int) -> None:
+        self.terminal, self.total, self.overall = console, total, Text()
+        self.of_job: dict[Path, TaskID] = {}
+        shown = [(header, width) for header, width, least in COLUMNS if console.width >= least]
+        self.room = max(LEAST_LABEL, console.width - sum(width + 1 for _, width in shown))
+        name = TextColumn("{task.description}", markup=False, table_column=_column("run", self.room, "left"))
+        bar, *others = shown
+        columns = [_Bar(bar_width=bar[1], table_column=_column(*bar, "left")), *(_Cell(*other) for other in others)]
+        super().__init__(name, *columns, console=console, transient=True, refresh_per_second=5)
+
+    def show(self, standing: list[tuple[Job, dict[str, Any]]], counts: dict[str, int], left: float | None) -> None:
+        """Replace what is shown.
+
+        Args:
+            standing: what trains, and its progress.json.
+            counts: status to how many runs ended so.
+            left: seconds for all runs; None where nothing tells.
+        """
+        for path in self.of_job.keys() - {job.path for job, _ in standing}:
+            self.remove_task(self.of_job.pop(path))
+        for job, now in standing:
+            if job.path not in self.of_job:
+                self.of_job[job.path] = self.add_task(_cut(_printable(job.label), self.room), total=None, now={})
+            self.update(self.of_job[job.path], completed=now.get("step", 0), total=now.get("total_steps"), now=now)
+        ended = sum(counts.values())
+        words = [f"all runs: {ended} of {self.total}", in_words(counts) if counts else ""]
+        words.append(f"{clock(left)} left" if left is not None else "")
+        self.overall = Text("  ".join(filter(None, words)), style="bold", no_wrap=True, overflow="crop")
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """The lines of trainings, as many as there is room for, and that of all runs."""
+        room = max(1, self.terminal.size.height - 6)
+        if self.tasks:
+            yield self.make_tasks_table(self.tasks[:room])
+        if len(self.tasks) > room:
+            yield Text(f"and {len(self.tasks) - room} more")
+        if self.total > 1:
+            yield self.overall
+
+    def make_tasks_table(self, tasks: Iterable[Task]) -> Table:
+        """rich's table of tasks, with its header."""
+        table = super().make_tasks_table(tasks)
+        table.show_header = True
+        return table
+
+
+class _Bar(BarColumn):
+    """A bar, or a word where the training has not begun to count steps."""
+
+    def render(self, task: Task) -> Any:  # rich states only its own bar
+        return Text("starting") if task.total is None else super().render(task)
+
+
+class _Cell(ProgressColumn):
+    """What `_cells` has under a header."""
+
+    def __init__(self, header: str, width: int) -> None:
+        super().__init__(_column(header, width, "right"))
+        self.header = header
+
+    def render(self, task: Task) -> Text:
+        return Text(_cells(task.fields["now"])[self.header])
+
+
+def _column(header: str, width: int, justify: Literal["left", "right"]) -> Column:
+    return Column(header, width=width, justify=justify, no_wrap=True, overflow="crop", header_style="bold")
+
+
+def _cells(now: dict[str, Any]) -> dict[str, str]:
+    """What the columns say of a training whose progress.json is given, by header."""
+
+    def number(key: str, form: str) -> str:
+        value = now.get(key)
+        return format(value, form) if isinstance(value, int | float) and now.get("total_steps") else ""
+
+    part, epoch = part_done(now), ""
+    if now.get("steps_per_epoch"):
+        last = math.ceil(now["total_steps"] / now["steps_per_epoch"])
+        epoch = f"{min(int(now['step'] / now['steps_per_epoch']) + 1, last)}/{last}"
+    seconds = now.get("wall_seconds") or 0.0
+    return {
+        "epoch": epoch, "loss": number("loss", ".4f"), "acc": number("accuracy", ".4f"),
+        "val acc": number("val_accuracy", ".4f"), "images/s": number("images_per_second", ",.0f"),
+        "left": clock(seconds / part * (1 - part)) if part > 0.02 else "",
+    }  # fmt: skip
+
+
+def _printable(label: str) -> str:
+    """A label without control characters: rich lets some of them through to the terminal."""
+    return "".join(sign if sign.isprintable() else "?" for sign in label)
+
+
+def _cut(label: str, width: int) -> str:
+    """A label on one line, with dots in its middle: labels differ at their ends."""
+    keep = width - 3
+    return label if len(label) <= width else f"{label[: keep // 2]}...{label[len(label) - (keep - keep // 2) :]}"
+
+
+# --- numbers and times -----------------------------------------------------------------------------------------
+
+
+def part_done(now: dict[str, Any]) -> float:
+    """Which part of its steps a training has taken, 0 to 1."""
+    return float(now["step"] / now["total_steps"]) if now.get("total_steps") else 0.0
+
+
+def numbers(now: dict[str, Any]) -> str:
+    """Where a training stands: epoch, loss, accuracy, validation accuracy, speed."""
+    words = []
+    if "epoch" in now or now.get("steps_per_epoch"):
+        words.append(f"epoch {int(now['step'] / now['steps_per_epoch']) + 1 if now.get('steps_per_epoch') else '?'}")
+    shown = (("loss", "loss"), ("accuracy", "accuracy"), ("val_accuracy", "val"))
+    words += [f"{name} {now[key]:.4f}" for key, name in shown if isinstance(now.get(key), float)]
+    speed = now.get("images_per_second") or 0.0
+    return "  ".join([*words, f"{speed:,.0f} images/s"] if speed > 1 else words)
+
+
+def _result(path: Path) -> str:
+    try:
+        run = Run(path)
+    except RunDirError as error:
+        return str(error)
+    final, best = run.results.get("final", {}), run.results.get("best", {})
+    if not final:
+        return ""
+    return (
+        f"val_accuracy {final['val_accuracy']:.4f} (best {best['val_accuracy']:.4f}), "
+        f"test_accuracy {final['test_accuracy']:.4f}, {duration(run.record.get('wall_seconds', 0))}"
+    )
+
+
+def count(outcomes: dict[Path, Outcome]) -> dict[str, int]:
+    """Status to how many runs ended so, in a fixed order."""
+    found = [outcome.status for outcome in outcomes.values()]
+    return {status: found.count(status) for status in STYLES if status in found}
+
+
+def in_words(counts: dict[str, int]) -> str:
+    """ "12 done, 3 skipped, 1 failed" """
+    return ", ".join(f"{n} {status}" for status, n in counts.items() if n) or "nothing to do"
+
+
+def clock(seconds: float) -> str:
+    """Seconds as a clock has them: 0:07, 12:30, 2:05:10."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: 8.2 s, 3 min 20 s, 2 h 5 min."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"

@@ -1,0 +1,250 @@
+"""A plan on this machine: its datasets, what has ended before, and what is left to train."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from actlab import environment
+from actlab.errors import RunDirError
+from actlab.parts import datasets
+from actlab.parts.datasets import Prepared
+from actlab.run.executors.local import workers_and_threads
+from actlab.run.folder import (
+    RECORD,
+    copy_run,
+    forget,
+    inside,
+    is_locked,
+    lock,
+    make_folder,
+    read_checkpoint,
+    read_progress,
+    write_experiment,
+    write_json,
+)  # fmt: skip
+from actlab.run.forecast import Forecast, recent_runs
+from actlab.run.record import ENDED, Run, by_hash, state_of
+from actlab.run.training import Job
+from actlab.spec.config import OF_A_RUN, RunConfig
+from actlab.spec.plan import Plan
+
+SLOW_BFLOAT16 = (
+    "mixed_bfloat16 on a processor without bfloat16 instructions (avx512_bf16, amx_bf16) is many times slower than "
+    "float32; it is of use on newer server processors and on GPUs."
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the command line wants the runs to be trained; none of it is part of their identity.
+
+    Args:
+        out: the folder that holds the experiments.
+        device: "cpu" or "gpu".
+        data_dir: where NAME.npz files are looked for first.
+        workers: processes at a time; None chooses from cores, memory and the number of runs.
+        per_gpu: workers that share a GPU.
+        force: train finished runs anew.
+        retry_failed: train runs again that failed or diverged.
+        checkpoint_seconds: at most about this much work is lost by a crash.
+    """
+
+    out: Path
+    device: str
+    data_dir: Path | None = None
+    workers: int | None = None
+    per_gpu: int = 1
+    force: bool = False
+    retry_failed: bool = False
+    checkpoint_seconds: float = 30.0
+
+
+@dataclass
+class Sweep:
+    """What is left to do of a plan on this machine.
+
+    Args:
+        plan: the runs of a config file.
+        folder: of the experiment, in the output folder.
+        workers: processes at a time.
+        jobs: what is to be trained, anew or from a checkpoint, the longest first.
+        ended: runs that have ended before, and stay as they are.
+        elsewhere: finished runs of other experiments that are the same run, and the jobs that they spare.
+        index_of: hash of a run to its place in the plan.
+        warnings: what the user must see before the training starts.
+        forced: what was trained before is forgotten first.
+        forecast: how long the jobs will take, from what lies in the output folder.
+    """
+
+    plan: Plan
+    folder: Path
+    workers: int
+    jobs: list[Job] = field(default_factory=list)
+    ended: list[Run] = field(default_factory=list)
+    elsewhere: list[tuple[Run, Job]] = field(default_factory=list)
+    index_of: dict[str, int] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    forced: bool = False
+    forecast: Forecast = field(default_factory=Forecast)
+
+    def estimate_seconds(self) -> float | None:
+        """Wall time that the jobs will take, from finished runs of the same kinds; None where one has none."""
+        if not all(map(self.forecast.knows, self.jobs)):
+            return None
+        standing = [(job, read_progress(job.path) if resumable(job) else {}) for job in self.jobs]
+        return self.forecast.left(standing, self.workers)
+
+    def begin(self) -> None:
+        """Make the folders of what is to be trained, and keep the config file as it is now, its claims too.
+
+        Raises:
+            RunDirError: the output folder cannot be written, or a folder would lie outside it.
+        """
+        make_folder(self.folder)
+        write_experiment(self.folder, self.plan.text, self.plan.overrides)
+        for run in self.ended:
+            placed = {**run.record, "plan_index": self.index_of[run.hash], "overrides": list(self.plan.overrides)}
+            if placed != run.record:  # as of an earlier plan, in which it had another place
+                with lock(run.path):
+                    write_json(run.path / RECORD, placed)
+        for run, job in self.elsewhere:
+            copy_run(
+                run.path,
+                inside(self.folder, job.path.name),
+                {"plan_index": job.plan_index, "overrides": list(job.overrides)},
+            )
+            self.ended.append(Run(job.path))
+        for job in self.jobs:
+            make_folder(inside(self.folder, job.path.name))
+            if self.forced:
+                forget(job.path)
+
+    def runs(self) -> list[Run]:
+        """All runs of the plan that have a record by now, in its order."""
+        found = list(self.ended)
+        for job in self.jobs:
+            try:
+                found.append(Run(job.path))
+            except RunDirError:  # never begun, or failed before its record was written
+                continue
+        return sorted(found, key=lambda run: self.index_of[run.hash])
+
+
+def resumable(job: Job) -> bool:
+    """Whether a training would go on from a checkpoint."""
+    return read_checkpoint(job.path) is not None
+
+
+def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
+    """Get the data, decide on stand-ins, and find out what is left to train. Writes nothing into the output folder.
+
+    Args:
+        plan: what the config file asks for.
+        options: what the command line asks for.
+        say: is told, in a sentence, of what takes long.
+
+    Raises:
+        DatasetError: a dataset cannot be had and no stand-in is named, or it has fewer images than a config asks for.
+        RunDirError: the output folder cannot be used.
+    """
+    largest = max(_gib_a_batch(config) for _, config in plan.runs)
+    workers, threads = workers_and_threads(len(plan.runs), options.device, options.workers, options.per_gpu, largest)
+    sweep = Sweep(plan, inside(options.out, plan.experiment.name), workers, forced=options.force)
+    here, elsewhere = by_hash(sweep.folder), by_hash(options.out, "*/*")
+    sets: dict[str, Prepared] = {}
+    for index, (label, config) in enumerate(plan.runs):
+        own = {key: value for key, value in config.dataset.parameters.items() if key not in OF_A_RUN}
+        key = json.dumps([config.dataset.name, own], sort_keys=True)
+        if key not in sets:
+            sets[key] = datasets.prepare(config.dataset.name, own, options.data_dir, say=say)
+        dataset = sets[key]
+        if dataset.stand_in_for:
+            config = config.on_stand_in(dataset.name)
+            warning = (
+                f"{dataset.stand_in_for} cannot be had here: {dataset.stand_in_reason}. Training on {dataset.name}, "
+                f"a rendered stand-in: its numbers say nothing about {dataset.stand_in_for}."
+            )
+            if warning not in sweep.warnings:
+                sweep.warnings.append(warning)
+        if (digest := config.hash) in sweep.index_of:
+            continue  # two cells that were different until the real set could not be had
+        sweep.index_of[digest] = index
+        path = _path_of(config, label, sweep.folder, here.get(digest[:8], []))
+        job = Job(
+            config, label, path, dataset, options.device, threads, options.checkpoint_seconds, index, plan.overrides
+        )
+        if options.force:
+            sweep.jobs.append(job)
+        elif (run := _run_at(path)) and run.status in (("done",) if options.retry_failed else ENDED):
+            sweep.ended.append(run)
+        elif same := _same_run(elsewhere.get(digest[:8], []), job):
+            sweep.elsewhere.append((same, job))
+        else:
+            sweep.jobs.append(job)
+            if state_of(path) == "damaged":
+                again = "goes on from its checkpoint" if resumable(job) else "trains anew"
+                sweep.warnings.append(f"{path}: {again}: its {RECORD} is damaged")
+    checked: set[tuple[Any, ...]] = set()
+    for job in sweep.jobs:  # whether there are images enough is found out now, not in a worker
+        parameters = job.config.dataset.parameters
+        asked = (job.dataset.folder, parameters["train_samples"], parameters["validation"])
+        if asked not in checked:
+            datasets.split(datasets.load(job.dataset), *asked[1:], job.config.seed)
+            checked.add(asked)
+    bfloat16 = any(job.config.precision == "mixed_bfloat16" for job in sweep.jobs)
+    if bfloat16 and options.device == "cpu" and environment.slow_bfloat16():
+        sweep.warnings.append(SLOW_BFLOAT16)
+    if sweep.jobs:
+        sweep.forecast = Forecast(recent_runs(options.out))
+        sweep.jobs.sort(key=lambda job: -sweep.forecast.weight(job))  # the longest first: no worker shall end alone
+    return sweep
+
+
+def _gib_a_batch(config: RunConfig) -> float:
+    """Roughly what the activations of a batch and their gradients take: the CNN keeps about 2 MB an image."""
+    widths = config.model.parameters.get("hidden")
+    bytes_an_image = 8 * (784 + sum(widths)) if widths else 2e6
+    return config.batch_size * bytes_an_image * 2 / 2**30
+
+
+def _run_at(path: Path) -> Run | None:
+    try:
+        return Run(path)
+    except RunDirError:
+        return None
+
+
+def _path_of(config: RunConfig, label: str, folder: Path, candidates: list[Path]) -> Path:
+    """The directory of a run: where it lies already, whatever its label was, or a new one.
+
+    Args:
+        config: of the run.
+        label: how people call it.
+        folder: of the experiment.
+        candidates: directories there whose names end with the first eight digits of the hash. Their records state
+            all of it: that of another run is left alone.
+    """
+    for path in candidates:
+        run = _run_at(path)
+        if run is None or run.hash == config.hash:
+            return path
+    digits = 16 if candidates else 8
+    return folder / f"{label}-{config.hash[:digits]}"
+
+
+def _same_run(candidates: list[Path], job: Job) -> Run | None:
+    """A finished run of another experiment with the same config and data: the same run, with the same bytes."""
+    if job.path.exists() and is_locked(job.path):
+        return None
+    for path in candidates:
+        run = _run_at(path)
+        if run is None or run.status != "done" or run.hash != job.config.hash:
+            continue
+        same_data = (run.record.get("dataset") or {}).get("stand_in_for") == job.dataset.stand_in_for
+        if same_data and not run.damaged():
+            return run
+    return None
