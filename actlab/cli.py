@@ -674,8 +674,8 @@ def activations(
 
         if plot:
             from actlab.run.folder import make_folder, write_bytes
-            from actlab.show import plots
-            from actlab.show.plots.function_figure import function_figure
+            from actlab.show.figures.function import function_figure
+            from actlab.show.figures.style import png, svg
 
             if plot.suffix not in (".png", ".svg"):
                 raise ActlabError(f"--plot: expected a name that ends in .png or .svg, read {str(plot)!r}")
@@ -685,7 +685,7 @@ def activations(
             label = "x" if ACTIVATIONS.get(name).facts.elementwise else "first input x, the others 0"
             drawn = function_figure(table, str(parameters.get("formula", name)), label)
             make_folder(plot.parent)
-            write_bytes(plot, plots.png(drawn) if plot.suffix == ".png" else plots.svg(drawn).encode())
+            write_bytes(plot, png(drawn) if plot.suffix == ".png" else svg(drawn).encode())
             Terminal(stderr=True).print(f"drawn: {plot}")
         title = ", ".join([name, *(f"{key}: {value}" for key, value in parameters.items())])
         if check:

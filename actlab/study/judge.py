@@ -186,17 +186,22 @@ class Comparison:
         return row | {f"{first} seed {seed}": result.values.get(seed, nan) for seed in seeds}
 
     def curves(self) -> pd.DataFrame:
-        """The histories of all runs, one below the other, with the columns `condition` and `seed`."""
+        """The histories of all runs, one below the other, with the columns `condition` and `seed`.
+
+        A run without a history has one row without numbers: it counts among those that were started.
+        """
         import pandas as pd
 
         histories = []
         for result in self.results:
             for run in result.runs:
                 try:
-                    histories.append(run.history.assign(condition=result.name, seed=framing.seed_of(run)))
+                    history = run.history
                 except RunDirError:  # a note says so
-                    continue
-        return pd.concat(histories, ignore_index=True) if histories else pd.DataFrame()
+                    history = pd.DataFrame()
+                history = history if len(history) else history.reindex([0])
+                histories.append(history.assign(condition=result.name, seed=framing.seed_of(run)))
+        return pd.concat(histories, ignore_index=True)
 
     def seeds(self) -> pd.DataFrame:
         """A row a condition and seed, in the order of the table: condition, seed, the metric; NaN where it has none."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from actlab.show.plots.style import ALERT, INK, QUIET, TEXT_POINTS, TITLE_POINTS, literal, wrapped
+from actlab.show.figures.style import ALERT, INK, QUIET, TEXT_POINTS, TITLE_POINTS, literal, wrapped
 
 if TYPE_CHECKING:
     from PIL.Image import Image

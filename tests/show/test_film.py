@@ -11,10 +11,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageDraw
 
-from actlab.show import animate
-from actlab.show.animate import Film, columns_of, film, resized
+from actlab.show import film as filming
+from actlab.show.film import Film, columns_of, film, resized
 
-MARK = np.array(ImageColor.getrgb(animate.MARK))
+MARK = np.array(ImageColor.getrgb(filming.MARK))
 UNITS, SIDE = 10, 4
 DEAD = [2, 3, 9]
 
@@ -170,7 +170,7 @@ def test_a_film_without_the_probe_says_that_it_does_not_know(written: Callable[[
 
 def test_a_stand_in_is_told_in_every_frame() -> None:
     result = made(mask(), "synth_mnist: a rendered stand-in, NOT mnist")
-    alert = np.array(ImageColor.getrgb(animate.ALERT))
+    alert = np.array(ImageColor.getrgb(filming.ALERT))
     for data in (result.gif, result.webp, result.png):
         for page in read(data)[0]:
             assert (abs(page[:90] - alert).max(axis=2) < 40).sum() > 100
@@ -193,7 +193,7 @@ def test_large_films_get_smaller_tiles_and_keep_every_frame(monkeypatch: pytest.
     free = film(noise, None, moments(2), "t")
     for kind in ("gif", "webp", "png"):
         most = len(getattr(free, kind)) * 3 // 4
-        monkeypatch.setattr(animate, f"{kind.upper()}_BYTES", most)
+        monkeypatch.setattr(filming, f"{kind.upper()}_BYTES", most)
         small = getattr(film(noise, None, moments(2), "t"), kind)
         assert len(small) <= most
         (large_page, *_), _ = read(getattr(free, kind))
@@ -207,7 +207,7 @@ def test_a_film_whose_size_was_guessed_too_small_is_made_smaller_still(monkeypat
     noise = np.random.default_rng(0).integers(0, 256, (8, 16, 14, 14), dtype=np.uint8)
     noise[1::2] = 0
     free = film(noise, None, moments(8), "t").webp
-    monkeypatch.setattr(animate, "WEBP_BYTES", len(free) * 3 // 4)
+    monkeypatch.setattr(filming, "WEBP_BYTES", len(free) * 3 // 4)
     assert len(film(noise, None, moments(8), "t").webp) <= len(free) * 3 // 4
 
 

@@ -13,14 +13,27 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.collections import LineCollection
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from actlab.show.plots import PALETTE, history_figure, looks, overlay_figure, png, svg
-from actlab.show.plots.axes import spread
-from actlab.show.plots.style import fitted, literal, text_width
+from actlab.show.figures.axes import spread
+from actlab.show.figures.curves import MOST_CELLS, curves_figure, history_figure
+from actlab.show.figures.style import (
+    DARK,
+    LIGHT,
+    PALETTE,
+    Heading,
+    Look,
+    fitted,
+    literal,
+    look,
+    looks,
+    png,
+    svg,
+    text_width,
+)
 
 HOSTILE = ["$\\frac$", "<script>alert(1)</script>", "a_{b}^2 & co.", "100 %", "\\", "_hidden", "$x$ $"]
 
@@ -44,6 +57,15 @@ def study(conditions: list[str], seeds: int, epochs: int = 10) -> pd.DataFrame:
     return pd.concat(runs, ignore_index=True)
 
 
+def overlay(curves: pd.DataFrame, metric: str, title: str, note: str = "") -> Figure:
+    return curves_figure(curves, [metric], Heading(title, note))
+
+
+def titles(figure: Figure, names: list[str]) -> list[str]:
+    """Which of the names stand over panels, in their order."""
+    return [text.get_text() for text in figure.axes[0].texts if text.get_text() in names]
+
+
 def texts(figure: Figure) -> list[str]:
     return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
 
@@ -61,7 +83,7 @@ def band(figure: Figure, index: int) -> pd.DataFrame:
     return corners.groupby("epoch")["value"].agg(["min", "max"])
 
 
-@pytest.mark.parametrize(("metric", "label", "best"), [("accuracy", "accuracy (fraction correct)", "idxmax"),
+@pytest.mark.parametrize(("metric", "label", "best"), [("accuracy", "accuracy (% correct)", "idxmax"),
                                                        ("loss", "loss (mean per sample)", "idxmin")])  # fmt: skip
 def test_history(metric: str, label: str, best: str) -> None:
     frame = history()
@@ -75,7 +97,9 @@ def test_history(metric: str, label: str, best: str) -> None:
     np.testing.assert_array_equal(drawn["validation"].get_xydata(), frame[["epoch", f"val_{metric}"]])
     row = frame.loc[getattr(frame[f"val_{metric}"], best)()]
     np.testing.assert_array_equal(drawn["best"].get_xydata(), [[row["epoch"], row[f"val_{metric}"]]])
-    said = f"n = 1 run; best validation {metric} {row[f'val_{metric}']:.4f} at epoch {row['epoch']:g}"
+    best_value = row[f"val_{metric}"]
+    written = f"{100 * best_value:.2f}%" if metric == "accuracy" else f"{best_value:.4f}"
+    said = f"n = 1 run; ring: best validation {metric}, {written} at epoch {row['epoch']:g}"
     assert {"relu, seed 0", "stand-in: synth_mnist", said, "training", "validation"} <= set(texts(figure))
 
 
@@ -126,7 +150,7 @@ def test_accuracy_has_no_tick_over_one() -> None:
 
 def test_overlay_equals_pandas() -> None:
     curves = study(["relu", "tanh", "elu"], 4)
-    figure = overlay_figure(curves, "val_accuracy", "three", note="stand-in")
+    figure = overlay(curves, "val_accuracy", "three", note="stand-in")
     drawn = lines(figure)
     assert list(drawn) == ["relu", "tanh", "elu"]
     for index, name in enumerate(drawn):
@@ -134,13 +158,13 @@ def test_overlay_equals_pandas() -> None:
         np.testing.assert_allclose(drawn[name].get_ydata(), by_epoch.mean(), rtol=1e-15)
         np.testing.assert_array_equal(band(figure, index), by_epoch.agg(["min", "max"]))
         assert drawn[name].get_color() == PALETTE[index]
-    assert figure.axes[0].get_ylabel() == "validation accuracy (fraction correct)"
+    assert figure.axes[0].get_ylabel() == "validation accuracy (% correct)"
     subtitle = "line: mean over seeds; band: smallest to largest seed; n = 4 seeds each"
     assert {subtitle, "stand-in", "relu", "tanh"} <= set(texts(figure))
 
 
 def test_overlay_of_one_seed_has_no_band() -> None:
-    figure = overlay_figure(study(["relu", "tanh"], 1), "val_loss", "one")
+    figure = overlay(study(["relu", "tanh"], 1), "val_loss", "one")
     assert "n = 1 seed each, so no band" in texts(figure)
     with pytest.raises(IndexError):
         band(figure, 0)
@@ -152,10 +176,11 @@ def test_overlay_says_where_seeds_are_missing() -> None:
     one_early = (curves["condition"] == "relu") & (curves["seed"] == 2) & (curves["epoch"] > 4)
     gone = (curves["condition"] == "elu") & (curves["seed"] == 1)
     curves.loc[(curves["condition"] == "elu") & (curves["seed"] == 2), "val_loss"] = np.nan
-    figure = overlay_figure(curves[~early & ~one_early & ~gone], "val_loss", "unequal")
+    figure = overlay(curves[~early & ~one_early & ~gone], "val_loss", "unequal")
     said = texts(figure)
-    assert {"relu  n = 3", "tanh  n = 3, to epoch 6", "elu  n = 2"} <= set(said)
-    assert any(text.endswith("n = 2 to 3 seeds; dotted: not all seeds") for text in said)
+    assert {"relu  n = 2 of 3", "tanh  n = 3, to epoch 6", "elu  n = 1 of 2"} <= set(said)
+    heading = " ".join(text.get_text() for text in figure.texts)
+    assert heading.endswith("n = 2 to 3 seeds, at the end fewer where it is said; dotted: not all seeds")
     solid = lines(figure)["relu"]
     assert solid.get_xdata().max() == 4
     dotted = [line for line in figure.axes[0].lines if line.get_linestyle() == ":"]
@@ -165,31 +190,40 @@ def test_overlay_says_where_seeds_are_missing() -> None:
 
 
 def test_overlay_without_a_finite_value() -> None:
-    figure = overlay_figure(study(["a", "b"], 2).assign(loss=np.nan), "loss", "nothing")
+    figure = overlay(study(["a", "b"], 2).assign(loss=np.nan), "loss", "nothing")
     assert "no finite value" in texts(figure)
     assert png(figure).startswith(b"\x89PNG")
-    assert png(overlay_figure(study(["a"], 1).iloc[:0], "loss", "no rows")).startswith(b"\x89PNG")
+    assert png(overlay(study(["a"], 1).iloc[:0], "loss", "no rows")).startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("count", [9, 24])
+@pytest.mark.parametrize("count", [9, 24, 60])
 def test_many_conditions_get_a_panel_each(count: int) -> None:
     names = [f"condition {index}" for index in range(count)]
     curves = study(names, 2, epochs=4)
-    figure = overlay_figure(curves, "val_accuracy", "many")
-    assert [axes.get_title(loc="left") for axes in figure.axes] == names
-    assert len({axes.get_ylim() for axes in figure.axes}) == 1
-    mean = curves[curves["condition"] == names[-1]].groupby("epoch")["val_accuracy"].mean()
-    np.testing.assert_allclose(lines(figure, count - 1)[names[-1]].get_ydata(), mean)
-    for axes in figure.axes:
-        (grey,) = [c for c in axes.collections if isinstance(c, LineCollection)]
-        assert len(grey.get_segments()) == count
-        np.testing.assert_allclose(grey.get_segments()[-1], mean.reset_index())
-    assert any("n = 2 seeds each; grey: all others" in text for text in texts(figure))
+    figure = overlay(curves, "val_accuracy", "many")
+    assert titles(figure, names) == names
+    (axes,) = figure.axes
+    places = {text.get_text(): text.get_window_extent() for text in axes.texts}
+    assert len({(round(places[name].x0), round(places[name].y0)) for name in names}) == count, "beside each other"
+    for place, name in enumerate(names):
+        mean = curves[curves["condition"] == name].groupby("epoch")["val_accuracy"].mean()
+        line = lines(figure)[name]
+        np.testing.assert_allclose(line.get_ydata(), mean)
+        assert line.get_gid() == f"condition-{place}"
+        (x, _), title = line.get_transform().transform(line.get_xydata()[0]), places[name]
+        assert title.x0 <= x <= title.x0 + 30, "each in the panel that bears its name"
+    others = [c for c in axes.collections if isinstance(c, PathCollection) and c.get_zorder() == 1]
+    (grey,) = others
+    assert len(grey.get_offsets()) == count and len(grey.get_paths()[0].vertices) == 4 * count
+    said = " ".join(text.get_text() for text in figure.texts)
+    assert said.endswith("n = 2 seeds each; grey: all others")
+    for text in axes.texts:
+        assert figure.bbox.x0 <= text.get_window_extent().x0 and text.get_window_extent().x1 <= figure.bbox.x1
 
 
 def test_labels_at_line_ends_do_not_overlap() -> None:
     names = [f"activation number {index}" for index in range(8)]
-    figure = overlay_figure(study(names, 2), "val_accuracy", "eight")
+    figure = overlay(study(names, 2), "val_accuracy", "eight")
     png(figure, dpi=100)
     boxes = [text.get_window_extent() for text in figure.axes[0].texts if text.get_text() in names]
     assert len(boxes) == 8
@@ -202,25 +236,27 @@ def test_labels_at_line_ends_do_not_overlap() -> None:
 def test_a_loss_that_spans_much_fills_a_logarithmic_axis(count: int) -> None:
     curves = study([f"c{i}" for i in range(count)], 2, epochs=4)
     curves["loss"] = 10.0 ** -curves["epoch"]
-    for axes in overlay_figure(curves, "loss", "much").axes:
+    for axes in overlay(curves, "loss", "much").axes:
         low, high = axes.get_ylim()
         assert axes.get_yscale() == "log"
         assert 1e-5 < low < 1e-4 < 1e-1 < high < 1
 
 
 def test_of_very_many_conditions_some_are_named_and_all_are_drawn() -> None:
-    figure = overlay_figure(study([f"c{i}" for i in range(30)], 2, epochs=2), "val_accuracy", "thirty")
-    assert len(figure.axes) == 24
-    assert "the first 24 of 30 conditions; grey: all others" in " ".join(texts(figure)).replace("\n", " ")
-    (grey,) = figure.axes[0].findobj(LineCollection)
-    assert len(grey.get_segments()) == 30
+    names = [f"c{i}" for i in range(MOST_CELLS + 5)]
+    figure = overlay(study(names, 1, epochs=2), "val_accuracy", "very many")
+    assert titles(figure, names) == names[:MOST_CELLS]
+    said = " ".join(text.get_text() for text in figure.texts)
+    assert f"the first {MOST_CELLS} of {MOST_CELLS + 5} conditions; grey: all others" in said
+    grey = next(c for c in figure.axes[0].collections if isinstance(c, PathCollection) and c.get_zorder() == 1)
+    assert len(grey.get_paths()[0].vertices) == 2 * len(names)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_are_drawn_as_they_are(name: str) -> None:
-    overlay = overlay_figure(study([name, "other"], 2), "val_accuracy", name, note=name)
-    panels = overlay_figure(study([name, *map(str, range(8))], 1, epochs=2), "loss", name)
-    for figure in (overlay, panels, history_figure(history(), "accuracy", name, note=name)):
+    together = overlay(study([name, "other"], 2), "val_accuracy", name, note=name)
+    panels = overlay(study([name, *map(str, range(8))], 1, epochs=2), "loss", name)
+    for figure in (together, panels, history_figure(history(), "accuracy", name, note=name)):
         assert name in texts(figure)
         assert not any(text.get_parse_math() for text in figure.findobj(Text) if text.get_text() == name)
         root = ET.fromstring(svg(figure))
@@ -235,7 +271,7 @@ def test_controls_and_length_of_names() -> None:
     cut = fitted(long, 2.0, 10)
     assert text_width(cut, 10) <= 2.0
     assert cut.startswith("optim") and cut.endswith("seed=1") and "…" in cut
-    figure = overlay_figure(study([long, "日本語", "\ud83d"], 2), "loss", long * 3, note="日本語 " * 200)
+    figure = overlay(study([long, "日本語", "\ud83d"], 2), "loss", long * 3, note="日本語 " * 200)
     assert figure.get_size_inches()[0] < 9
     png(figure)
     assert len(figure.texts) == 2 + 3 + 1
@@ -246,14 +282,14 @@ def test_controls_and_length_of_names() -> None:
 
 def test_same_data_same_bytes() -> None:
     curves, frame = study(["relu", "tanh"], 3), history()
-    for draw in (lambda: overlay_figure(curves, "val_loss", "t"), lambda: history_figure(frame, "loss", "t")):
+    for draw in (lambda: overlay(curves, "val_loss", "t"), lambda: history_figure(frame, "loss", "t")):
         first, second = draw(), draw()
         assert png(first) == png(second) == png(first)
         assert svg(first) == svg(second) == svg(first)
     data = png(first, dpi=50)
     assert b"Software" not in data and b"matplotlib" not in data.lower()
     assert "<dc:date>" not in svg(first)
-    assert Image.open(io.BytesIO(data)).size == (320, 200)
+    assert Image.open(io.BytesIO(data)).size == tuple((50 * first.get_size_inches()).astype(int))
 
 
 def test_same_bytes_in_threads_and_whatever_the_user_configured() -> None:
@@ -276,10 +312,36 @@ def test_same_bytes_in_threads_and_whatever_the_user_configured() -> None:
 
 
 def test_looks_follow_first_appearance() -> None:
-    chosen = looks(["b", "a", "b", *map(str, range(38))])
+    chosen = looks(["b", "a", "b", *map(str, range(58))])
     assert list(chosen)[:2] == ["b", "a"]
     assert chosen["b"].color == PALETTE[0] and chosen["a"].color == PALETTE[1]
-    assert len(set(chosen.values())) == len(chosen) == 40
+    assert len(set(chosen.values())) == len(chosen) == 60
+    assert [look.gid for look in chosen.values()] == [f"condition-{place}" for place in range(60)]
+
+
+def test_dashes_are_told_apart_by_their_dots() -> None:
+    assert [look(place).linestyle for place in (0, 7)] == ["-", "-"]
+    dots = [(len(look(8 * place).linestyle[1]) - 2) // 2 for place in range(1, 8)]
+    assert dots == list(range(7)), "a dash, a dash and a dot, a dash and two dots, ..."
+
+
+def test_on_a_dark_ground_every_colour_has_its_partner() -> None:
+    figure = overlay(study(["relu", "tanh"], 2), "val_accuracy", "t", note="stand-in")
+    light, dark = svg(figure), svg(figure, dark=True)
+    for before, after in zip(LIGHT, DARK, strict=True):
+        assert before.lower() not in dark or before in DARK
+        assert light.count(f"stroke: {before.lower()}") == 0 or f"stroke: {after.lower()}" in dark
+    assert len(ET.fromstring(dark).findall(".//*")) == len(ET.fromstring(light).findall(".//*"))
+    assert "#15181c" in dark and "#15181c" not in svg(figure, dark=True, transparent=True)
+    named = history_figure(history(), "loss", PALETTE[0].lower())
+    assert PALETTE[0].lower() in svg(named, dark=True), "a name stays what it is"
+
+
+def test_everything_of_a_condition_has_its_id() -> None:
+    root = ET.fromstring(svg(overlay(study(["relu", "tanh"], 2), "val_accuracy", "t")))
+    ids = [element.get("id") for element in root.iter()]
+    assert ids.count("condition-0") == ids.count("condition-1") == 4, "line, band, name, and what leads to it"
+    assert Look("#000000").gid is None
 
 
 def test_spread_keeps_order_gap_and_bounds() -> None:
@@ -296,9 +358,10 @@ def test_spread_keeps_order_gap_and_bounds() -> None:
 
 def test_import_is_light_and_never_touches_pyplot() -> None:
     code = (
-        "import sys, actlab.show.plots as p, pandas as pd\n"
+        "import sys, pandas as pd\n"
+        "from actlab.show.figures import comparison, curves, histograms, run, style\n"
         "assert 'matplotlib' not in sys.modules\n"
-        "p.png(p.history_figure(pd.DataFrame({'epoch': [1], 'loss': [1.0]}), 'loss', 't'))\n"
+        "style.png(curves.history_figure(pd.DataFrame({'epoch': [1], 'loss': [1.0]}), 'loss', 't'))\n"
         "assert 'matplotlib.pyplot' not in sys.modules and 'tensorflow' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

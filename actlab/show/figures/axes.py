@@ -1,0 +1,386 @@
+"""Axes: what a column is called, scales with few round ticks, names at the ends of lines, and small multiples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import ceil, floor, log10
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from actlab.show.figures.style import (
+    AXIS,
+    EDGE,
+    GRID,
+    INK,
+    LEFT,
+    QUIET,
+    TEXT_POINTS,
+    Heading,
+    Look,
+    page,
+    styled,
+    text_width,
+    wrapped,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.transforms import Transform
+
+Floats = NDArray[np.float64]
+Scale = Literal["linear", "log", "symlog"]  # "symlog" is "log" with 0 left of (or under) the smallest
+
+# Column of a table to its name and its unit; others are called as they are written.
+QUANTITIES = {
+    "accuracy": ("training accuracy", "% correct"),
+    "val_accuracy": ("validation accuracy", "% correct"),
+    "test_accuracy": ("test accuracy", "% correct"),
+    "loss": ("training loss", "mean per sample"),
+    "val_loss": ("validation loss", "mean per sample"),
+    "test_loss": ("test loss", "mean per sample"),
+    "step": ("step", "mini-batches"),
+    "batch_size": ("batch size", "images"),
+    "wall_seconds": ("wall time", "seconds"),
+    "images_per_second": ("images a second", ""),
+    "saturated_fraction": ("saturated", "fraction of sample and unit pairs"),
+    "gradient_norm_mean": ("gradient norm", "L2"),
+    "gradient_norm_max": ("largest gradient norm", "L2"),
+    "activation_zeros": ("zeros", "fraction of activations"),
+    "weight_norm": ("weight norm", "L2"),
+    "update_norm": ("norm of the weights' change since the last evaluation", "L2"),
+}
+LOG_FROM_RATIO = 300.0  # of the largest to the smallest loss: one spike would flatten all the rest
+LABEL_GAP, LABEL_LEFT = 0.2, 1.045  # inches between names at the ends of lines; where they begin, in parts of the axes
+PANEL_INCHES, PANEL_POINTS = 2.0, 9.5
+PANEL_GAP, STACK_GAP = (0.14, 0.52), 0.14  # inches between cells, (across, up), and between the axes of one
+MOST_DECADES = 6  # ticks of a logarithmic axis
+
+
+# --- columns ---------------------------------------------------------------------------------------------------
+
+
+def quantity(column: str) -> tuple[str, str]:
+    """A column's name and unit in words; "dense.dead_units" is the column of one layer."""
+    layer, _, key = column.rpartition(".")
+    stem = key.removesuffix("_mean")
+    name, unit = QUANTITIES.get(key, (stem.replace("_", " "), "mean of the layer" if stem != key else ""))
+    return (f"{name} of {layer}" if layer and layer != "*" else name), unit
+
+
+def label_of(column: str) -> str:
+    """A column's name with its unit, as an axis says it."""
+    name, unit = quantity(column)
+    return f"{name} ({unit})" if unit else name
+
+
+def time_column(frame: pd.DataFrame) -> str:
+    """`epoch`, or `step` where epochs are missing or fractional (a run that is given in steps)."""
+    if "epoch" not in frame:
+        return "step"
+    epochs = finite(frame["epoch"]).dropna()
+    return "step" if "step" in frame and bool((epochs % 1 != 0).any()) else "epoch"
+
+
+def finite(values: pd.Series[Any]) -> pd.Series[float]:
+    """Numbers as float, with NaN for what is not finite, so that a line has a gap there."""
+    numbers = pd.to_numeric(values, errors="coerce").astype(float)
+    return numbers.where(np.isfinite(numbers))
+
+
+def needs_log(column: str, values: Any) -> bool:
+    """Whether a loss spans so much that only a logarithmic axis shows it."""
+    known = np.asarray(values, dtype=float).ravel()
+    known = known[np.isfinite(known)]
+    return "loss" in column and known.size > 0 and known.min() > 0 and known.max() / known.min() > LOG_FROM_RATIO
+
+
+# --- scales ----------------------------------------------------------------------------------------------------
+
+
+@styled
+def set_scale(
+    axes: Axes,
+    which: Literal["x", "y"],
+    values: Any,
+    scale: Scale = "linear",
+    *,
+    ticks: Sequence[float] | None = None,
+    percent: bool = False,
+    whole: bool = False,
+    margin: float = 0.06,
+) -> bool:
+    """Room for all values, and few round ticks.
+
+    Args:
+        axes: whose scale is set.
+        which: of its axes.
+        values: what must have room; those that are not finite, or have no place on a logarithmic scale, have none.
+        scale: how numbers are spread.
+        ticks: numbers to mark, in place of round ones.
+        percent: write fractions as percent; none is marked that is over 100.
+        whole: mark whole numbers only.
+        margin: room beyond the outermost values, in parts of what they span.
+
+    Returns:
+        Whether there is anything to draw; if not, the axes say so.
+    """
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+    known = np.asarray(values, dtype=float).ravel()
+    known = known[np.isfinite(known) & ((known > 0) | (scale != "log"))]
+    if not known.size:
+        axes.set(xticks=[], yticks=[])
+        axes.text(0.5, 0.5, "no finite value", transform=axes.transAxes, ha="center", va="center", color=QUIET)
+        return False
+    axis, set_of = (axes.xaxis if which == "x" else axes.yaxis), getattr(axes, f"set_{which}scale")
+    smallest = 10.0 ** floor(log10(known[known > 0].min())) if scale == "symlog" else 0.0
+    if scale != "linear":
+        set_of(scale, **({"linthresh": smallest, "linscale": 0.7} if scale == "symlog" else {}))
+    transform = axis.get_transform()
+    low, high = transform.transform(np.array([known.min(), known.max()]))
+    room = margin * (high - low) or (0.02 * abs(high) if scale == "linear" else 0.1) or 1.0
+    low, high = transform.inverted().transform(np.array([low - room, high + room]))
+    getattr(axes, f"set_{which}lim")(low, high)
+    if ticks is None and scale == "linear":
+        ticks = MaxNLocator(nbins=6, integer=whole, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    elif ticks is None:
+        ticks = log_ticks(low, high) if scale == "log" else [0.0, *log_ticks(smallest, high)]
+    most, factor = (min(high, 1 + 1e-9), 100) if percent else (high, 1)
+    axis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= most]))
+    axis.set_major_formatter(FuncFormatter(lambda tick, _: f"{factor * tick:.10g}".replace("-", "−")))
+    axis.set_minor_locator(NullLocator())
+    return True
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Powers of ten between two positive numbers, at most MOST_DECADES; with 2 and 5 times such powers where they are
+    few."""
+    first, last = floor(log10(low)), ceil(log10(high))
+    step = max(1, ceil((last - first) / MOST_DECADES))
+    powers = [tick for power in range(first, last + 1, step) if low <= (tick := 10.0**power) <= high]
+    if len(powers) > 2:
+        return powers
+    finer = [f * 10.0**power for power in range(first, last + 1) for f in (1, 2, 5) if low <= f * 10.0**power <= high]
+    return finer if len(finer) > 1 else list(np.linspace(low, high, 4)[1:3].round(2 - floor(log10(high - low))))
+
+
+def set_time_axis(axes: Axes, column: str, low: float, high: float) -> None:
+    """Whole numbers on the horizontal axis, and its name."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_xlabel(label_of(column))
+    margin = 0.02 * (high - low) or 1.0
+    axes.set_xlim(low - margin, high + margin)
+    if low == high:
+        axes.set_xticks([low])
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, steps=[1, 2, 5, 10]))
+
+
+def name_value_axis(axes: Axes, text: str) -> None:
+    """Write what the vertical axis shows over it, level: turned text is slow to read and is cut at the edges."""
+    width, height = size_inches(axes)
+    axes.set_ylabel(text, rotation=0, ha="left", va="bottom", fontsize=TEXT_POINTS)
+    axes.yaxis.set_label_coords((EDGE - LEFT) / width, 1 + 0.07 / height)
+
+
+def size_inches(axes: Axes) -> tuple[float, float]:
+    """Width and height of the axes."""
+    box, figure = axes.get_position(), axes.get_figure(root=True)
+    assert figure is not None
+    width, height = figure.get_size_inches()
+    return float(box.width * width), float(box.height * height)
+
+
+# --- names at the ends of lines --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class LineEnd:
+    """A line's last point, in data units, and what is written beside it."""
+
+    x: float
+    y: float
+    text: str
+    look: Look
+
+
+def room_for(texts: Sequence[str]) -> float:
+    """Inches right of the axes that names at the ends of lines take."""
+    return 0.42 + max(map(text_width, texts), default=0.0)
+
+
+@styled
+def label_line_ends(axes: Axes, ends: Sequence[LineEnd]) -> None:
+    """Write each line's name right of the axes, at the height of its end, moved apart where they would overlap.
+
+    Limits and scales must be final. A thin line in the line's colour leads from its end to its name, dotted where the
+    line ended long before the axes do: a full one would pass for data.
+    """
+    from matplotlib.collections import LineCollection
+
+    _, height = size_inches(axes)
+    to_axes = axes.transData + axes.transAxes.inverted()
+    anchors = [to_axes.transform((end.x, end.y)) for end in ends]
+    places = spread([float(y) * height for _, y in anchors], LABEL_GAP, height)
+    for end, (x, y), place in zip(ends, anchors, places, strict=True):
+        axes.text(LABEL_LEFT, place / height, end.text, va="center", fontsize=TEXT_POINTS, color=INK,
+                  transform=axes.transAxes, gid=end.look.gid)  # fmt: skip
+        leader = LineCollection([[(x, y), (LABEL_LEFT - 0.01, place / height)]], colors=[end.look.color],
+                                linestyles=["-" if x > 0.9 else (0, (1, 3))], linewidths=1.1, zorder=1.5,
+                                transform=axes.transAxes, clip_on=False, gid=end.look.gid)  # fmt: skip
+        axes.add_artist(leader)
+
+
+def spread(wanted: Sequence[float], gap: float, height: float) -> list[float]:
+    """Places nearest to the wanted ones (least squares) that keep their order and a distance of `gap`.
+
+    Args:
+        wanted: heights, in any order.
+        gap: smallest distance between two.
+        height: all places are in [0, height] where that much room is.
+    """
+    order = sorted(range(len(wanted)), key=lambda i: wanted[i])
+    # Without the gaps this is isotonic regression: neighbours in the wrong order share their mean.
+    blocks: list[list[float]] = []
+    for rank, index in enumerate(order):
+        blocks.append([wanted[index] - rank * gap])
+        while len(blocks) > 1 and np.mean(blocks[-2]) > np.mean(blocks[-1]):
+            last = blocks.pop()
+            blocks[-1] += last
+    free = [float(np.mean(block)) for block in blocks for _ in block]
+    room = max(height - gap * (len(wanted) - 1), 0.0)
+    places = [0.0] * len(wanted)
+    for rank, index in enumerate(order):
+        places[index] = min(max(free[rank], 0.0), room) + rank * gap
+    return places
+
+
+# --- panels ----------------------------------------------------------------------------------------------------
+
+
+def split(axes: Axes, count: int, gap: float) -> list[Axes]:
+    """Make several axes of one, over each other, with a gap of so many inches between."""
+    figure, box = axes.get_figure(root=True), axes.get_position()
+    assert figure is not None
+    gap /= figure.get_size_inches()[1]
+    height = (box.height - gap * (count - 1)) / count
+    axes.set_position((box.x0, box.y1 - height, box.width, height))
+    lower = [
+        figure.add_axes((box.x0, box.y1 - (height + gap) * i - height, box.width, height)) for i in range(1, count)
+    ]
+    return [axes, *lower]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Small multiples: copies of a few axes over each other, which are real in the first cell only.
+
+    Axes are slow to make and to draw. What belongs to another cell is drawn on those of the first, moved by an offset;
+    what all have in common is one collection with an offset a cell, which an SVG holds once.
+
+    Args:
+        stack: the axes of the first cell, from the top down.
+        offsets: of each cell from the first, in inches to the right and up.
+        columns: how many stand beside each other.
+    """
+
+    stack: list[Axes]
+    offsets: list[tuple[float, float]]
+    columns: int
+
+    def moved(self, cell: int, to: Transform) -> Transform:
+        """Where coordinates of the first cell lie in another."""
+        from matplotlib.transforms import ScaledTranslation
+
+        return to + ScaledTranslation(*self.offsets[cell], self._inches)
+
+    def draw_in_all(self, axes: Axes, lines: Sequence[Any], to: Transform, color: str, width: float, z: float) -> None:
+        """Draw lines, each an array of points, in every cell."""
+        from matplotlib.collections import PathCollection
+        from matplotlib.path import Path
+
+        path = Path.make_compound_path(*(Path(line) for line in lines if len(line)))
+        drawn = PathCollection([path], offsets=self.offsets, offset_transform=self._inches, facecolors="none",
+                               edgecolors=color, linewidths=width, zorder=z, clip_on=False)  # fmt: skip
+        drawn.set_transform(to)
+        axes.add_collection(drawn, autolim=False)
+
+    def finish(self, label: str) -> None:
+        """Lines for the frames and ticks of every cell, whose scales must be final; numbers at the outer ones only.
+
+        Args:
+            label: of the horizontal axis.
+        """
+        left = [cell for cell in range(len(self.offsets)) if cell % self.columns == 0]
+        bottom = [cell for cell in range(len(self.offsets)) if cell + self.columns >= len(self.offsets)]
+        text: Any = {"textcoords": "offset points", "fontsize": TEXT_POINTS, "color": INK, "annotation_clip": False}
+        for axes in self.stack:
+            up, across = axes.get_yaxis_transform(), axes.get_xaxis_transform()
+            heights = [t for t in axes.get_yticks() if axes.get_ylim()[0] <= t <= axes.get_ylim()[1]]
+            self.draw_in_all(axes, [[(0, t), (1, t)] for t in heights], up, GRID, 0.8, 0.5)
+            self.draw_in_all(axes, [[(0, 1), (0, 0), (1, 0)]], axes.transAxes, AXIS, 0.8, 2.5)
+            for cell, tick in product(left, heights):
+                number = axes.yaxis.get_major_formatter()(tick)
+                axes.annotate(
+                    number, (0, tick), (-5, 0), xycoords=self.moved(cell, up), ha="right", va="center", **text
+                )
+            if axes is self.stack[-1]:
+                for cell in bottom:
+                    for tick in [t for t in axes.get_xticks() if axes.get_xlim()[0] <= t <= axes.get_xlim()[1]]:
+                        number = f"{tick:.10g}"
+                        axes.annotate(
+                            number, (tick, 0), (0, -4), xycoords=self.moved(cell, across), ha="center", va="top", **text
+                        )
+                    axes.annotate(
+                        label,
+                        (0.5, 0),
+                        (0, -19),
+                        xycoords=self.moved(cell, axes.transAxes),
+                        ha="center",
+                        va="top",
+                        **text,
+                    )
+            axes.set_axis_off()
+
+    @property
+    def _inches(self) -> Any:
+        figure = self.stack[0].get_figure(root=True)
+        assert figure is not None
+        return figure.dpi_scale_trans
+
+
+@styled
+def small_multiples(
+    heading: Heading, titles: Sequence[str], looks: Sequence[Look], inches: float, stacked: int = 1
+) -> tuple[Figure, Cells]:
+    """A cell for each title, of several axes over each other, in rows of four, or of six where there are many.
+
+    Args:
+        heading: over the whole.
+        titles: over the cells.
+        looks: of what the cells show.
+        inches: height of one of the axes.
+        stacked: axes of a cell.
+    """
+    columns = 4 if len(titles) <= 24 else 6
+    rows, width = ceil(len(titles) / columns), PANEL_INCHES if columns == 4 else 0.72 * PANEL_INCHES
+    height, (beside, below) = inches * stacked + STACK_GAP * (stacked - 1), PANEL_GAP
+    size = LEFT + 0.3 + columns * (width + beside) - beside, 1.04 + rows * (height + below) - below
+    figure, (axes,) = page(heading, size, over=0.42)
+    box, (whole_width, whole_height) = axes.get_position(), figure.get_size_inches()
+    axes.set_position((box.x0, box.y1 - height / whole_height, width / whole_width, height / whole_height))
+    places = [divmod(cell, columns) for cell in range(len(titles))]
+    offsets = [(column * (width + beside), -row * (height + below)) for row, column in places]
+    cells = Cells(split(axes, stacked, STACK_GAP), offsets, columns)
+    for cell, (title, look) in enumerate(zip(titles, looks, strict=True)):
+        lines = "\n".join(wrapped(title, width, PANEL_POINTS))
+        axes.annotate(lines, (0, 1), (0, 6), xycoords=cells.moved(cell, axes.transAxes), textcoords="offset points",
+                      va="baseline", fontsize=PANEL_POINTS, color=INK, linespacing=1.1, gid=look.gid)  # fmt: skip
+    return figure, cells

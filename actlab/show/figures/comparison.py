@@ -1,0 +1,268 @@
+"""The figures of a comparison: its curves, every seed, the differences, and what a number of the config does."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from actlab.run.folder import write_bytes
+from actlab.show import words
+from actlab.show.figures.curves import curves_figure
+from actlab.show.figures.numbers import heat_map, number_figure
+from actlab.show.figures.rows import differences_figure, seeds_figure
+from actlab.show.figures.style import PALETTE, Heading, Look, look, png
+from actlab.spec import labels
+from actlab.spec.config import PARTS
+from actlab.spec.where import flat
+from actlab.study.baseline import main_axis
+from actlab.study.frame import DATA
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from actlab.study.judge import Comparison, ConditionResult
+
+ACTIVATION = "activation"
+CURVES = ("val_accuracy", "val_loss")
+LONGEST_SLUG = 40  # characters of a file's name
+LARGEST = 1e100  # a record may hold anything; an axis needs numbers that have squares
+
+Numbers = Mapping[str, float]  # condition to a number of its config
+
+
+def draw_comparison(folder: Path, comparison: Comparison, title: str, curves_only: bool = False) -> list[Path]:
+    """Draw every figure that applies to a comparison, or its curves only, as PNG files; returns the files."""
+    files = []
+    for stem, figure in comparison_figures(comparison, title, curves_only=curves_only).items():
+        files.append(folder / f"{stem}.png")
+        write_bytes(files[-1], png(figure))
+    return files
+
+
+def comparison_figures(
+    comparison: Comparison, title: str, look_of: Mapping[str, Look] | None = None, curves_only: bool = False
+) -> dict[str, Figure]:
+    """Every figure that applies to a comparison, by the stem of its file's name.
+
+    - `val_accuracy`, `val_loss`, and the judged metric: the curves, where there is a history;
+    - `seeds`: every seed of every condition;
+    - `differences`: each condition minus its baseline, where there is a pair;
+    - `by_learning_rate`: the metric against a number that differs, a line for all that differ in it only;
+    - `by_learning_rate_and_batch_size`: a map, where two numbers cross.
+
+    Args:
+        comparison: of runs, finished or not; without a number there are only curves.
+        title: over each figure.
+        look_of: condition to its look; by default as `looks_of` gives it.
+        curves_only: whether the curves are enough.
+    """
+    (look_of,) = [look_of] if look_of else looks_of([comparison])
+    heading = Heading(title, stand_in_note(comparison))
+    metric, curves = comparison.metric, comparison.curves()
+    judged = [metric] if metric.isidentifier() else []  # a layer's column is in no history
+    figures = {
+        column: curves_figure(curves, [column], heading, look_of)
+        for column in dict.fromkeys((*CURVES, *judged)) if column in curves
+    }  # fmt: skip
+    if curves_only or not any(result.values for result in comparison.results):
+        return figures
+    heading = heading.plus(words.moment(comparison.at))
+    figures["seeds"] = seeds_figure(comparison, heading, look_of)
+    if any(result.pairs and result.pairs.n for result in comparison.results):
+        figures["differences"] = differences_figure(comparison, heading, look_of)
+    return figures | _number_figures(comparison, heading, look_of)
+
+
+def stand_in_note(comparison: Comparison) -> str:
+    """What every figure says of runs on a stand-in; empty if there is none."""
+    found = {(note.facts["dataset"], note.facts["real"]) for note in comparison.notes if note.kind == "stand-in"}
+    return "; ".join(f"{dataset}: a rendered stand-in, NOT {real}" for dataset, real in sorted(found))
+
+
+# --- looks -----------------------------------------------------------------------------------------------------
+
+
+def looks_of(comparisons: Sequence[Comparison]) -> list[dict[str, Look]]:
+    """Condition to its look, for each comparison of a page: colours tell activations apart, dashes what else differs.
+
+    Whatever a table is sorted by and whichever conditions a figure shows, an activation keeps its look on the whole
+    page: the first eight have a colour each and a solid line, the next eight the same colours with a dash, and so on.
+    Those of small comparisons choose first, as they are seen side by side. Where activations do not differ, the colour
+    says what the comparison is mainly about, in the order of the config. The number of a look is the condition's place
+    in its table.
+    """
+    axes = [_axis(comparison) for comparison in comparisons]
+    colored = [_values(comparison, axis) for comparison, axis in zip(comparisons, axes, strict=True)]
+    places: dict[str, dict[str, int]] = {}  # for each axis, its values to their places in the row of looks
+    for axis, values in sorted(zip(axes, colored, strict=True), key=lambda pair: len(set(pair[1].values()))):
+        known = places.setdefault(axis, {})
+        for value in dict.fromkeys(values.values()):
+            if value not in known:
+                beside = {known[other] % len(PALETTE) for other in values.values() if other in known}
+                free = [place for place in range(len(known) + len(PALETTE)) if place not in known.values()]
+                known[value] = next((place for place in free if place % len(PALETTE) not in beside), free[0])
+    styles = [_styles(*of) for of in zip(comparisons, axes, colored, strict=True)]
+    most = max((style for of in styles for style in of.values()), default=0) + 1
+    found = []
+    for comparison, axis, values, style in zip(comparisons, axes, colored, styles, strict=True):
+        looks = {}
+        for number, name in enumerate(comparison.names):
+            dashes, color = divmod(places[axis][values[name]], len(PALETTE))
+            looks[name] = look((dashes * most + style[name]) * len(PALETTE) + color, number)
+        found.append(looks)
+    return found
+
+
+def _axis(comparison: Comparison) -> str:
+    """The column that colours tell apart: what the comparison is about, and no number where something else differs."""
+    numbers = _swept(comparison)
+    columns = [column for column in comparison.differs if column not in numbers] or comparison.differs
+    return main_axis(columns) if columns else ACTIVATION
+
+
+def _values(comparison: Comparison, axis: str) -> dict[str, str]:
+    """Condition to what its colour says, as planned: the bare name of its activation, where there are several."""
+    planned = _planned(comparison)
+    texts = {result.name: result.keys.get(axis, "") for result in planned}
+    if axis != ACTIVATION:
+        return texts
+    parts = {result.name: result.runs[0].config.get(ACTIVATION) for result in planned}
+    bare = {name: str(part.get("name") if isinstance(part, Mapping) else part) for name, part in parts.items()}
+    return bare if len(set(bare.values())) > 1 else texts
+
+
+def _styles(comparison: Comparison, axis: str, values: Mapping[str, str]) -> dict[str, int]:
+    """Condition to the number of its dashes among those of one colour: by the other columns, then by parameters."""
+    planned = _planned(comparison)
+    others = {r.name: tuple(text for column, text in r.keys.items() if column != axis) for r in planned}
+    other = {key: place for place, key in enumerate(dict.fromkeys(others.values()))}
+    variants: dict[str, dict[str, int]] = {}
+    styles = {}
+    for result in planned:
+        of_color = variants.setdefault(values[result.name], {})
+        variant = of_color.setdefault(result.keys.get(axis, ""), len(of_color))
+        styles[result.name] = variant * len(other) + other[others[result.name]]
+    return styles
+
+
+def _planned(comparison: Comparison) -> list[ConditionResult]:
+    """The conditions as planned, however the table is sorted."""
+    return sorted(comparison.results, key=lambda result: comparison.order.index(result.name))
+
+
+# --- numbers of the config -------------------------------------------------------------------------------------
+
+
+def _number_figures(comparison: Comparison, heading: Heading, look_of: Mapping[str, Look]) -> dict[str, Figure]:
+    """A map where two numbers cross; else a figure for each that takes two values or more with all else equal."""
+    numbers, figures = _swept(comparison), {}
+    groups = sorted(_tied(numbers), key=lambda group: -len(set(numbers[group[0]].values())))
+    last = {group[0]: group[0].split(".")[-1] for group in groups}
+    short = {key: name if list(last.values()).count(name) == 1 else key for key, name in last.items()}
+
+    def more(drawn: Mapping[str, Mapping[str, Any]], along: Sequence[str]) -> Heading:
+        missing = len(comparison.results) - sum(map(len, drawn.values()))
+        also = words.listed([key.split(".")[-1].replace("_", " ") for key in along])
+        left_out = f"not drawn: {words.counted(missing, 'other condition')}" if missing else ""
+        return heading.plus(left_out, f"{also} {'goes' if len(along) == 1 else 'go'} with it" if along else "")
+
+    for across, up in combinations(groups, 2):
+        x, y = numbers[across[0]], numbers[up[0]]
+        maps: dict[str, dict[str, tuple[float, float]]] = {}
+        for name, shared in _without(comparison, [*across, *up]).items():
+            if name in x and name in y:
+                maps.setdefault(shared, {})[name] = x[name], y[name]
+        maps = {shared: cells for shared, cells in maps.items() if _cross(set(cells.values()))}
+        if maps:
+            keys = short[across[0]], short[up[0]]
+            figure = heat_map(comparison, keys, maps, more(maps, [*across[1:], *up[1:]]), look_of)
+            return {f"by_{_slug(keys[0])}_and_{_slug(keys[1])}": figure}
+    for key, *along in groups:
+        if lines := _lines(comparison, numbers[key], [key, *along]):
+            figures[f"by_{_slug(short[key])}"] = number_figure(
+                comparison, short[key], lines, more(lines, along), look_of
+            )
+    return figures
+
+
+def _swept(comparison: Comparison) -> dict[str, Numbers]:
+    """Dotted key to condition to its number, for each number that differs; conditions without one are left out.
+
+    Parameters of parts are among them: of "relu", "leaky_relu 0.01" and "leaky_relu 0.1", `activation.negative_slope`.
+    """
+    configs = {result.name: flat(result.runs[0].config) for result in comparison.results}
+    columns = [column for column in comparison.differs if column not in (DATA, "seed")]
+    found: dict[str, Numbers] = {}
+    for key in dict.fromkeys(key for config in configs.values() for key in config):
+        if any(key == column or (column in PARTS and key.startswith(f"{column}.")) for column in columns):
+            numbers = {name: number for name, c in configs.items() if (number := _number(c.get(key))) is not None}
+            if len(set(numbers.values())) > 1:
+                found[key] = numbers
+    return found
+
+
+def _number(value: Any) -> float | None:
+    """A value as the number that it is; a list of one number is one too (a single hidden layer)."""
+    if isinstance(value, list) and len(value) == 1:
+        (value,) = value
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if number and abs(value) < LARGEST else None
+
+
+def _tied(numbers: Mapping[str, Numbers]) -> list[list[str]]:
+    """Keys in groups: in a group each number of one key goes with one number of the others (`zip` in a sweep)."""
+    groups: list[list[str]] = []
+    for key, mine in numbers.items():
+        for group in groups:
+            theirs = numbers[group[0]]
+            pairs = {(mine[name], theirs.get(name)) for name in mine}
+            if mine.keys() == theirs.keys() and len(pairs) == len(set(mine.values())) == len(set(theirs.values())):
+                group.append(key)
+                break
+        else:
+            groups.append([key])
+    return groups
+
+
+def _cross(places: Collection[tuple[float, float]]) -> bool:
+    """Whether some number across has several up, and the other way round."""
+    return all(len(places) > len({place[axis] for place in places}) for axis in (0, 1))
+
+
+def _lines(comparison: Comparison, numbers: Numbers, keys: Sequence[str]) -> dict[str, dict[str, float]]:
+    """All lines of two points or more; and single points that differ from such a line in name only.
+
+    So ReLU, whose slope is 0, stands beside the slopes of LeakyReLU.
+    """
+    line = _without(comparison, keys)
+    beside = _without(comparison, [*keys, *(key.split(".")[0] for key in keys)])
+    points = Counter(line[name] for name in numbers)
+    near = {beside[name] for name in numbers if points[line[name]] > 1}
+    lines: dict[str, dict[str, float]] = {}
+    for name in comparison.names:
+        if name in numbers and beside[name] in near:
+            lines.setdefault(line[name], {})[name] = numbers[name]
+    return lines
+
+
+def _without(comparison: Comparison, keys: Sequence[str]) -> dict[str, str]:
+    """Condition to what it is called without some keys of its config; empty where nothing else differs."""
+    rests = []
+    for column in comparison.differs:
+        rest = [result.keys[column] for result in comparison.results]
+        dropped = {key.removeprefix(f"{column}.") for key in keys if key.startswith(f"{column}.")}
+        if dropped:
+            parts = [result.runs[0].config.get(column) for result in comparison.results]
+            kept = [{k: v for k, v in p.items() if k not in dropped} if isinstance(p, Mapping) else p for p in parts]
+            rest = labels.texts(column, kept)
+        if column not in keys:
+            rests.append([labels.named(column, text) for text in rest])
+    return {name: " ".join(rest[place] for rest in rests) for place, name in enumerate(comparison.names)}
+
+
+def _slug(key: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "_", key)[:LONGEST_SLUG]

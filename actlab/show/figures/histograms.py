@@ -1,0 +1,137 @@
+"""Histograms of a network's activations: a panel a layer, a row a moment."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from actlab.show.figures.axes import PANEL_POINTS, Floats, label_of, set_scale, time_column
+from actlab.show.figures.curves import evenly
+from actlab.show.figures.style import FAINT, INK, LEFT, PALETTE, QUIET, SMALL_POINTS, Heading, page, styled, wrapped
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BIN = re.compile(r"activation_histogram_\d+")
+MOST_LAYERS, MOST_MOMENTS, COLUMNS = 8, 8, 4
+PANEL_INCHES, ROW_INCHES, GAP = 1.95, 0.34, (0.34, 0.75)
+LEAST_HEIGHT, TALLEST = 0.015, 0.92  # of a row: bins that are lower at every moment are not shown; where bars are cut
+
+
+@dataclass(frozen=True)
+class Ridges:
+    """One layer's histograms at the moments that are drawn.
+
+    Args:
+        name: of the layer.
+        shares: (moments, bins), each row with a sum of 1, or 0 where nothing was measured.
+        edges: (moments, bins + 1), what lies between the bins.
+    """
+
+    name: str
+    shares: Floats
+    edges: Floats
+
+    @property
+    def full(self) -> float:
+        """The share that is as high as a row: that of the largest bin, without the one of each moment that towers."""
+        *_, second, first = np.sort(self.shares, axis=1).max(axis=0)
+        return float(second * 1.5 if first > 2 * second > 0 else first) or 1.0
+
+
+@styled
+def histograms_figure(layers: pd.DataFrame, title: str, note: str = "") -> Figure:
+    """How the activations of each layer are spread, from the first evaluation (top) to the last.
+
+    A bar is the share of a layer's activations in one bin. Every layer has scales of its own. A bar that towers over
+    the others, such as that of the zeros of relu, is cut, and its share is written beside it. Of many layers and
+    moments some are drawn, evenly chosen, the first and the last among them; the figure says how many.
+
+    Args:
+        layers: a row an evaluation and layer: `epoch` (or `step`), `layer`, `activation_min`, `activation_max`, and
+            `activation_histogram_00` and so on, counts in equal bins between the two.
+        title: drawn as it is.
+        note: what nobody may overlook; drawn under the title.
+    """
+    time = time_column(layers)
+    measured = layers.dropna(subset=["activation_min", "activation_max", time])
+    names, moments = list(dict.fromkeys(measured["layer"])), list(dict.fromkeys(measured[time]))
+    chosen = [names[place] for place in evenly(len(names), MOST_LAYERS)]
+    times = [moments[place] for place in evenly(len(moments), MOST_MOMENTS)]
+    meaning = ["n = 1 run", "bar: share of a layer's activations in a bin, over the probe's first images",
+               "cut where a number stands"]  # fmt: skip
+    meaning += [f"{len(chosen)} of {len(names)} layers"] if len(chosen) < len(names) else []
+    meaning += [f"{len(times)} of {len(moments)} evaluations"] if len(times) < len(moments) else []
+
+    rows = ceil(len(chosen) / COLUMNS) or 1
+    columns = ceil(len(chosen) / rows) or 1
+    width = max(LEFT + 0.3 + columns * (PANEL_INCHES + GAP[0]), 5.2)
+    height = 1.1 + rows * (0.5 + max(len(times), 3) * ROW_INCHES + 0.5) - 0.5
+    figure, grid = page(
+        Heading(title, note, tuple(meaning)), (width, height), rows=rows, columns=columns, gap=GAP, over=0.32
+    )
+    for axes in grid[max(len(chosen), 1) :]:
+        axes.remove()
+    if not chosen:
+        set_scale(grid[0], "y", [])
+    for place, (axes, name) in enumerate(zip(grid, chosen, strict=False)):
+        _draw(axes, _ridges(str(name), measured[measured["layer"] == name], time, times))
+        axes.set_yticks([])
+        if place % columns == 0:
+            axes.set_yticks(range(len(times)), [f"{moment:g}" for moment in reversed(times)])
+            axes.tick_params(axis="y", length=0)
+            axes.set_ylabel(label_of(time).split(" ")[0])
+        axes.set_xlabel("activation" if place + columns >= len(chosen) else "")
+    return figure
+
+
+def _ridges(name: str, part: pd.DataFrame, time: str, times: list[Any]) -> Ridges:
+    rows = part.drop_duplicates(time).set_index(time).reindex(times)
+    counts = rows[[column for column in rows if BIN.fullmatch(str(column))]].fillna(0).to_numpy(float)
+    low, high = (rows[f"activation_{end}"].to_numpy(float) for end in ("min", "max"))
+    high = np.where(high > low, high, low + np.maximum(1, np.abs(low)))  # of a layer that always says the same
+    edges = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, counts.shape[1] + 1)
+    return Ridges(name, counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), edges)
+
+
+def _draw(axes: Axes, layer: Ridges) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    last, full = len(layer.shares) - 1, layer.full
+    axes.hlines(range(last + 1), 0, 1, transform=axes.get_yaxis_transform(), color=FAINT, linewidth=0.8)
+    for row, (shares, edges) in enumerate(zip(layer.shares, layer.edges, strict=True)):
+        if shares.any():
+            heights = np.minimum(shares / full, 1.0) * TALLEST
+            axes.stairs(last - row + heights, edges, baseline=last - row, fill=True, color=PALETTE[0], linewidth=0)
+    # from the first to the last bin that can be seen at one moment at least; all bins where that is only one
+    seen = (layer.shares > 0) & (layer.shares >= LEAST_HEIGHT * full)
+    seen |= seen.any() & (seen.sum(axis=1).max() == 1)
+    low, high = (layer.edges[:, :-1][seen].min(), layer.edges[:, 1:][seen].max()) if seen.any() else (0.0, 1.0)
+    axes.set(ylim=(-0.05, last + 1), xlim=(low - 0.03 * (high - low), high + 0.03 * (high - low)))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
+    for row, bin_ in np.argwhere(layer.shares > full * 1.001):
+        _write_share(axes, layer.shares[row, bin_], layer.edges[row, bin_ : bin_ + 2], last - row)
+    lines = "\n".join(wrapped(layer.name, PANEL_INCHES, PANEL_POINTS))
+    axes.set_title(lines, loc="left", fontsize=PANEL_POINTS, color=INK, pad=3, y=1.0)
+
+
+def _write_share(axes: Axes, share: float, edges: Floats, row: int) -> None:
+    """In a bar that is cut, or beside it on the side that has more room."""
+    low, high = axes.get_xlim()
+    left, right = (edges - low) / (high - low)  # in parts of the axis
+    inside, before = right - left > 0.2, right > 0.7
+    place = right - 0.02 if inside else left - 0.02 if before else right + 0.02
+    axes.text(place, row + TALLEST - 0.04, percent(share), ha="right" if inside or before else "left", va="top",
+              fontsize=SMALL_POINTS, color="white" if inside else QUIET, transform=axes.get_yaxis_transform("grid")
+              )  # fmt: skip
+
+
+def percent(share: float) -> str:
+    """A share in whole percent, where only all is 100 %."""
+    return ">99 %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"

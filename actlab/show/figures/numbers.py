@@ -1,0 +1,309 @@
+"""A metric against numbers of the config: a line against one of them, a map against two."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from actlab.show import words
+from actlab.show.figures.axes import (
+    PANEL_POINTS,
+    Floats,
+    LineEnd,
+    Scale,
+    label_line_ends,
+    label_of,
+    name_value_axis,
+    needs_log,
+    room_for,
+    set_scale,
+    size_inches,
+    small_multiples,
+)
+from actlab.show.figures.rows import INTERVAL, count
+from actlab.show.figures.style import (
+    EDGE,
+    FAINT,
+    INK,
+    QUIET,
+    SMALL_POINTS,
+    Heading,
+    Look,
+    fitted,
+    page,
+    styled,
+    text_width,
+    wrapped,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.transforms import Transform
+
+    from actlab.study.judge import Comparison, ConditionResult
+
+MOST_TOGETHER = 5  # lines that share one pair of axes: with intervals and seeds, more are a thicket
+NAME_INCHES = 2.2
+LEAST_RATIO, LEAST_RATIO_WITH_ZERO = 4.0, 10.0  # of the largest to the smallest, below which a scale is linear
+SIDE_POINTS = 7.0  # at most, between lines at the same number, so that their intervals lie side by side
+SEEDS_BESIDE = 3.0  # points from an interval to the dots of its seeds
+CELL_INCHES, SMALL_CELL_INCHES, GAP = (0.80, 0.50), (0.36, 0.28), (0.25, 0.55)
+MOST_NAMED, MOST_MAPS = 12, 12  # columns or rows with which there is still room for numbers in the cells
+PAGE_INCHES, LEAST_INCHES, BAR_INCHES = 11.0, 6.4, 0.16
+ON_DARK, ON_LIGHT, EMPTY = "#fdfdfd", "#101010", "#eeeeee"  # in a map; none that a dark page turns round
+
+
+# --- one number ------------------------------------------------------------------------------------------------
+
+
+def scale_of(numbers: Sequence[float]) -> Scale:
+    """The scale on which numbers are spread the most evenly; "symlog" is "log" with 0 left of the smallest."""
+    tried = np.unique(np.asarray(numbers, dtype=float))
+    positive, zero = tried[tried > 0], bool((tried == 0).any())
+    if (tried < 0).any() or positive.size < 2:
+        return "linear"
+
+    def unevenness(ascending: Floats) -> float:
+        gaps = np.diff(ascending)
+        return float(gaps.std() / gaps.mean())
+
+    ratio = positive[-1] / positive[0]
+    if ratio < (LEAST_RATIO_WITH_ZERO if zero else LEAST_RATIO) or unevenness(np.log(positive)) > unevenness(tried):
+        return "linear"
+    return "symlog" if zero else "log"
+
+
+@styled
+def number_figure(
+    comparison: Comparison, key: str, lines: Mapping[str, Mapping[str, float]], heading: Heading,
+    look_of: Mapping[str, Look],
+) -> Figure:  # fmt: skip
+    """Mean ± t(n − 1, 0.975) · std/√n over the seeds against a number, a line for all that differ in it only.
+
+    Up to five lines share one pair of axes, side by side at each number; more get a panel each, with all the others
+    in grey behind. The numbers' axis is logarithmic where they go up by factors; 0 then stands left of the smallest.
+
+    Args:
+        comparison: of which the judged metric is drawn.
+        key: what the number is, such as "learning_rate".
+        lines: what conditions share (it may be empty) to condition to its number.
+        heading: what stands over it; what dots and bars are is added.
+        look_of: condition to its look. A line takes the colour of its conditions where that is the same for all.
+    """
+    metric = comparison.metric
+    points = {
+        name: [(x, comparison[condition]) for condition, x in sorted(of.items(), key=lambda item: item[1])]
+        for name, of in lines.items()
+    }
+    drawn = [result for of in points.values() for _, result in of]
+    numbers = [x for of in points.values() for x, _ in of]
+    counts = [result.summary.n for result in drawn]
+    if max(counts) < 2:
+        heading = heading.plus(f"n = {max(counts)} seed each, so no interval")
+    else:
+        n = f"n = {counts[0]} seeds each" if len(set(counts)) == 1 else f"n = {min(counts)} to {max(counts)} seeds"
+        heading = heading.plus(f"dot: a seed; line and bar: mean and {INTERVAL}", n)
+    ends = [end for r in drawn for end in (*r.summary.values, r.summary.low, r.summary.high)]
+    scale: Scale = "log" if needs_log(metric, [end for r in drawn for end in r.summary.values]) else "linear"
+    up = label_of(metric) + (", log scale" if scale == "log" else "")
+    across = label_of(key) + {"linear": "", "log": ", log scale", "symlog": ", log scale with 0"}[scale_of(numbers)]
+    means = [np.array([(x, r.summary.mean) for x, r in of if r.values]).reshape(-1, 2) for of in points.values()]
+    colors = [{look_of[result.name].color for _, result in of} for of in points.values()]
+    shades = [of.pop() if len(of) == 1 else QUIET for of in map(set, colors)]
+
+    def set_axes(axes: Axes) -> bool:
+        some = set_scale(axes, "y", ends, scale, percent=words.is_accuracy(metric))
+        if some:
+            set_scale(axes, "x", numbers, scale_of(numbers), ticks=sorted(set(numbers)))
+            set_scale(axes, "x", numbers, scale_of(numbers), ticks=_with_room(axes, sorted(set(numbers))))
+        return some
+
+    def draw(axes: Axes, place: int, to: Transform, shift: float = 0.0) -> None:
+        of, shade = list(points.values())[place], shades[place]
+        own = len(colors[place]) == len(of)  # colours that come round again tell nothing apart
+        axes.plot(*means[place].T, color=shade, linewidth=1.6, label=list(points)[place], clip_on=False,
+                  transform=to + _to_the_side(axes, shift))  # fmt: skip
+        most = max(result.summary.n for _, result in of)
+        for x, result in of:
+            look = look_of[result.name]
+            _draw_point(axes, x, result, look if own else Look(shade, "-", look.number), most, to, shift)
+
+    if len(points) > MOST_TOGETHER:
+        heading = Heading(heading.title, heading.note, (up, across, *heading.meaning, "grey: all others"))
+        figure, cells = small_multiples(heading, list(points), [Look(shade) for shade in shades], 1.13)
+        (axes,) = cells.stack
+        if set_axes(axes):
+            cells.draw_in_all(axes, means, axes.transData, FAINT, 0.7, 1)
+            for place in range(len(points)):
+                draw(axes, place, cells.moved(place, axes.transData))
+        cells.finish(label_of(key))
+        return figure
+    names = [fitted(name, NAME_INCHES) for name in points]
+    figure, (axes,) = page(heading, (5.6 + room_for(names), 3.55), right=room_for(names))
+    axes.grid(True, axis="y")
+    name_value_axis(axes, up)
+    if set_axes(axes):
+        axes.set_xlabel(across)
+        gap = float(np.diff(_inches_across(axes, sorted(set(numbers)))).min(initial=1.0)) * 72
+        side = min(SIDE_POINTS, 0.6 * gap / len(points))  # less where the numbers stand close together
+        for place in range(len(points)):
+            draw(axes, place, axes.transData, side * (place - (len(points) - 1) / 2))
+        named = [of for of in zip(means, names, shades, strict=True) if of[1] and len(of[0])]
+        label_line_ends(
+            axes, [LineEnd(float(of[-1, 0]), float(of[-1, 1]), name, Look(shade)) for of, name, shade in named]
+        )
+    return figure
+
+
+def _inches_across(axes: Axes, numbers: Sequence[float]) -> Floats:
+    across = axes.get_xaxis_transform() + axes.transAxes.inverted()
+    places: Floats = across.transform([(x, 0.0) for x in numbers])[:, 0] * size_inches(axes)[0]
+    return places
+
+
+def _with_room(axes: Axes, numbers: Sequence[float]) -> list[float]:
+    """The numbers that can be named without touching: from the left as many as fit, and always the last."""
+    places, chosen = _inches_across(axes, numbers), [0]
+    halves = [text_width(f"{number:.10g}") / 2 + 0.05 for number in numbers]
+    for index in range(1, len(numbers)):
+        if places[index] - halves[index] >= places[chosen[-1]] + halves[chosen[-1]]:
+            chosen.append(index)
+    return [numbers[index] for index in (chosen if len(chosen) == 1 else [*chosen[:-1], len(numbers) - 1])]
+
+
+def _to_the_side(axes: Axes, points: float) -> Transform:
+    from matplotlib.transforms import ScaledTranslation
+
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    return ScaledTranslation(points / 72, 0, figure.dpi_scale_trans)
+
+
+def _draw_point(
+    axes: Axes, x: float, result: ConditionResult, look: Look, most: int, to: Transform, shift: float
+) -> None:
+    """The seeds, the interval and the mean; n where it is less than the `most` of the line, or a seed was lost."""
+    estimate, place = result.summary, to + _to_the_side(axes, shift)
+    drawn = {"color": look.color, "gid": look.gid, "clip_on": False}
+    if estimate.n > 1:
+        beside = to + _to_the_side(axes, shift - SEEDS_BESIDE)
+        axes.plot([x] * estimate.n, estimate.values, "o", markersize=3.4, markeredgewidth=0, alpha=0.45,
+                  transform=beside, label=f"{result.name} seeds", **drawn)  # fmt: skip
+        axes.plot([x] * 2, [estimate.low, estimate.high], linewidth=1.5, solid_capstyle="butt",
+                  transform=place, label=f"{result.name} interval", **drawn)  # fmt: skip
+    axes.plot([x], [estimate.mean], "o", markersize=6, markeredgecolor="white", markeredgewidth=0.9,
+              transform=place, label=f"{result.name} mean", **drawn)  # fmt: skip
+    if result.lacking or estimate.n < most:
+        ends, floor = [end for end in (*estimate.values, estimate.low) if np.isfinite(end)], axes.get_ylim()[0]
+        ground = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.75}
+        axes.annotate(count(result.values, result.lacking), (x, max(min(ends, default=floor), floor)),
+                      (0, -3 if ends else 3), textcoords="offset points", xycoords=place, ha="center", gid=look.gid,
+                      va="top" if ends else "bottom", fontsize=SMALL_POINTS, color=INK, bbox=ground)  # fmt: skip
+
+
+# --- two numbers -----------------------------------------------------------------------------------------------
+
+
+@styled
+def heat_map(
+    comparison: Comparison, keys: tuple[str, str], maps: Mapping[str, Mapping[str, tuple[float, float]]],
+    heading: Heading, look_of: Mapping[str, Look],
+) -> Figure:  # fmt: skip
+    """The mean over the seeds at each pair of two numbers, as a colour and in figures, with n.
+
+    A cell has no interval: it says where to look, and is not there to tell two cells apart.
+
+    Args:
+        comparison: of which the judged metric is drawn.
+        keys: what the numbers across and up are, such as ("learning_rate", "batch_size").
+        maps: what conditions share (it may be empty) to condition to its two numbers; all on the same scales.
+        heading: what stands over it; what cells are is added.
+        look_of: condition to its look, of which a cell has the number in an SVG.
+    """
+    from matplotlib import colormaps
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import LogNorm, Normalize
+    from matplotlib.ticker import FuncFormatter
+
+    metric, shown = comparison.metric, list(maps)[:MOST_MAPS]
+    cells = [{place: comparison[condition] for condition, place in maps[name].items()} for name in shown]
+    results = [result for of in cells for result in of.values()]
+    across, up = (sorted({place[axis] for of in cells for place in of}) for axis in (0, 1))
+    small = max(len(across), len(up)) > MOST_NAMED  # too small for words
+    means = [result.summary.mean for result in results if result.values]
+    log = needs_log(metric, means)
+    counts = [result.summary.n for result in results]
+    n = f"{min(counts)} to {max(counts)}" if len(set(counts)) > 1 else f"{counts[0]}"
+    heading = Heading(heading.title, heading.note, (
+        label_of(metric) + (", log scale" if log else ""), *heading.meaning,
+        f"colour: mean over n = {n} seeds" if small else "cell: mean over n seeds",
+        "hatched: seeds without a value" if small and any(result.lacking for result in results) else "",
+        "blank: not run" if len(results) < len(shown) * len(across) * len(up) else "",
+        f"the first {MOST_MAPS} of {len(maps)} maps" if len(maps) > MOST_MAPS else "",
+    ))  # fmt: skip
+
+    cell_inches, named = SMALL_CELL_INCHES if small else CELL_INCHES, any(shown)
+    width, height = cell_inches[0] * len(across), cell_inches[1] * len(up)
+    left, right = 0.3 + max(text_width(f"{number:g}") for number in up), 1.1
+    columns = max(1, min(len(shown), int((PAGE_INCHES - left - right + GAP[0]) / (width + GAP[0]))))
+    rows, whole = ceil(len(shown) / columns), left + columns * (width + GAP[0]) - GAP[0] + right
+    spare, over = max(0.0, LEAST_INCHES - whole), 0.62 if named else 0.36
+    size = whole + spare, over + 0.66 + rows * (height + GAP[1]) - GAP[1]
+    figure, grid = page(heading, size, rows=rows, columns=columns, left=left, right=right + spare, gap=GAP, over=over)
+    low, high = (min(means), max(means)) if means else (0.0, 0.0)
+    colors = ScalarMappable((LogNorm if log else Normalize)(low, high), colormaps["viridis"])
+    every = ceil((max(text_width(f"{number:g}") for number in across) + 0.1) * len(across) / width)
+    for index, axes in enumerate(grid):
+        if index >= len(shown):
+            axes.remove()
+            continue
+        axes.set(xlim=(-0.5, len(across) - 0.5), ylim=(-0.5, len(up) - 0.5))
+        axes.spines[:].set_visible(False)
+        axes.set_xticks(range(len(across)), labels=[f"{x:g}" if i % every == 0 else "" for i, x in enumerate(across)])
+        axes.set_yticks(range(len(up)), labels=[f"{number:g}" for number in up])
+        at_bottom = index + columns >= len(shown)
+        axes.tick_params(length=0, labelleft=index % columns == 0, labelbottom=at_bottom)
+        axes.set_xlabel(label_of(keys[0]) if at_bottom else "")
+        title = "\n".join(wrapped(shown[index], width, PANEL_POINTS))
+        axes.set_title(title, loc="left", fontsize=PANEL_POINTS, color=INK, pad=4, linespacing=1.1, y=1.0)
+        for (x, y), result in cells[index].items():
+            write = None if small else words.Numbers(metric, [low, high])
+            _draw_cell(axes, across.index(x), up.index(y), result, colors, write, look_of[result.name].gid)
+    name_value_axis(grid[0], label_of(keys[1]))
+    grid[0].yaxis.set_label_coords((EDGE - left) / width, 1 + (0.38 if named else 0.07) / height)
+    if low < high:
+        inches, top = figure.get_size_inches(), grid[0].get_position().y1
+        long = min(rows * (height + GAP[1]) - GAP[1], 3.0) / inches[1]
+        place = (whole - right + 0.25) / inches[0], top - long, BAR_INCHES / inches[0], long
+        factor = 100 if words.is_accuracy(metric) else 1
+        form = FuncFormatter(lambda tick, _: f"{factor * tick:.10g}")
+        bar: Any = figure.colorbar(colors, cax=figure.add_axes(place), format=form)
+        bar.outline.set_visible(False)
+        bar.solids.set_rasterized(True)
+        bar.ax.minorticks_off()
+    return figure
+
+
+def _draw_cell(
+    axes: Axes, x: int, y: int, result: ConditionResult, colors: Any, write: words.Numbers | None,
+    gid: str | None,
+) -> None:  # fmt: skip
+    from matplotlib.colors import to_rgb
+    from matplotlib.patches import Rectangle
+
+    mean, n = result.summary.mean, result.summary.n
+    color = to_rgb(colors.to_rgba(mean)) if n else to_rgb(EMPTY)
+    hatch = "///" if result.lacking and write is None else None
+    axes.add_patch(
+        Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=color, edgecolor="white", linewidth=1.5, hatch=hatch, gid=gid)
+    )
+    if write is not None:
+        ink = ON_LIGHT if np.dot(color, (0.299, 0.587, 0.114)) > 0.5 else ON_DARK
+        text: Any = {"ha": "center", "va": "center", "color": ink, "gid": gid}
+        axes.text(x, y - 0.22 if n else y, count(result.values, result.lacking), fontsize=SMALL_POINTS, **text)
+        if n:
+            axes.text(x, y + 0.15, write(mean), fontsize=PANEL_POINTS, **text)
