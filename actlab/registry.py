@@ -158,8 +158,9 @@ def nearest(name: str, known: list[str]) -> list[str]:
 
 
 def keyword_parameters(function: Callable[..., Any]) -> tuple[Parameter, ...]:
-    """The keyword-only parameters of a function, in order, with resolved annotations."""
-    hints = typing.get_type_hints(function, include_extras=True)
+    """The keyword-only parameters of a function, or of a class's construction, in order, with resolved annotations."""
+    annotated = function.__init__ if inspect.isclass(function) else function
+    hints = typing.get_type_hints(annotated, include_extras=True)
     return tuple(
         Parameter(name, hints.get(name, Any), p.default)
         for name, p in inspect.signature(function).parameters.items()

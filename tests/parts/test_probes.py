@@ -19,7 +19,7 @@ from actlab.cli import app
 from actlab.errors import UnknownName
 from actlab.parts.activations import ACTIVATIONS
 from actlab.parts.probes import PROBES, TOTAL, ProbedLayer, Probes, probed_layers
-from actlab.parts.probes.seen import Seen
+from actlab.parts.probes.layers import Seen
 from actlab.parts.probes.weight_film import WeightFilm, tiles
 from actlab.run.engines.build import build_model, build_optimizer
 from actlab.run.engines.compiled import Engine

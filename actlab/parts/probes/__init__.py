@@ -1,6 +1,6 @@
 """What is measured inside a network while it learns: one probe, or one family of them, a file.
 
-A new probe is one decorated function in one new file of this folder; nothing else is edited. Importing this package
+A new probe is one decorated class in one new file of this folder; nothing else is edited. Importing this package
 registers all of them and never imports TensorFlow.
 """
 

@@ -7,24 +7,41 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from actlab.lazy import tf
 from actlab.parts.probes.facts import PROBES, Arrays, Cells, EvaluationProbe, ProbeFacts, Sums
-from actlab.parts.probes.layers import ProbedLayer
-from actlab.parts.probes.seen import Seen
+from actlab.parts.probes.layers import ProbedLayer, Seen
 
 BINS = 20
 
 
+@PROBES.register(ProbeFacts(
+    equation="mean, standard deviation, share of zeros, range and histogram of the outputs y",
+    sees="evaluation",
+    columns={
+        "activation_mean": "mean of the outputs",
+        "activation_std": "their standard deviation (of the population)",
+        "activation_zeros": "share of outputs that are 0",
+        "activation_min": "the least output: where the histogram begins",
+        "activation_max": "the greatest output: where it ends",
+        **{
+            f"activation_histogram_{i:02d}": f"outputs in bin {i + 1} of {BINS} of equal width, of the first images"
+            for i in range(BINS)
+        },
+    },
+    total=None,
+    cost="five passes over the outputs; the histogram is of the first `images` images only",
+    source="actlab",
+), name="activation_stats")  # fmt: skip
 class ActivationStats(EvaluationProbe):
-    columns = (
-        "activation_mean", "activation_std", "activation_zeros", "activation_min", "activation_max",
-        *(f"activation_histogram_{i:02d}" for i in range(BINS)),
-    )  # fmt: skip
+    """Mean, standard deviation, share of zeros and range of all outputs of a layer, and their histogram.
 
-    def __init__(self, images: int) -> None:
+    All but the histogram is of the whole evaluation set. The histogram counts the outputs of its first `images`
+    images, in 20 bins of equal width between the least and the greatest output of the whole set.
+    """
+
+    def __init__(self, *, images: Annotated[int, Field(ge=1, le=10_000)] = 100) -> None:
         self.images = images
 
     def start(self, layer: ProbedLayer) -> Sums:
@@ -36,23 +53,28 @@ class ActivationStats(EvaluationProbe):
         }  # fmt: skip
 
     def update(self, sums: Sums, seen: Seen) -> Sums:
-        zeros = tf.reduce_sum(tf.cast(seen.outputs == 0, tf.int32))
+        y, first = seen.outputs, sums["first"]
+        zeros = tf.reduce_sum(tf.cast(y == 0, tf.int32))
+        have = tf.shape(first)[0]  # of the first images, however they come in batches
         return {
-            **_moments(sums, seen.outputs),
+            **_moments(sums, y),
             "zeros": sums["zeros"] + tf.cast(zeros, tf.int64),
             "low": tf.minimum(sums["low"], tf.reduce_min(seen.low)),
             "high": tf.maximum(sums["high"], tf.reduce_max(seen.high)),
-            "first": _first(sums["first"], seen.outputs, self.images),
+            "first": tf.cond(have < self.images, lambda: tf.concat([first, y[: self.images - have]], 0), lambda: first),
         }
 
     def row(self, sums: Mapping[str, Arrays]) -> Cells:
-        return {name: self._cells(found) for name, found in sums.items()}
-
-    def _cells(self, found: Arrays) -> dict[str, Any]:
-        count, low, high = float(found["count"]), float(found["low"]), float(found["high"])
-        deviation = math.sqrt(float(found["squares"]) / count)
-        numbers = float(found["mean"]), deviation, int(found["zeros"]) / count, low, high
-        return dict(zip(self.columns, (*numbers, *_histogram(found["first"], low, high)), strict=True))
+        cells = {}
+        for name, found in sums.items():
+            count, low, high = float(found["count"]), float(found["low"]), float(found["high"])
+            deviation = math.sqrt(float(found["squares"]) / count)
+            counts = [found["first"].size] + [0] * (BINS - 1)  # without bins between them all is in the first
+            if low != high:
+                counts = np.histogram(found["first"], BINS, (low, high))[0].tolist()
+            numbers = (float(found["mean"]), deviation, int(found["zeros"]) / count, low, high, *counts)
+            cells[name] = dict(zip(self.columns, numbers, strict=True))
+        return cells
 
 
 def _moments(sums: Sums, y: Any) -> Sums:
@@ -69,45 +91,3 @@ def _moments(sums: Sums, y: Any) -> Sums:
         "mean": sums["mean"] + delta * count / total,
         "squares": sums["squares"] + squares + delta * delta * sums["count"] * count / total,
     }
-
-
-def _first(kept: Any, y: Any, images: int) -> Any:
-    """The outputs of the first so many images, however they come in batches."""
-    have = tf.shape(kept)[0]
-    return tf.cond(have < images, lambda: tf.concat([kept, y[: images - have]], 0), lambda: kept)
-
-
-def _histogram(values: NDArray[Any], low: float, high: float) -> list[int]:
-    if low == high:  # no bins between them: all is in the first
-        return [values.size] + [0] * (BINS - 1)
-    counts, _ = np.histogram(values, BINS, (low, high))
-    return [int(count) for count in counts]
-
-
-@PROBES.register(
-    ProbeFacts(
-        equation="mean, standard deviation, share of zeros, range and histogram of the outputs y",
-        sees="evaluation",
-        columns={
-            "activation_mean": "mean of the outputs",
-            "activation_std": "their standard deviation (of the population)",
-            "activation_zeros": "share of outputs that are 0",
-            "activation_min": "the least output: where the histogram begins",
-            "activation_max": "the greatest output: where it ends",
-            **{
-                f"activation_histogram_{i:02d}": f"outputs in bin {i + 1} of {BINS} of equal width, of the first images"
-                for i in range(BINS)
-            },
-        },
-        total=None,
-        cost="five passes over the outputs; the histogram is of the first `images` images only",
-        source="actlab",
-    )
-)
-def activation_stats(*, images: Annotated[int, Field(ge=1, le=10_000)] = 100) -> ActivationStats:
-    """Mean, standard deviation, share of zeros and range of all outputs of a layer, and their histogram.
-
-    All but the histogram is of the whole evaluation set. The histogram counts the outputs of its first `images`
-    images, in 20 bins of equal width between the least and the greatest output of the whole set.
-    """
-    return ActivationStats(images)

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from actlab.lazy import tf
 from actlab.parts.probes.facts import PROBES, Arrays, Cells, EvaluationProbe, ProbeFacts, Sums
-from actlab.parts.probes.layers import ProbedLayer, counted
-from actlab.parts.probes.seen import Seen
+from actlab.parts.probes.layers import ProbedLayer, Seen, counted
 
 
+@PROBES.register(ProbeFacts(
+    equation="Σⱼ [∂yⱼ/∂zⱼ = 0 for every sample of the evaluation set, and every place of a convolution]",
+    sees="evaluation",
+    columns={"dead_units": "units whose activation has slope 0 for every sample"},
+    total="the sum over layers",
+    cost="the slope of each pre-activation, by automatic differentiation of the activation alone",
+    source="Lu et al. 2019, arXiv:1903.06733, for relu; here by the slope, for any activation",
+), name="dead_units")  # fmt: skip
 class DeadUnits(EvaluationProbe):
-    columns = totals = ("dead_units",)
+    """Units whose activation has slope 0 for every sample: through their output no gradient reaches their weights.
+
+    For relu these are the units that are never positive. The slope is that of the activation at the pre-activations
+    of the inference pass, in float32, so it is found for any activation. A convolution's unit is a channel, over
+    samples, height and width. It is a running "or" over batches, so the size of the batches has no part in it.
+    """
 
     def start(self, layer: ProbedLayer) -> Sums:
         return {"alive": tf.zeros([layer.units], tf.bool)}
@@ -26,14 +37,22 @@ class DeadUnits(EvaluationProbe):
         return counted("dead_units", {name: ~found["alive"] for name, found in sums.items()})
 
 
+@PROBES.register(ProbeFacts(
+    equation="Σⱼ [unit j was dead at the row before, and is not dead now]",
+    sees="evaluation",
+    columns={"revived_units": "units that were dead at the row before and are no more"},
+    total="the sum over layers",
+    cost="that of dead_units; together they cost it once",
+    source="actlab",
+), name="revived_units")  # fmt: skip
 class RevivedUnits(DeadUnits):
-    columns = totals = ("revived_units",)
+    """Units that were dead at the row before and are no more. The first row has none: nothing is known before it."""
 
     def __init__(self) -> None:
         self._dead: Arrays = {}  # of the row before
 
     def row(self, sums: Mapping[str, Arrays]) -> Cells:
-        alive: dict[str, Any] = {name: found["alive"] for name, found in sums.items()}
+        alive = {name: found["alive"] for name, found in sums.items()}
         revived = {name: mask & self._dead.get(name, np.zeros_like(mask)) for name, mask in alive.items()}
         self._dead = {name: ~mask for name, mask in alive.items()}
         return counted("revived_units", revived)
@@ -43,38 +62,3 @@ class RevivedUnits(DeadUnits):
 
     def restore(self, state: Arrays) -> None:
         self._dead = dict(state)
-
-
-@PROBES.register(
-    ProbeFacts(
-        equation="Σⱼ [∂yⱼ/∂zⱼ = 0 for every sample of the evaluation set, and every place of a convolution]",
-        sees="evaluation",
-        columns={"dead_units": "units whose activation has slope 0 for every sample"},
-        total="the sum over layers",
-        cost="the slope of each pre-activation, by automatic differentiation of the activation alone",
-        source="Lu et al. 2019, arXiv:1903.06733, for relu; here by the slope, for any activation",
-    )
-)
-def dead_units() -> DeadUnits:
-    """Units whose activation has slope 0 for every sample: through their output no gradient reaches their weights.
-
-    For relu these are the units that are never positive. The slope is that of the activation at the pre-activations
-    of the inference pass, in float32, so it is found for any activation. A convolution's unit is a channel, over
-    samples, height and width. It is a running "or" over batches, so the size of the batches has no part in it.
-    """
-    return DeadUnits()
-
-
-@PROBES.register(
-    ProbeFacts(
-        equation="Σⱼ [unit j was dead at the row before, and is not dead now]",
-        sees="evaluation",
-        columns={"revived_units": "units that were dead at the row before and are no more"},
-        total="the sum over layers",
-        cost="that of dead_units; together they cost it once",
-        source="actlab",
-    )
-)
-def revived_units() -> RevivedUnits:
-    """Units that were dead at the row before and are no more. The first row has none: nothing is known before it."""
-    return RevivedUnits()

@@ -1,7 +1,7 @@
 """What is stated of a probe, and what a probe does.
 
-A probe is a function whose keyword-only parameters are its entry in a config; it returns an object of one of three
-kinds, by what it looks at: the evaluation pass, the gradients of the training steps, or the weights at each row.
+A probe is a class whose keyword-only parameters are its entry in a config, of one of three kinds by what it looks at:
+the evaluation pass, the gradients of the training steps, or the weights at each row.
 """
 
 from __future__ import annotations
@@ -15,15 +15,14 @@ from numpy.typing import NDArray
 from actlab.registry import Registry
 
 if TYPE_CHECKING:
-    from actlab.parts.probes.layers import ProbedLayer
-    from actlab.parts.probes.seen import Seen
+    from actlab.parts.probes.layers import ProbedLayer, Seen
 
 Sums = dict[str, Any]  # tensors that are carried from batch to batch, by name
 Arrays = dict[str, NDArray[Any]]
 Cells = dict[str, dict[str, Any]]  # layer to column to value; the layer "*" is the whole network
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ProbeFacts:
     """What is stated of a probe.
 
@@ -48,13 +47,21 @@ PROBES: Registry[ProbeFacts] = Registry("probe")
 
 
 class Probe:
-    """What every probe has."""
+    """What every probe has.
 
-    columns: tuple[str, ...] = ()  # of layers.csv
-    totals: tuple[str, ...] = ()  # those of them that are in history.csv too
+    Args:
+        columns: of layers.csv, and of history.csv too where the facts state a total; those of the facts.
+    """
 
-    def build(self, layers: Sequence[ProbedLayer], variables: Sequence[Any]) -> None:
-        """Look at the network before it is trained: its layers with weights, and all trainable variables."""
+    columns: tuple[str, ...] = ()
+
+    def build(self, layers: Sequence[ProbedLayer], places: Mapping[str, list[int]]) -> None:
+        """Look at the network before it is trained.
+
+        Args:
+            layers: those with weights.
+            places: layer to the places of its kernel and bias among all trainable variables; "*" to all of them.
+        """
 
     def state(self) -> Arrays:
         """What the rows to come need of those before; part of the checkpoint."""
@@ -101,24 +108,22 @@ class GradientProbe(Probe):
         raise NotImplementedError
 
 
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """All weights at one moment.
+
+    Args:
+        layers: name of a probed layer to its kernel and bias; "*" to all trainable variables of the model.
+        learned: name of a probed layer to what its activation learns, by the names of the parameters.
+    """
+
+    layers: Mapping[str, list[NDArray[Any]]]
+    learned: Mapping[str, Arrays]
+
+
 class WeightProbe(Probe):
     """Sees the weights at each row and at the row before, or the initial ones."""
 
     def row(self, before: Weights, now: Weights) -> Cells:
         """The cells of an evaluation."""
         raise NotImplementedError
-
-
-@dataclass(frozen=True, eq=False)
-class Weights:
-    """All weights at one moment.
-
-    Args:
-        layers: name of a probed layer to its kernel and bias.
-        learned: name of a probed layer to what its activation learns, by the names of the parameters.
-        trainable: all trainable variables of the model.
-    """
-
-    layers: Mapping[str, list[NDArray[Any]]]
-    learned: Mapping[str, Arrays]
-    trainable: list[NDArray[Any]]

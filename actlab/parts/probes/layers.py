@@ -1,8 +1,9 @@
-"""The layers that are probed: those with a kernel, each with the activation that it feeds."""
+"""The layers that are probed, those with a kernel, and what passes through the activations that they feed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -53,34 +54,75 @@ def probed_layers(model: Any) -> list[ProbedLayer]:
     """The layers of a functional Keras model that have a kernel, in their order."""
     from actlab.parts.activations.layer import Activation  # imports Keras
 
-    fed = {_feeding(layer): layer for layer in model.layers if isinstance(layer, Activation)}
-    return [_probed(layer, fed.get(layer)) for layer in model.layers if _has_kernel(layer)]
-
-
-def _has_kernel(layer: Any) -> bool:
-    return getattr(layer, "kernel", None) is not None
-
-
-def _feeding(layer: Any) -> Any:
-    """The layer with a kernel from which an activation gets its values; None if it gets the images themselves."""
-    while not _has_kernel(layer):
-        before = layer.input._keras_history.operation
-        if before is layer:
-            return None
-        layer = before
-    return layer
-
-
-def _probed(layer: Any, activation: Any | None) -> ProbedLayer:
-    width = int(layer.kernel.shape[-1])
-    if activation is None:
-        return ProbedLayer(layer.name, layer, None, width)
-    facts = activation.facts
-    each = facts.inputs_per_unit(activation.parameters)
-    return ProbedLayer(layer.name, layer, activation, width // each, each, facts.inputs_apart)
+    with_kernel = [layer for layer in model.layers if getattr(layer, "kernel", None) is not None]
+    fed: dict[str, Any] = {}  # name of a layer with a kernel to the activation that gets its values
+    for activation in model.layers:
+        if isinstance(activation, Activation):
+            layer = activation
+            while layer not in with_kernel and layer is not (before := layer.input._keras_history.operation):
+                layer = before
+            fed[layer.name] = activation
+    found = []
+    for layer in with_kernel:
+        activation, width = fed.get(layer.name), int(layer.kernel.shape[-1])
+        each = activation.facts.inputs_per_unit(activation.parameters) if activation else 1
+        apart = activation.facts.inputs_apart if activation else False
+        found.append(ProbedLayer(layer.name, layer, activation, width // each, each, apart))
+    return found
 
 
 def counted(column: str, masks: dict[str, NDArray[np.bool_]]) -> dict[str, dict[str, Any]]:
     """How many units of each layer a mask marks, and of all layers together."""
     counts = {name: int(mask.sum()) for name, mask in masks.items()}
     return {name: {column: count} for name, count in {**counts, TOTAL: sum(counts.values())}.items()}
+
+
+@dataclass(eq=False)
+class Seen:
+    """Input and output of an activation in one batch of the evaluation; what several probes ask for is computed once.
+
+    A row is a sample, and after a convolution a sample at a place (height and width).
+
+    Args:
+        layer: which.
+        z: the pre-activation, (batch, ..., inputs), in the dtype in which the net computes.
+        y: the output, (batch, ..., outputs), likewise.
+    """
+
+    layer: ProbedLayer
+    z: Any
+    y: Any
+
+    @cached_property
+    def slope(self) -> Any:
+        """|∂y/∂z| at each row and unit, (rows, units), float32; of several inputs of a unit the steepest.
+
+        In float32 also in mixed precision: the slope of the function, not what rounding leaves of it.
+        """
+        assert self.layer.activation is not None
+        slope = _rows(tf.abs(self.layer.activation.slope(tf.cast(self.z, tf.float32))))
+        return slope if self.layer.inputs_per_unit == 1 else tf.reduce_max(self.layer.by_unit(slope), axis=-1)
+
+    @cached_property
+    def alive(self) -> Any:
+        """Whether the slope of each unit is not 0 at some row, (units,)."""
+        return tf.reduce_max(self.slope, axis=0) > 0
+
+    @cached_property
+    def outputs(self) -> Any:
+        """The output in float32."""
+        return tf.cast(self.y, tf.float32)
+
+    @cached_property
+    def low(self) -> Any:
+        """The least of each output, (outputs,), float32."""
+        return tf.reduce_min(_rows(self.outputs), axis=0)
+
+    @cached_property
+    def high(self) -> Any:
+        """The greatest of each output, (outputs,), float32."""
+        return tf.reduce_max(_rows(self.outputs), axis=0)
+
+
+def _rows(values: Any) -> Any:
+    return tf.reshape(values, (-1, values.shape[-1]))

@@ -9,14 +9,25 @@ from pydantic import Field
 
 from actlab.lazy import tf
 from actlab.parts.probes.facts import PROBES, Arrays, Cells, EvaluationProbe, ProbeFacts, Sums
-from actlab.parts.probes.layers import TOTAL, ProbedLayer
-from actlab.parts.probes.seen import Seen
+from actlab.parts.probes.layers import TOTAL, ProbedLayer, Seen
 
 
+@PROBES.register(ProbeFacts(
+    equation="share of the pairs (sample, unit) with |∂y/∂z| < threshold",
+    sees="evaluation",
+    columns={"saturated_fraction": "share of pairs (sample, unit) whose slope is under the threshold"},
+    total="the share among the pairs of all layers",
+    cost="that of dead_units, and a count; the slope is computed once for both",
+    source="actlab; compare Glorot and Bengio 2010 on saturated sigmoids",
+), name="saturated_fraction")  # fmt: skip
 class SaturatedFraction(EvaluationProbe):
-    columns = totals = ("saturated_fraction",)
+    """Share of (sample, unit) pairs whose activation is nearly flat: hardly any gradient passes there.
 
-    def __init__(self, threshold: float) -> None:
+    A convolution has a pair at each place (height and width). For relu it is the share of values that are not
+    positive.
+    """
+
+    def __init__(self, *, threshold: Annotated[float, Field(gt=0)] = 0.01) -> None:
         self.threshold = threshold
 
     def start(self, layer: ProbedLayer) -> Sums:
@@ -32,24 +43,4 @@ class SaturatedFraction(EvaluationProbe):
     def row(self, sums: Mapping[str, Arrays]) -> Cells:
         counts = {name: (int(found["saturated"]), int(found["pairs"])) for name, found in sums.items()}
         counts[TOTAL] = (sum(flat for flat, _ in counts.values()), sum(pairs for _, pairs in counts.values()))
-        shares = {name: flat / pairs if pairs else None for name, (flat, pairs) in counts.items()}
-        return {name: {"saturated_fraction": share} for name, share in shares.items()}
-
-
-@PROBES.register(
-    ProbeFacts(
-        equation="share of the pairs (sample, unit) with |∂y/∂z| < threshold",
-        sees="evaluation",
-        columns={"saturated_fraction": "share of pairs (sample, unit) whose slope is under the threshold"},
-        total="the share among the pairs of all layers",
-        cost="that of dead_units, and a count; the slope is computed once for both",
-        source="actlab; compare Glorot and Bengio 2010 on saturated sigmoids",
-    )
-)
-def saturated_fraction(*, threshold: Annotated[float, Field(gt=0)] = 0.01) -> SaturatedFraction:
-    """Share of (sample, unit) pairs whose activation is nearly flat: hardly any gradient passes there.
-
-    A convolution has a pair at each place (height and width). For relu it is the share of values that are not
-    positive.
-    """
-    return SaturatedFraction(threshold)
+        return {name: {"saturated_fraction": flat / pairs if pairs else None} for name, (flat, pairs) in counts.items()}

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from actlab.lazy import tf
 from actlab.parts.probes.facts import PROBES, Arrays, EvaluationProbe, GradientProbe, Probe, Sums, WeightProbe, Weights
-from actlab.parts.probes.layers import TOTAL, ProbedLayer, probed_layers
-from actlab.parts.probes.seen import Seen
+from actlab.parts.probes.layers import TOTAL, ProbedLayer, Seen, probed_layers
 from actlab.spec.part import Part
 
 AllSums = dict[str, dict[str, Sums]]  # probe to layer to its sums
@@ -29,38 +28,37 @@ class Probes:
 
     def __init__(self, chosen: Sequence[Part], model: Any) -> None:
         self.layers = probed_layers(model) if chosen else []
-        self.members: dict[str, Probe] = {p.name: PROBES.get(p.name).function(**p.parameters) for p in chosen}
-        for probe in self.members.values():
-            probe.build(self.layers, model.trainable_variables)
+        self._activated = [layer for layer in self.layers if layer.activation is not None]
+        self._trainable = list(model.trainable_variables)
+        self._places = {layer.name: self._places_of(layer.variables) for layer in self.layers}
+        self._places[TOTAL] = list(range(len(self._trainable)))
+        self.members: dict[str, Probe] = {}
+        self.columns: tuple[str, ...] = ()  # those of layers.csv after epoch, step, layer and units
+        self.totals: tuple[str, ...] = ()  # those that history.csv gains
+        for part in chosen:
+            entry = PROBES.get(part.name)
+            probe: Probe = entry.function(**part.parameters)
+            probe.columns = tuple(entry.facts.columns)
+            probe.build(self.layers, self._places)
+            self.members[part.name] = probe
+            self.columns += probe.columns
+            self.totals += probe.columns if entry.facts.total else ()
         self.evaluation = {n: p for n, p in self.members.items() if isinstance(p, EvaluationProbe)}
         self.gradients = {n: p for n, p in self.members.items() if isinstance(p, GradientProbe)}
         self.weights = {n: p for n, p in self.members.items() if isinstance(p, WeightProbe)}
         self.dead: dict[str, NDArray[np.bool_]] = {}  # which units of each layer are, at the last row
-        self._model = model
-        self._before = self._weights() if self.weights else None
+        self._before = self._arrays() if self.weights else []
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Those of layers.csv after epoch, step, layer and units."""
-        return tuple(column for probe in self.members.values() for column in probe.columns)
-
-    @property
-    def totals(self) -> tuple[str, ...]:
-        """Those that history.csv gains."""
-        return tuple(column for probe in self.members.values() for column in probe.totals)
+    def _places_of(self, variables: Sequence[Any]) -> list[int]:
+        """Where variables stand among the trainable ones; the others are left out."""
+        return [place for v in variables for place, other in enumerate(self._trainable) if other is v]
 
     # --- the evaluation pass, inside the compiled function ------------------------------------------------------
 
     @property
-    def _activated(self) -> list[ProbedLayer]:
-        return [layer for layer in self.layers if layer.activation is not None]
-
-    @property
     def tensors(self) -> list[Any]:
         """Input and output of each probed activation, as tensors of the model."""
-        if not self.evaluation:
-            return []
-        layers = [layer.activation for layer in self._activated if layer.activation is not None]
+        layers = [layer.activation for layer in self._activated if layer.activation and self.evaluation]
         return [tensor for layer in layers for tensor in (layer.input, layer.output)]
 
     def start(self) -> AllSums:
@@ -95,9 +93,10 @@ class Probes:
         return sums
 
     def sum_specs(self) -> Any:
-        """The shapes and dtypes of all sums, as the compiled function is told of them."""
-        sums = self.start()
-        return tf.nest.map_structure(lambda tensor: tf.TensorSpec(_shape(tensor), tensor.dtype), sums)
+        """The shapes and dtypes of all sums, for the compiled function; one that is empty at the start grows."""
+        return tf.nest.map_structure(
+            lambda tensor: tf.TensorSpec([size or None for size in tensor.shape], tensor.dtype), self.start()
+        )
 
     def shapes(self, sums: Mapping[str, Any]) -> list[tuple[Any, Any]]:
         """Each sum with its shape, where it grows from batch to batch."""
@@ -122,31 +121,34 @@ class Probes:
         Args:
             sums: of the evaluation pass.
         """
-        cells: dict[str, dict[str, Any]] = {}
-        if "dead_units" in sums:
-            self.dead = {layer: ~found["alive"].numpy() for layer, found in sums["dead_units"].items()}
-        for found in self._found(sums):
-            for layer, values in found.items():
-                cells.setdefault(layer, {}).update(values)
-        rows = [(layer.name, layer.units, *_picked(cells, layer.name, self.columns)) for layer in self.layers]
-        return rows, _picked(cells, TOTAL, self.totals)
-
-    def _found(self, sums: AllSums) -> list[dict[str, dict[str, Any]]]:
-        found = [probe.row(_arrays(sums[name])) for name, probe in self.evaluation.items()]
+        seen: dict[str, dict[str, Arrays]] = tf.nest.map_structure(lambda sum: np.asarray(sum.numpy()), sums)
+        if "dead_units" in seen:
+            self.dead = {layer: ~found["alive"] for layer, found in seen["dead_units"].items()}
+        found = [probe.row(seen[name]) for name, probe in self.evaluation.items()]
         found += [probe.row() for probe in self.gradients.values()]
-        if self._before is not None:
-            now = self._weights()
-            found += [probe.row(self._before, now) for probe in self.weights.values()]
-            self._before = now
-        return found
+        if self.weights:
+            arrays = self._arrays()
+            before, now = self._weights(self._before), self._weights(arrays)
+            found += [probe.row(before, now) for probe in self.weights.values()]
+            self._before = arrays
+        cells: dict[str, dict[str, Any]] = {name: {} for name in self._places}
+        for one in found:
+            for layer_name, values in one.items():
+                cells[layer_name].update(values)
+        rows = [(layer.name, layer.units, *map(cells[layer.name].get, self.columns)) for layer in self.layers]
+        return rows, tuple(map(cells[TOTAL].get, self.totals))
 
-    def _weights(self) -> Weights:
-        kept = {id(v): np.asarray(v.numpy()) for v in self._model.trainable_variables}
-        return Weights(
-            {layer.name: [_array(v, kept) for v in layer.variables] for layer in self.layers},
-            {layer.name: _learned(layer, kept) for layer in self._activated},
-            list(kept.values()),
-        )
+    def _arrays(self) -> list[NDArray[Any]]:
+        return [np.asarray(variable.numpy()) for variable in self._trainable]
+
+    def _weights(self, arrays: Sequence[NDArray[Any]]) -> Weights:
+        learned: dict[str, Arrays] = {}
+        for layer in self._activated:
+            own = layer.activation.learned if layer.activation else {}
+            places = self._places_of(list(own.values()))
+            learned[layer.name] = {name: arrays[place] for name, place in zip(own, places, strict=True)}
+        layers = {name: [arrays[place] for place in places] for name, places in self._places.items()}
+        return Weights(layers, learned)
 
     # --- state ------------------------------------------------------------------------------------------------
 
@@ -157,38 +159,12 @@ class Probes:
     def state(self) -> Arrays:
         """What the rows to come need of those before, without the variables."""
         arrays = {f"{name}/{key}": array for name, p in self.members.items() for key, array in p.state().items()}
-        before = self._before.trainable if self._before else []
-        return {**arrays, **{f"before/{i:04d}": array for i, array in enumerate(before)}}
+        return {**arrays, **{f"before/{i:04d}": array for i, array in enumerate(self._before)}}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Put back what `state` gave."""
         for name, probe in self.members.items():
             head = f"{name}/"
             probe.restore({key.removeprefix(head): array for key, array in state.items() if key.startswith(head)})
-        if self._before is not None:
-            before = [state[name] for name in sorted(state) if name.startswith("before/")]
-            for old, new in zip(self._before.trainable, before, strict=True):
-                old[...] = new  # the layers share these arrays
-
-
-def _shape(tensor: Any) -> list[int | None]:
-    """That of a sum; one that is empty at the start grows."""
-    return [size or None for size in tensor.shape]
-
-
-def _array(variable: Any, kept: Mapping[int, NDArray[Any]]) -> NDArray[Any]:
-    return kept[id(variable)] if id(variable) in kept else np.asarray(variable.numpy())
-
-
-def _learned(layer: ProbedLayer, kept: Mapping[int, NDArray[Any]]) -> Arrays:
-    assert layer.activation is not None
-    return {name: _array(variable, kept) for name, variable in layer.activation.learned.items()}
-
-
-def _arrays(sums: Mapping[str, Sums]) -> dict[str, Arrays]:
-    return {layer: {key: np.asarray(value.numpy()) for key, value in own.items()} for layer, own in sums.items()}
-
-
-def _picked(cells: Mapping[str, Mapping[str, Any]], layer: str, columns: Sequence[str]) -> tuple[Any, ...]:
-    found = cells.get(layer, {})
-    return tuple(found.get(column) for column in columns)
+        if self.weights:
+            self._before = [state[name] for name in sorted(state) if name.startswith("before/")]

@@ -35,7 +35,11 @@ class WeightFilm:
     """
 
     def __init__(self, model: Any, layer: str, every: int) -> None:
-        self.layer, self.every = _find(probed_layers(model), layer), every
+        layers, self.every = probed_layers(model), every
+        known = ["first", *(probed.name for probed in layers)]
+        if layer not in known:
+            raise UnknownName("layer with weights", layer, nearest(layer, known), known)
+        self.layer = layers[max(0, known.index(layer) - 1)]
         self._image = _image_before(self.layer.layer)
         self._last = self._kernel()
         self.shape: tuple[int, ...] = tiles(self._last, self.layer, self._image).shape
@@ -81,14 +85,6 @@ class WeightFilm:
         return np.asarray(self.layer.layer.kernel.numpy(), dtype=np.float32)
 
 
-def _find(layers: list[ProbedLayer], name: str) -> ProbedLayer:
-    found = next((layer for layer in layers if name in ("first", layer.name)), None)
-    if found is None:
-        known = ["first", *(layer.name for layer in layers)]
-        raise UnknownName("layer with weights", name, nearest(name, known), known)
-    return found
-
-
 def _image_before(layer: Any) -> tuple[int, int, int] | None:
     """Height, width and channels of what a dense layer sees through Flatten; None where it sees no image."""
     before = layer.input._keras_history.operation
@@ -109,24 +105,14 @@ def tiles(change: NDArray[Any], layer: ProbedLayer, image: tuple[int, int, int] 
     grid = change.reshape(*image, -1) if image and change.ndim == 2 else change
     flat = grid.mean(axis=2) if grid.ndim == 4 else grid  # over channels
     columns = np.moveaxis(layer.by_unit(flat), (-2, -1), (0, 1))  # (units, inputs a unit, ...)
-    pixels = _pixels(columns)
-    pictures = _near_square(pixels) if pixels.ndim == 3 else pixels
-    side_by_side: Tiles = np.concatenate(list(np.moveaxis(pictures, 1, 0)), axis=-1)
+    axes = tuple(range(1, columns.ndim))  # the article takes the least and the greatest over the weights of one unit
+    low, high = columns.min(axis=axes, keepdims=True), columns.max(axis=axes, keepdims=True)
+    pixels: Tiles = ((columns - low) / (high - low + 0.0001) * 255).astype(np.uint8)
+    if pixels.ndim == 3:  # no image: near a square, black where there are no weights
+        units, each, weights = pixels.shape
+        width = math.ceil(math.sqrt(weights))
+        height = math.ceil(weights / width)
+        gaps = np.zeros((units, each, height * width - weights), np.uint8)
+        pixels = np.concatenate([pixels, gaps], axis=-1).reshape(units, each, height, width)
+    side_by_side: Tiles = np.concatenate(list(np.moveaxis(pixels, 1, 0)), axis=-1)
     return side_by_side
-
-
-def _pixels(change: NDArray[Any]) -> Tiles:
-    """The article's formula, the least and the greatest change taken over the weights of one unit."""
-    axes = tuple(range(1, change.ndim))
-    low, high = change.min(axis=axes, keepdims=True), change.max(axis=axes, keepdims=True)
-    pixels: Tiles = ((change - low) / (high - low + 0.0001) * 255).astype(np.uint8)
-    return pixels
-
-
-def _near_square(vectors: Tiles) -> Tiles:
-    """(..., inputs) to (..., height, width), black where there are no weights."""
-    inputs = vectors.shape[-1]
-    width = math.ceil(math.sqrt(inputs))
-    height = math.ceil(inputs / width)
-    padding = [(0, 0)] * (vectors.ndim - 1) + [(0, height * width - inputs)]
-    return np.pad(vectors, padding).reshape(*vectors.shape[:-1], height, width)
