@@ -164,9 +164,9 @@ def _train(
 ) -> dict[Path, Outcome]:
     """Train what is left of a sweep, in view of a person."""
     from actlab.run.executors import local
-    from actlab.run.pictures import draw
     from actlab.run.progress import Display
-    from actlab.show import drawing
+    from actlab.show.figures.comparison import import_plotting
+    from actlab.show.figures.run import draw_run
     from actlab.show.words import counted
 
     sweep.begin()
@@ -186,9 +186,9 @@ def _train(
             if page:
                 page.update(len(outcomes))
             if len(running) < workers:
-                drawing.import_plotting()
+                import_plotting()
 
-        outcomes = local.run(sweep.jobs, replace(limits, workers=workers), signals, look, draw)
+        outcomes = local.run(sweep.jobs, replace(limits, workers=workers), signals, look, draw_run)
         display.update([], outcomes)
     return outcomes
 
@@ -198,13 +198,13 @@ def _finish(sweep: Sweep, outcomes: dict[Path, Outcome], talk: Terminal, json: b
     from actlab.run.progress import count, duration, in_words
     from actlab.run.record import state_of
     from actlab.run.sweep import resumable
-    from actlab.show import drawing
+    from actlab.show.figures.comparison import draw_comparison
     from actlab.show.tables import runs_table
-    from actlab.study.compare import compare
+    from actlab.study.judge import compare
 
     runs = sweep.runs()
     if (outcomes or sweep.elsewhere) and any(run.status == "done" for run in runs):
-        drawing.overlay(sweep.folder, compare(runs), sweep.plan.experiment.name)
+        draw_comparison(sweep.folder, compare(runs), sweep.plan.experiment.name, curves_only=True)
     counts = count(outcomes)
     pending = sum(out.status == "interrupted" and state_of(path) == "pending" for path, out in outcomes.items())
     counts |= {"interrupted": counts.get("interrupted", 0) - pending, "pending": pending}

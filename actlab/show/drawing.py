@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-import importlib
 from pathlib import Path
 
 from actlab.run.folder import write_bytes
 from actlab.study.compare import Comparison, curves, figures, looks_of, stand_in_note
-
-
-@functools.cache
-def import_plotting() -> None:
-    """Import what the comparison and the figures at the end need, as soon as a worker is free: they take a second."""
-    for name in ("pandas", "scipy.special", "matplotlib.figure", "matplotlib.backends.backend_agg"):
-        importlib.import_module(name)
 
 
 def overlay(folder: Path, comparison: Comparison, title: str) -> list[Path]:

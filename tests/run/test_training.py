@@ -12,9 +12,9 @@ import pytest
 from actlab import load
 from actlab.parts import datasets
 from actlab.run.folder import read_checkpoint, read_json, write_checkpoint
-from actlab.run.pictures import draw
 from actlab.run.record import Run
 from actlab.run.training import Job, Stopped, train
+from actlab.show.figures.run import draw_run
 from actlab.spec.config import RunConfig, resolve
 
 SYNTH = {"name": "synth_mnist", "train_images": 700, "test_images": 200}
@@ -110,7 +110,7 @@ def test_nothing_is_left_of_a_checkpoint_and_every_file_has_its_sha256(tmp_path:
     made = config()
     with pytest.raises(Stopped):
         train(job(tmp_path / "run", made), StopAt(2))
-    train(job(tmp_path / "run", made), finish=draw)
+    train(job(tmp_path / "run", made), finish=draw_run)
     run = Run(tmp_path / "run")
     assert (run.status, run.damaged()) == ("done", [])
     assert {"history.csv", "timing.csv", "weights.npz", "accuracy.png", "loss.png"} <= set(run.record["files"])
@@ -267,7 +267,7 @@ def test_a_run_that_diverges_keeps_what_its_probes_saw(tmp_path: Path) -> None:
 
 def test_the_film_is_kept_with_the_evaluations_it_shows(tmp_path: Path) -> None:
     made = config(probes=["dead_units"], weight_film={"every": 2}, steps=50, evaluate_every=10)
-    train(job(tmp_path, made), finish=draw)
+    train(job(tmp_path, made), finish=draw_run)
     run = Run(tmp_path)
     film = np.load(tmp_path / "weight_film.npz")
     assert film["frames"].shape == (2, 16, 28, 28)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from importlib import import_module
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +43,13 @@ def draw_comparison(folder: Path, comparison: Comparison, title: str, curves_onl
         files.append(folder / f"{stem}.png")
         write_bytes(files[-1], png(figure))
     return files
+
+
+@cache
+def import_plotting() -> None:
+    """Import what figures need, as soon as there is nothing else to do: it takes a second."""
+    for name in ("pandas", "scipy.special", "matplotlib.figure", "matplotlib.backends.backend_agg"):
+        import_module(name)
 
 
 def comparison_figures(
