@@ -320,7 +320,7 @@ def _whole_lines(data: bytes) -> bytes:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """A CSV table; a last row that was cut short is dropped.
+    """A CSV table; a last row that was cut short is dropped. Its `attrs["sha256"]` is that of the file.
 
     Raises:
         RunDirError: the file is missing, empty or not a table.
@@ -329,7 +329,8 @@ def read_table(path: Path) -> pd.DataFrame:
 
     try:
         with _naming(path, "read"):
-            text = _whole_lines(path.read_bytes()).decode()
+            data = path.read_bytes()
+        text = _whole_lines(data).decode()
         table = _table_of_numbers(text)
         if table is None:
             table = pd.read_csv(io.StringIO(text))
@@ -337,6 +338,7 @@ def read_table(path: Path) -> pd.DataFrame:
         raise RunDirError(f"{path}: damaged: {error}") from None
     if not isinstance(table.index, pd.RangeIndex):  # pandas takes surplus cells for names of rows
         raise RunDirError(f"{path}: damaged: rows are longer than the header")
+    table.attrs["sha256"] = hashlib.sha256(data).hexdigest()
     return table
 
 

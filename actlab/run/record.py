@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:  # pandas takes 0.3 s to import; only a comparison reads table
     import pandas as pd
 
 ENDED = ("done", "failed", "diverged")
+TABLES = {HISTORY: "history", TIMING: "timing", LAYERS: "layers"}
 STATUSES = (*ENDED, "running", "interrupted")
 
 
@@ -108,7 +110,14 @@ class Run:
         files: Mapping[str, Any] = self.record.get("files", {})
         chosen = files if names is None else [name for name in names if name in files]
         # a record may come from anywhere: a name that leads out of the directory is no file of the run
-        return [n for n in chosen if Path(n).name != n or sha256_or_none(self.path / n) != files[n]]
+        return [n for n in chosen if Path(n).name != n or self._sha256(n) != files[n]]
+
+    def _sha256(self, name: str) -> str | None:
+        """Of a table, of what was read; so that a file is opened once, whoever asks first."""
+        if name in TABLES:
+            with suppress(RunDirError):
+                return str(getattr(self, TABLES[name]).attrs["sha256"])
+        return sha256_or_none(self.path / name)
 
 
 def _fault_of(record: Mapping[str, Any]) -> str:

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from as_text import baselines, beside, notes
 
 from actlab.errors import ActlabError, UnknownName
 from actlab.run.folder import EXPERIMENT
 from actlab.run.record import Run, discover
 from actlab.spec.plan import read as read_plan
-from actlab.study.compare import compare
+from actlab.study.guard import Note
+from actlab.study.judge import compare
 from actlab.study.measures import parse_where
 
 Train = Callable[..., Run]
@@ -27,18 +29,15 @@ sweep: {activation: [tanh, relu, elu], batch_size: [32, 16], seed: [0, 1]}
 
 @pytest.fixture
 def planned(tmp_path: Path, make_run: Callable[..., Path]) -> Callable[..., list[Run]]:
-    """The runs of a plan as a folder lists them, by name, with the plan beside them."""
+    """The runs of a plan as a folder lists them, by name; each says where in the plan it stands."""
 
-    def made(text: str = PLAN, changes: str = "", runs: int | None = None, stand_in: bool = False) -> list[Run]:
+    def made(stand_in: bool = False, indexed: bool = True) -> list[Run]:
         folder = tmp_path / "study"
         folder.mkdir()
-        (folder / EXPERIMENT).write_text(text)
-        overrides = tuple(line.removeprefix("# --set ") for line in changes.splitlines())
-        plan = read_plan(folder / EXPERIMENT, overrides)
-        (folder / EXPERIMENT).write_text(changes + text)
-        for label, config in plan.runs[:runs]:
+        (folder / EXPERIMENT).write_text(PLAN)
+        for place, (label, config) in enumerate(read_plan(folder / EXPERIMENT).runs):
             trained = config.on_stand_in("synth_mnist") if stand_in else config
-            make_run(folder, trained, [0.9], record={"label": label})
+            make_run(folder, trained, [0.9], record={"label": label, **({"plan_index": place} if indexed else {})})
         found, _ = discover([folder])
         return found
 
@@ -49,29 +48,19 @@ def test_conditions_stand_in_the_order_of_the_plan(planned: Callable[..., list[R
     runs = planned()
     assert [run.config["activation"]["name"] for run in runs][:4] == ["elu"] * 4  # as the folder has them
     comparison = compare(runs)
-    assert list(zip(comparison.table["activation"], comparison.table["batch_size"], strict=True)) == [
+    assert list(zip(comparison.table()["activation"], comparison.table()["batch_size"], strict=True)) == [
         (a, b) for a in ("tanh", "relu", "elu") for b in ("32", "16")
     ]  # fmt: skip
-    assert [run.config["seed"] for run in comparison.conditions["tanh batch_size=32"]] == [0, 1]
-    assert comparison.baseline == "tanh batch_size=32"
+    assert [run.config["seed"] for run in comparison["tanh batch_size=32"].runs] == [0, 1]
+    assert comparison.baselines[0] == "tanh batch_size=32"
 
 
-def test_what_the_command_line_changed_counts(planned: Callable[..., list[Run]]) -> None:
-    runs = planned(changes="# --set sweep.activation=[elu, relu]\n# --set sweep.batch_size=[16]\n")
-    assert list(compare(runs).conditions) == ["elu", "relu"]
+def test_runs_on_a_stand_in_stand_there_too(planned: Callable[..., list[Run]]) -> None:
+    assert compare(planned(stand_in=True)).table()["activation"].tolist()[::2] == ["tanh", "relu", "elu"]
 
 
-def test_runs_on_a_stand_in_are_known_by_their_labels(planned: Callable[..., list[Run]]) -> None:
-    assert compare(planned(stand_in=True)).table["activation"].tolist()[::2] == ["tanh", "relu", "elu"]
-
-
-@pytest.mark.parametrize(
-    "text", ["", "- a list\n", "not: a config\n", "\x00", PLAN.replace("[0, 1]", "{range: 5000}")]
-)  # fmt: skip
-def test_a_plan_that_cannot_be_read_is_none(text: str, planned: Callable[..., list[Run]], tmp_path: Path) -> None:
-    runs = planned()
-    (tmp_path / "study" / EXPERIMENT).write_text(text)
-    assert compare(runs).table["activation"].tolist()[::2] == ["elu", "relu", "tanh"]
+def test_records_that_do_not_say_their_place_stand_by_their_names(planned: Callable[..., list[Run]]) -> None:
+    assert compare(planned(indexed=False)).table()["activation"].tolist()[::2] == ["elu", "relu", "tanh"]
 
 
 # --- baselines -------------------------------------------------------------------------------------------------
@@ -107,23 +96,21 @@ def test_each_condition_is_compared_at_equal_settings(
     baseline: str | None, expected: dict[str, str], grid: list[Run]
 ) -> None:
     comparison = compare(grid, baseline=baseline)
-    assert comparison.baselines == expected
-    assert [name for name, verdict in comparison.verdicts.items() if verdict is None] == [
-        name for name in comparison.conditions if name not in expected
-    ]
-    assert comparison.baseline == next(name for name in comparison.conditions if name in expected.values())
+    assert baselines(comparison) == expected
+    assert {result.name for result in comparison.results if result.verdict == "baseline"} == {*expected.values()}
+    assert comparison.baselines[0] == next(name for name in comparison.names if name in expected.values())
 
 
 def test_what_has_no_equal_baseline_is_held_against_the_nearest_and_marked(grid: list[Run]) -> None:
     comparison = compare(grid, baseline="elu")
-    assert comparison.baselines[f"{RELU}0.01"] == f"{ELU}0.1"
-    assert comparison.confounded[f"{RELU}0.01"] == ["optimizer.learning_rate 0.01 against 0.1"]
-    assert comparison.confounded[f"{RELU}0.1"] == []
+    assert baselines(comparison)[f"{RELU}0.01"] == f"{ELU}0.1"
+    assert beside(comparison)[f"{RELU}0.01"] == ["optimizer.learning_rate 0.01 against 0.1"]
+    assert beside(comparison)[f"{RELU}0.1"] == []
 
 
 def test_one_condition_for_all_marks_those_that_differ_in_more(grid: list[Run]) -> None:
     comparison = compare(grid, baseline=f"{TANH}0.1")
-    marks = {name: words for name, words in comparison.confounded.items() if words}
+    marks = {name: words for name, words in beside(comparison).items() if words}
     assert marks == {f"{RELU}0.01": ["optimizer.learning_rate 0.01 against 0.1"]}
 
 
@@ -140,12 +127,12 @@ def test_by_default_the_activation_is_compared(
     configs: list[dict[str, Any]], expected: str, train: Train
 ) -> None:  # fmt: skip
     comparison = compare([train([0.9], **config) for config in configs])
-    assert comparison.baseline == expected
+    assert comparison.baselines[0] == expected
     columns = {"relu batch_size=16": "activation", "batch_size=16 epochs=1": "batch_size"}
     axis = columns.get(expected, "batch_size")
-    table = comparison.table
+    table = comparison.table()
     for row in table[table["verdict"] != "baseline"].to_dict("records"):
-        base = table.iloc[list(comparison.conditions).index(row["baseline"])]
+        base = table.iloc[comparison.names.index(row["baseline"])]
         assert [key for key in comparison.differs if row[key] != base[key]] == [axis]
 
 
@@ -163,36 +150,34 @@ def union(train: Train) -> list[Run]:
 def test_in_a_union_of_grids_the_first_condition_is_the_baseline_of_all(union: list[Run]) -> None:
     comparison = compare(union)
     first = "dropout=0 weight_decay=None"
-    assert comparison.baselines == dict.fromkeys(list(comparison.conditions)[1:], first)
-    assert comparison.table["verdict"].tolist().count("baseline") == 1
+    assert baselines(comparison) == dict.fromkeys(comparison.names[1:], first)
+    assert comparison.table()["verdict"].tolist().count("baseline") == 1
     both = "dropout=0.5 weight_decay=0.4"
-    assert {name: words for name, words in comparison.confounded.items() if words} == {
+    assert {name: words for name, words in beside(comparison).items() if words} == {
         both: ["optimizer.weight_decay 0.4 against None"]
     }  # fmt: skip
 
 
 def test_what_is_compared_with_nothing_is_no_baseline(union: list[Run]) -> None:
     comparison = compare(union, baseline="model.dropout=0")
-    assert comparison.table["verdict"].tolist() == ["baseline", "", "", "", "not established", "not established"]
-    alone = ", ".join(f"dropout=0 weight_decay={decay}" for decay in (0.1, 0.2, 0.3))
-    assert f"{alone}: compared with nothing, since no condition differs from it in model.dropout alone" in (
-        comparison.notes
-    )  # fmt: skip
-    assert not any("compared with nothing" in note for note in compare(union).notes)
+    assert comparison.table()["verdict"].tolist() == ["baseline", "", "", "", "not established", "not established"]
+    alone = tuple(f"dropout=0 weight_decay={decay}" for decay in (0.1, 0.2, 0.3))
+    assert Note("compared with nothing", alone, {"axis": ["model.dropout"]}) in comparison.notes
+    assert not any("compared with nothing" in note for note in notes(compare(union)))
 
 
 def test_datasets_side_by_side_are_not_held_against_the_first(train: Train) -> None:
     runs = [train([0.9], dataset=d) for d in ("mnist", "fashion_mnist")]
     comparison = compare([*runs, train([0.9], activation="elu")])
-    assert comparison.baselines == {"mnist elu": "mnist relu"}
-    assert comparison.table["verdict"].tolist() == ["baseline", "", "not established"]
+    assert baselines(comparison) == {"mnist elu": "mnist relu"}
+    assert comparison.table()["verdict"].tolist() == ["baseline", "", "not established"]
 
 
 def test_the_last_part_of_a_key_will_do(union: list[Run]) -> None:
     comparison = compare(union, baseline="dropout=0")
-    assert comparison.baselines == compare(union, baseline="model.dropout=0").baselines
+    assert baselines(comparison) == baselines(compare(union, baseline="model.dropout=0"))
     chosen = compare(union, where=parse_where("dropout=0.5"), by=["weight_decay"])
-    assert chosen.table["optimizer.weight_decay"].tolist() == ["None", "0.4"]
+    assert chosen.table()["optimizer.weight_decay"].tolist() == ["None", "0.4"]
     with pytest.raises(UnknownName, match=r"unknown config key 'momentum'; did you mean 'optimizer\.momentum'"):
         compare(union, where=parse_where("momentum=0.5"))
     with pytest.raises(UnknownName, match="unknown config key 'drop_out'"):
@@ -207,7 +192,7 @@ def test_the_last_part_of_two_keys_will_not_do(train: Train) -> None:
 
 def test_what_is_asked_for_first_is_compared(grid: list[Run]) -> None:
     comparison = compare(grid[:8], by=["optimizer.learning_rate", "activation"])
-    assert comparison.baselines == {
+    assert baselines(comparison) == {
         "learning_rate=0.01 relu": "learning_rate=0.1 relu", "learning_rate=0.01 tanh": "learning_rate=0.1 tanh",
     }  # fmt: skip
 
@@ -229,11 +214,11 @@ def test_an_unknown_baseline_is_an_error(baseline: str, said: str, grid: list[Ru
 def test_a_baseline_may_be_named_by_its_part_alone_if_there_is_one(train: Train) -> None:
     slopes = [train([0.9], activation={"name": "leaky_relu", "negative_slope": s}) for s in (0.1, 0.3)]
     runs = [train([0.9]), *slopes]
-    assert compare(runs[:2], baseline="leaky_relu").baseline == "leaky_relu 0.1"
+    assert compare(runs[:2], baseline="leaky_relu").baselines[0] == "leaky_relu 0.1"
     with pytest.raises(ActlabError, match=r"means several conditions: --baseline 'leaky_relu 0.1' or"):
         compare(runs, baseline="leaky_relu")
-    assert compare(runs, baseline="leaky_relu 0.3").baseline == "leaky_relu 0.3"
-    assert compare(runs, baseline="activation.negative_slope=0.3").baseline == "leaky_relu 0.3"
+    assert compare(runs, baseline="leaky_relu 0.3").baselines[0] == "leaky_relu 0.3"
+    assert compare(runs, baseline="activation.negative_slope=0.3").baselines[0] == "leaky_relu 0.3"
 
 
 def test_a_value_of_two_axes_must_say_which(train: Train) -> None:
@@ -244,8 +229,8 @@ def test_a_value_of_two_axes_must_say_which(train: Train) -> None:
 
 def test_one_condition_is_compared_with_nothing(train: Train) -> None:
     comparison = compare([train([0.9], seed=s) for s in range(3)])
-    assert (comparison.baseline, comparison.baselines, comparison.floors) == ("", {}, {})
-    assert "verdict" not in comparison.table
+    assert (comparison.baselines, comparison["all runs"].verdict) == ([], "")
+    assert "verdict" not in comparison.table()
 
 
 def test_names_that_would_be_one_are_told_apart(train: Train) -> None:
@@ -253,8 +238,8 @@ def test_names_that_would_be_one_are_told_apart(train: Train) -> None:
     for run, (one, other) in zip(runs, (("a b", "c"), ("a", "b c")), strict=True):
         run.record["config"] = {**run.config, "activation": {"name": one}, "initializer": {"name": other}}
     comparison = compare(runs)
-    assert len(comparison.conditions) == 2
-    assert next(iter(comparison.conditions)) == "activation='a b', initializer='c'"
+    assert len(comparison.names) == 2
+    assert comparison.names[0] == "activation='a b', initializer='c'"
 
 
 def test_the_errors_are_unknown_names(grid: list[Run]) -> None:

@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from as_text import beside, notes
 
 from actlab.run.record import Run
-from actlab.study.compare import compare
+from actlab.study.guard import Note
+from actlab.study.judge import compare
 
 Train = Callable[..., Run]
 Study = Callable[..., list[Run]]
@@ -43,10 +45,9 @@ def environment(**changes: Any) -> dict[str, Any]:
 
 def test_a_study_that_differs_in_nothing_else_is_not_marked(study: Study) -> None:
     comparison = compare(study())
-    assert comparison.confounded == {"relu": [], "elu": []}
-    assert comparison.table["verdict"].tolist() == ["baseline", "better"]
-    assert comparison.table["beside"].tolist() == ["", ""]
-    assert [note for note in comparison.notes if not note.startswith("standard error")] == []
+    assert beside(comparison) == {"relu": [], "elu": []}
+    assert comparison.table()["verdict"].tolist() == ["baseline", "better"]
+    assert [note.kind for note in comparison.notes if note.kind != "standard error"] == []
 
 
 DIFFERENCES: list[tuple[dict[str, Any], str]] = [
@@ -67,28 +68,27 @@ DIFFERENCES: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("changes", "said"), DIFFERENCES)
 def test_what_differs_stands_beside_the_verdict(changes: dict[str, Any], said: str, study: Study) -> None:
     comparison = compare(study(changes))
-    found = [words for words in comparison.confounded["elu"] if not words.startswith("seeds ")]
+    found = [words for words in beside(comparison)["elu"] if not words.startswith("seeds ")]
     assert found == [said]
-    assert comparison.confounded["relu"] == []
-    assert said in comparison.table["beside"].tolist()[1]
-    assert comparison.table["verdict"].tolist()[1] == "better"  # said beside it, not instead of it
+    assert beside(comparison)["relu"] == []
+    assert comparison.table()["verdict"].tolist()[1] == "better"  # said beside it, not instead of it
 
 
 @pytest.mark.parametrize(("changes", "said"), DIFFERENCES)
 def test_it_is_said_in_how_many_pairs(changes: dict[str, Any], said: str, study: Study) -> None:
-    assert compare(study(changes, only=2)).confounded["elu"] == [f"{said} in 1 of 6 pairs"]
+    assert beside(compare(study(changes, only=2)))["elu"] == [f"{said} in 1 of 6 pairs"]
 
 
 @pytest.mark.parametrize(
     "changes", [{"initial_weights_sha256": None}, {"environment": {}}, environment(git=None), environment(threads=None)]
 )
 def test_what_is_not_recorded_differs_from_nothing(changes: dict[str, Any], study: Study) -> None:
-    assert compare(study(changes)).confounded["elu"] == []
+    assert beside(compare(study(changes)))["elu"] == []
 
 
 def test_records_of_anywhere_are_looked_at_without_a_crash(study: Study) -> None:
     odd = {"environment": {"versions": ["x"], "git": "x", "machine": None, "device": {"a": 1}, "threads": "many"}}
-    marks = compare(study(odd)).confounded["elu"]
+    marks = beside(compare(study(odd)))["elu"]
     assert marks == ["device {'a': 1} against cpu", "threads many against 1"]
 
 
@@ -107,8 +107,8 @@ def test_what_goes_together_is_no_single_difference(
 ) -> None:  # fmt: skip
     runs = [train([0.9], activation=a, **{key: v}) for a, v in (("relu", one), ("elu", other))]
     comparison = compare(runs, baseline="relu")
-    assert list(comparison.confounded.values()) == [[], [said]]
-    assert compare(runs, by=["activation"]).confounded == {"relu": [], "elu": [said]}
+    assert list(beside(comparison).values()) == [[], [said]]
+    assert beside(compare(runs, by=["activation"])) == {"relu": [], "elu": [said]}
 
 
 def test_what_is_compared_is_not_confounded_by_itself(train: Train) -> None:
@@ -119,11 +119,11 @@ def test_what_is_compared_is_not_confounded_by_itself(train: Train) -> None:
         return train([0.9], record=record, **config)
 
     by_initializer = [run(1, d, initializer=i) for i, d in (("he_normal", "a"), ("glorot_uniform", "b"))]
-    assert compare(by_initializer).confounded == {"he_normal": [], "glorot_uniform": []}
+    assert beside(compare(by_initializer)) == {"he_normal": [], "glorot_uniform": []}
     wider = [run(n, d, model={"name": "mnist_dense", "hidden": [n]}) for n, d in ((10, "a"), (20, "b"))]
-    assert compare(wider).confounded == {"10": [], "20": []}
+    assert beside(compare(wider)) == {"10": [], "20": []}
     by_rate = [run(1, d, optimizer={"name": "sgd", "learning_rate": r}) for r, d in ((0.1, "a"), (0.2, "b"))]
-    assert compare(by_rate).confounded == {"0.1": [], "0.2": ["other initial weights"]}
+    assert beside(compare(by_rate)) == {"0.1": [], "0.2": ["other initial weights"]}
 
 
 STOPPED = {"early_stopping": {"metric": "val_loss", "patience": 2}}
@@ -141,8 +141,8 @@ def stopping(train: Train, epochs: Mapping[str, list[int]], full: int = 6) -> li
     ("mine", "theirs", "said"),
     [
         ([3, 3], [6, 6], ["ended at epoch 3 by early stopping against epoch 6"]),
-        ([3, 3], [5, 5], ["ended by early stopping at epoch 3 against 5"]),
-        ([3, 5], [3, 4], ["ended by early stopping at epoch 5 against 4 in 1 of 2 pairs"]),
+        ([3, 3], [5, 5], ["ended at epoch 3 by early stopping against epoch 5 by early stopping"]),
+        ([3, 5], [3, 4], ["ended at epoch 5 by early stopping against epoch 4 by early stopping in 1 of 2 pairs"]),
         ([3, 5, 6], [2, 4, 5],
          ["ended at epochs 3 to 6, some by early stopping against epochs 2 to 5 by early stopping"]),
         ([3, 6], [3, 6], []),
@@ -152,23 +152,23 @@ def stopping(train: Train, epochs: Mapping[str, list[int]], full: int = 6) -> li
 def test_trainings_that_early_stopping_ended_elsewhere_are_marked(
     mine: list[int], theirs: list[int], said: list[str], train: Train
 ) -> None:
-    assert compare(stopping(train, {"relu": theirs, "elu": mine})).confounded == {"relu": [], "elu": said}
+    assert beside(compare(stopping(train, {"relu": theirs, "elu": mine}))) == {"relu": [], "elu": said}
 
 
 def test_where_the_best_is_restored_the_last_evaluation_is_the_end_all_the_same(train: Train) -> None:
     runs = stopping(train, {"relu": [5], "elu": [4]})
     for run in runs:
         run.record["results"]["final"]["epoch"] = 2
-    assert compare(runs).confounded["elu"] == ["ended by early stopping at epoch 4 against 5"]
+    assert beside(compare(runs))["elu"] == ["ended at epoch 4 by early stopping against epoch 5 by early stopping"]
 
 
 def test_a_length_that_is_compared_or_configured_is_not_told_as_early_stopping(train: Train) -> None:
     lengths = [train([0.5] * n, epochs=n) for n in (2, 3)]
-    assert compare(lengths).confounded == {"2": [], "3": []}
-    assert compare([train([0.5] * 3, activation="elu", epochs=3), lengths[0]]).confounded["elu epochs=3"] == []
+    assert beside(compare(lengths)) == {"2": [], "3": []}
+    assert beside(compare([train([0.5] * 3, activation="elu", epochs=3), lengths[0]]))["elu epochs=3"] == []
     stopped = train([0.5] * 2, seed=1, epochs=3, record={"stopped_early": True}, **STOPPED)
     rule = [train([0.5] * 3, seed=1, epochs=3), stopped]
-    assert all(words == [] for words in compare(rule).confounded.values())
+    assert all(words == [] for words in beside(compare(rule)).values())
 
 
 def test_the_digest_of_the_source_tells_whether_the_code_was_the_same(study: Study) -> None:
@@ -177,10 +177,10 @@ def test_the_digest_of_the_source_tells_whether_the_code_was_the_same(study: Stu
     runs = study(environment(git={"commit": "b" * 40, "dirty": False}, source_sha256="1" * 64))
     for run in runs[:6]:
         run.record["environment"] = {**ENVIRONMENT, **dirty}
-    assert compare(runs).confounded["elu"] == []
+    assert beside(compare(runs))["elu"] == []
     for run in runs[:6]:
         run.record["environment"] = {**ENVIRONMENT, **dirty, "source_sha256": "2" * 64}
-    assert compare(runs).confounded["elu"] == ["code source 11111111 against source 22222222"]
+    assert beside(compare(runs))["elu"] == ["code source 11111111 against source 22222222"]
 
 
 def test_uncommitted_changes_on_both_sides_may_be_others(study: Study) -> None:
@@ -189,17 +189,17 @@ def test_uncommitted_changes_on_both_sides_may_be_others(study: Study) -> None:
     for run in runs[:6]:
         run.record.update(dirty)
     said = "code aaaaaaaa with uncommitted changes on both sides, which may not be the same"
-    assert compare(runs).confounded["elu"] == [said]
+    assert beside(compare(runs))["elu"] == [said]
     runs[8].record.update({"environment": ENVIRONMENT})
     runs[2].record.update({"environment": ENVIRONMENT})
-    assert compare(runs).confounded["elu"] == [f"{said} in 5 of 6 pairs"]
+    assert beside(compare(runs))["elu"] == [f"{said} in 5 of 6 pairs"]
 
 
 def test_seeds_of_one_condition_that_were_trained_otherwise_are_noted(study: Study) -> None:
     other = {"versions": {**ENVIRONMENT["versions"], "keras": "3.20"}, "git": {"commit": "b" * 40}, "threads": 8}
     only_one = compare(study(environment(**other), only=3))
-    words = "threads 1 and 8, keras 3.15.1 and 3.20, code aaaaaaaa and bbbbbbbb"
-    assert f"elu pools seeds trained with {words}" in only_one.notes
+    several = {"threads": ("1", "8"), "version of keras": ("3.15.1", "3.20"), "code": ("aaaaaaaa", "bbbbbbbb")}
+    assert Note("pooled", ("elu",), {"facts": several}) in only_one.notes
 
 
 def test_what_all_conditions_pool_is_noted_once_and_is_no_mark(study: Study) -> None:
@@ -208,10 +208,10 @@ def test_what_all_conditions_pool_is_noted_once_and_is_no_mark(study: Study) -> 
         if run.config["seed"] > 2:
             run.record["environment"] = {**ENVIRONMENT, "git": {"commit": "b" * 40}}
     comparison = compare(runs)
-    assert [note for note in comparison.notes if "pool" in note] == [
-        "every condition pools seeds trained with code aaaaaaaa and bbbbbbbb"
+    assert [note for note in notes(comparison) if "seeds trained with different" in note] == [
+        "relu and elu: seeds trained with different code aaaaaaaa and bbbbbbbb"
     ]  # fmt: skip
-    assert comparison.confounded == {"relu": [], "elu": []}
+    assert beside(comparison) == {"relu": [], "elu": []}
 
 
 def test_many_ways_of_pooling_are_one_note(train: Train) -> None:
@@ -219,7 +219,9 @@ def test_many_ways_of_pooling_are_one_note(train: Train) -> None:
         train([0.9], activation=name, seed=s, record={"environment": {"threads": i + s + 1}})
         for i, name in enumerate(("relu", "elu", "tanh", "selu")) for s in (0, 1)
     ]  # fmt: skip
-    assert [n for n in compare(runs).notes if "pool" in n] == ["4 conditions pool seeds trained with different threads"]
+    assert [n for n in notes(compare(runs)) if "seeds trained with different" in n] == [
+        "relu, elu, tanh and selu: seeds trained with different threads 1, 2, 3, 4 and 5"
+    ]
 
 
 # --- seeds -----------------------------------------------------------------------------------------------------
@@ -229,9 +231,9 @@ def test_two_seeds_with_the_same_weights_are_called_out(study: Study, train: Tra
     runs = study()
     runs[4].record["initial_weights_sha256"] = runs[1].record["initial_weights_sha256"]
     comparison = compare(runs)
-    words = "seeds 1 and 4 began with the same initial weights, and are no independent trials"
-    assert comparison.confounded["relu"] == [words]
-    assert comparison.confounded["elu"] == [f"relu: {words}", "other initial weights in 1 of 6 pairs"]
+    words = "seeds 1 and 4 of relu began with the same weights, and are no independent trials"
+    assert beside(comparison)["relu"] == [words]
+    assert beside(comparison)["elu"] == [words, "other initial weights in 1 of 6 pairs"]
 
 
 def test_the_same_weights_of_one_seed_in_a_pool_are_no_twins(train: Train) -> None:
@@ -239,7 +241,7 @@ def test_the_same_weights_of_one_seed_in_a_pool_are_no_twins(train: Train) -> No
         train([0.9], seed=s, activation=a, batch_size=b, record={"initial_weights_sha256": f"{s:064x}"})
         for a in ("relu", "elu") for b in (16, 32) for s in (0, 1)
     ]  # fmt: skip
-    assert compare(runs, by=["activation"]).confounded == {"relu": [], "elu": []}
+    assert beside(compare(runs, by=["activation"])) == {"relu": [], "elu": []}
 
 
 # --- data ------------------------------------------------------------------------------------------------------
@@ -251,29 +253,30 @@ def test_runs_on_other_data_are_never_pooled(study: Study) -> None:
     other = {"dataset": {**DATA, "sha256": "7" * 64}}
     comparison = compare(study(other, only=3))
     assert comparison.differs == ["activation", "data"]
-    assert list(comparison.conditions) == ["relu mnist 66666666", "elu mnist 66666666", "elu mnist 77777777"]
-    assert comparison.table["n"].tolist() == [6, 5, 1]
-    assert any(note.startswith("elu: trained on different data (mnist 66666666, mnist 77777777); kept apart") for note
-               in comparison.notes)  # fmt: skip
+    assert comparison.names == ["relu mnist 66666666", "elu mnist 66666666", "elu mnist 77777777"]
+    assert comparison.table()["n"].tolist() == [6, 5, 1]
+    assert any(note.startswith("runs of elu are on different data, and are never averaged: mnist 66666666 and") for note
+               in notes(comparison))  # fmt: skip
 
 
 def test_a_stand_in_is_not_pooled_with_the_set_it_stands_for(train: Train, study: Study) -> None:
     runs = [*study(), train([0.99], activation="elu", seed=6, dataset="synth_mnist", record=STAND_IN)]
     comparison = compare(runs, by=["activation"])
-    assert list(comparison.conditions) == ["relu mnist", "elu mnist", "elu synth_mnist, NOT mnist"]
-    assert comparison.table["n"].tolist() == [6, 6, 1]
+    assert comparison.names == ["relu mnist", "elu mnist", "elu synth_mnist, NOT mnist"]
+    assert comparison.table()["n"].tolist() == [6, 6, 1]
 
 
 def test_numbers_on_other_data_are_not_held_against_each_other(train: Train, study: Study) -> None:
     runs = [run for run in study() if run.config["activation"]["name"] == "relu"]
     runs += [train([0.99], activation="elu", seed=s, dataset="synth_mnist", record=STAND_IN) for s in range(6)]
     comparison = compare(runs, baseline="relu")
-    ((name, verdict),) = [(n, v) for n, v in comparison.verdicts.items() if v is not None]
-    assert verdict.word == "not established"
-    assert verdict.reason == "numbers on different data: synth_mnist, NOT mnist against mnist"
-    assert comparison.pairs[name] is None
-    assert comparison.comparisons == 0
-    assert any("these numbers say nothing about mnist" in note for note in comparison.notes)
+    (result,) = [result for result in comparison.results if result.baseline]
+    assert (result.verdict, result.pairs) == ("not established", None)
+    assert result.reason == Note(
+        "other data", (result.name,), {"mine": ["synth_mnist, NOT mnist"], "theirs": ["mnist"]}
+    )
+    assert comparison.family == 0
+    assert any("says nothing about mnist" in note for note in notes(comparison))
 
 
 def test_datasets_may_be_compared_where_they_are_what_is_compared(train: Train) -> None:
@@ -282,16 +285,16 @@ def test_datasets_may_be_compared_where_they_are_what_is_compared(train: Train) 
         return [train([0.9 - len(name) / 100 + s / 1000], dataset=name, seed=s, record=record) for s in range(6)]
 
     comparison = compare([*on("mnist", "a"), *on("fashion_mnist", "b")])
-    assert comparison.table["verdict"].tolist() == ["baseline", "worse"]
-    assert comparison.confounded["fashion_mnist"] == []
+    assert comparison.table()["verdict"].tolist() == ["baseline", "worse"]
+    assert beside(comparison)["fashion_mnist"] == []
 
 
 def test_a_stand_in_is_not_held_against_the_set_it_stands_for(train: Train, study: Study) -> None:
     runs = [run for run in study() if run.config["activation"]["name"] == "relu"]
     runs += [train([0.99], seed=s, dataset="synth_mnist", record=STAND_IN) for s in range(6)]
     comparison = compare(runs)
-    assert comparison.table["verdict"].tolist() == ["baseline", "not established"]
-    assert comparison.table["reason"].tolist()[1].startswith("numbers on different data")
+    assert comparison.table()["verdict"].tolist() == ["baseline", "not established"]
+    assert [result.reason and result.reason.kind for result in comparison.results] == [None, "other data"]
 
 
 def test_a_run_that_never_had_its_data_stays_with_its_condition(study: Study) -> None:
@@ -300,7 +303,7 @@ def test_a_run_that_never_had_its_data_stays_with_its_condition(study: Study) ->
     runs[5].record["status"] = "failed"
     comparison = compare(runs)
     assert comparison.differs == ["activation"]
-    assert comparison.table["failed"].tolist() == [1, 0]
+    assert comparison.table()["failed"].tolist() == [1, 0]
 
 
 def test_the_same_config_on_other_data_is_another_run(study: Study, train: Train) -> None:
@@ -308,8 +311,8 @@ def test_the_same_config_on_other_data_is_another_run(study: Study, train: Train
     record = {"dataset": {**DATA, "sha256": "7" * 64}, "environment": ENVIRONMENT}
     runs.append(train([0.1], seed=0, folder="elsewhere", record=record))
     comparison = compare(runs)
-    assert not any("counts once" in note for note in comparison.notes)
-    assert sorted(comparison.conditions) == ["elu mnist 66666666", "relu mnist 66666666", "relu mnist 77777777"]
+    assert not any("counts once" in note for note in notes(comparison))
+    assert sorted(comparison.names) == ["elu mnist 66666666", "relu mnist 66666666", "relu mnist 77777777"]
 
 
 # --- epochs chosen on test data --------------------------------------------------------------------------------
@@ -320,17 +323,18 @@ def test_the_same_config_on_other_data_is_another_run(study: Study, train: Train
     [
         ("last", {}, ""),
         ("best-validation", {}, ""),
-        ("last", {"dataset": {"name": "mnist", "validation": "test"}}, "no epoch is chosen by them"),
+        ("last", {"dataset": {"name": "mnist", "validation": "test"}}, "nothing was chosen by them"),
         ("best-validation", {"dataset": {"name": "mnist", "validation": "test"}},
          "the epoch was chosen by the test images, so these numbers are too good; --at last is fixed in advance"),
         ("max", {"dataset": {"name": "mnist", "validation": "test"}}, "the epoch was chosen by the test images"),
         ("last", {"dataset": {"name": "mnist", "validation": "test"}, "early_stopping": {"patience": 2}},
-         "validation: test - trainings were stopped by the test images, so these numbers are too good"),
+         "trainings were stopped by the test images, so these numbers are too good"),
     ],
 )  # fmt: skip
 def test_an_epoch_chosen_on_test_data_is_called_out(at: str, config: dict[str, Any], said: str, train: Train) -> None:
-    notes = compare([train([0.8, 0.9], seed=s, **config) for s in (0, 1)], at=at).notes
-    found = [note for note in notes if note.startswith("validation: test")]
+    found = [
+        n for n in notes(compare([train([0.8, 0.9], seed=s, **config) for s in (0, 1)], at=at)) if "test images" in n
+    ]
     assert len(found) == bool(said)
     assert all(said in note for note in found)
 
@@ -340,8 +344,8 @@ def test_the_largest_of_what_no_test_image_decides_is_no_choice_by_them(
     metric: str, chosen: bool, train: Train
 ) -> None:  # fmt: skip
     on_test = {"name": "mnist", "validation": "test"}
-    notes = compare([train([0.8, 0.9], seed=s, dataset=on_test) for s in (0, 1)], metrics=[metric], at="max").notes
-    assert any("the epoch was chosen by the test images" in note for note in notes) == chosen
+    found = notes(compare([train([0.8, 0.9], seed=s, dataset=on_test) for s in (0, 1)], metrics=[metric], at="max"))
+    assert any("the epoch was chosen by the test images" in note for note in found) == chosen
 
 
 @pytest.mark.parametrize(
@@ -355,21 +359,30 @@ def test_the_largest_of_what_no_test_image_decides_is_no_choice_by_them(
 def test_a_number_taken_where_it_is_best_is_said_to_be_too_good(
     metric: str, at: str, lucky: bool, train: Train
 ) -> None:  # fmt: skip
-    notes = compare([train([0.8, 0.9], seed=s) for s in (0, 1)], metrics=[metric], at=at).notes
-    assert (f"{metric}: taken where it is best in each run, and so too good by itself" in notes) == lucky
+    found = notes(compare([train([0.8, 0.9], seed=s) for s in (0, 1)], metrics=[metric], at=at))
+    assert (f"{metric}: taken where it is best in each run, and so too good by itself" in found) == lucky
 
 
 def test_an_accuracy_is_uncertain_by_its_images_alone(train: Train) -> None:
     """SCIENCE: .79 on 10,000 images has a standard error of .41 points."""
     data = {"dataset": {**DATA, "test_images": 10_000}}
     runs = [train([0.81], seed=s, record=data) for s in (0, 1)]  # the made-up test accuracy is 0.02 lower
-    notes = compare(runs, metrics=["test_accuracy"]).notes
-    said = "standard error by the choice of images alone: 0.41 points for a test_accuracy of 0.790 on 10,000 images"
-    assert notes == [said]
-    assert not any("standard error" in note for note in compare(runs, metrics=["val_loss"]).notes)
+    found = notes(compare(runs, metrics=["test_accuracy"]))
+    assert found == ["0.41 points is the standard error of a test_accuracy of 79.00% on 10,000 images"]
+    assert not any("standard error" in note for note in notes(compare(runs, metrics=["val_loss"])))
+
+
+def test_the_standard_error_is_of_the_numbers_that_are_compared(train: Train) -> None:
+    """Those of the best validation, not the last ones, where these are read."""
+    runs = [train([0.92, 0.52], seed=s, record={"dataset": DATA}) for s in (0, 1)]
+    for at, accuracy in (("last", 0.5), ("best-validation", 0.9)):
+        comparison = compare(runs, metrics=["test_accuracy"], at=at)
+        (note,) = [note for note in comparison.notes if note.kind == "standard error"]
+        assert note.facts["accuracy"] == pytest.approx(accuracy)
+        assert note.facts["error"] == pytest.approx((accuracy * (1 - accuracy) / 10_000) ** 0.5)
 
 
 def test_uncommitted_changes_are_said_once_for_all(study: Study) -> None:
     changed = environment(git={"commit": "a" * 40, "dirty": True})
-    notes = compare(study(changed)).notes
-    assert "6 of 12 runs were trained by code with uncommitted changes: which, nobody can tell" in notes
+    found = notes(compare(study(changed)))
+    assert "6 of 12 runs were trained by code with uncommitted changes: which, nobody can tell" in found

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
+from as_text import beside, column, notes
 from scipy import stats as scipy_stats
 from statsmodels.stats.multitest import multipletests
 
 from actlab.errors import ActlabError
+from actlab.run.folder import HISTORY
 from actlab.run.record import Run
-from actlab.study.compare import compare
+from actlab.study.frame import Lack
+from actlab.study.guard import Note
+from actlab.study.judge import compare
 
 Train = Callable[..., Run]
 
@@ -38,15 +43,31 @@ def numbers() -> dict[str, list[float]]:
 def test_summaries_are_those_of_scipy(train: Train, numbers: dict[str, list[float]]) -> None:
     comparison = compare(study(train, numbers))
     for name, values in numbers.items():
-        found = comparison.summaries[name]
+        found = comparison[name].summary
         low, high = scipy_stats.t.interval(0.95, 7, np.mean(values), scipy_stats.sem(values))
-        row = comparison.table.iloc[list(numbers).index(name)]
+        row = comparison.table().iloc[list(numbers).index(name)]
         for key, expected in (("mean", np.mean(values)), ("std", np.std(values, ddof=1)), ("low", low), ("high", high),
                               ("median", np.median(values)), ("iqm", scipy_stats.trim_mean(values, 0.25))):  # fmt: skip
             assert getattr(found, key) == pytest.approx(expected, rel=1e-9)
             assert row[f"val_accuracy last {key}"] == pytest.approx(expected, rel=1e-9)
         assert [row[f"val_accuracy last seed {seed}"] for seed in range(8)] == values
-        assert list(comparison.values[name].values()) == values
+        assert list(comparison[name].values.values()) == values
+
+
+def westfall_young(differences: Any) -> list[float]:
+    """Step-down max-|t| over all sign flips, one by one and by SciPy, as an independent reference."""
+    seeds = differences.shape[1]
+    flipped = [
+        np.abs(scipy_stats.ttest_1samp(differences * signs, 0, axis=1).statistic)
+        for signs in itertools.product((1, -1), repeat=seeds)
+    ]  # fmt: skip
+    observed = flipped[0]
+    order, worst, found = np.argsort(-observed), 0.0, dict[int, float]()
+    for place, row in enumerate(order):
+        p = float(np.mean([max(t[order[place:]]) >= observed[row] * (1 - 1e-9) for t in flipped]))
+        worst = max(worst, p)
+        found[int(row)] = worst
+    return [found[row] for row in range(len(observed))]
 
 
 def test_comparisons_are_those_of_scipy_and_statsmodels(train: Train, numbers: dict[str, list[float]]) -> None:
@@ -58,25 +79,29 @@ def test_comparisons_are_those_of_scipy_and_statsmodels(train: Train, numbers: d
         interval = scipy_stats.ttest_1samp(d, 0).confidence_interval()
         whole = (np.rint(d * 10_000),)  # in whole numbers, so that equal sums are equal
         test = scipy_stats.permutation_test(whole, np.mean, permutation_type="samples", n_resamples=np.inf)
-        row = comparison.table.iloc[list(numbers).index(name)]
+        row = comparison.table().iloc[list(numbers).index(name)]
         assert row["difference"] == pytest.approx(d.mean(), rel=1e-9)
         assert (row["difference low"], row["difference high"]) == pytest.approx(tuple(interval), rel=1e-9)
-        assert row["p"] == pytest.approx(test.pvalue)
+        assert row["p alone"] == pytest.approx(test.pvalue)
         assert row["superiority"] == (d > 0).mean()
         p_values.append(test.pvalue)
-    holm = multipletests(p_values, method="holm")[1]
-    assert [comparison.p_holm[name] for name in others] == pytest.approx(holm)
-    assert comparison.comparisons == 3
-    assert comparison.table["verdict"].tolist() == ["baseline", "better", "worse", "not established"]
-    assert comparison.table["baseline"].tolist() == ["", "relu", "relu", "relu"]
-    assert comparison.pairs["relu"] is None
+    joint = [comparison[name].p for name in others]
+    assert joint == pytest.approx(westfall_young(np.array([np.subtract(numbers[n], numbers["relu"]) for n in others])))
+    assert all(
+        alone <= p <= holm
+        for alone, p, holm in zip(p_values, joint, multipletests(p_values, method="holm")[1], strict=True)
+    )
+    assert comparison.family == 3
+    assert comparison.table()["verdict"].tolist() == ["baseline", "better", "worse", "not established"]
+    assert comparison.table()["baseline"].tolist() == ["", "relu", "relu", "relu"]
+    assert comparison["relu"].pairs is None
 
 
 def test_lower_is_better_where_it_is(train: Train) -> None:
     comparison = compare(study_of_losses(train), metrics=["test_loss", "val_accuracy"])
-    assert comparison.table["verdict"].tolist() == ["baseline", "better"]
-    assert comparison.table["superiority"].tolist()[1] == 1.0
-    assert comparison.table["difference"].tolist()[1] < 0
+    assert comparison.table()["verdict"].tolist() == ["baseline", "better"]
+    assert comparison.table()["superiority"].tolist()[1] == 1.0
+    assert comparison.table()["difference"].tolist()[1] < 0
 
 
 def study_of_losses(train: Train) -> list[Run]:
@@ -87,36 +112,62 @@ def study_of_losses(train: Train) -> list[Run]:
 
 
 @pytest.mark.parametrize(
-    ("seeds", "word", "floor"),
-    [
-        (1, "not established", "with 1 pair the smallest p is"),
-        (3, "not established", "with 3 pairs the smallest p is 2/2^3 = 0.25"),
-        (5, "not established", "with 5 pairs the smallest p is 2/2^5 = 0.0625"),
-        (6, "better", "with 6 pairs the smallest p is 2/2^6 = 0.0312"),
-    ],
-)
-def test_under_six_pairs_nothing_is_established(seeds: int, word: str, floor: str, train: Train) -> None:
+    ("seeds", "verdict", "test"),
+    [(1, "not established", ""), (2, "not established", ""), (3, "indicated better", "Student's t"),
+     (5, "indicated better", "Student's t"), (6, "better", "sign flips")],
+)  # fmt: skip
+def test_under_six_pairs_nothing_is_established(seeds: int, verdict: str, test: str, train: Train) -> None:
     comparison = compare(study(train, {"relu": [0.5] * seeds, "elu": [0.9 + s / 100 for s in range(seeds)]}))
-    assert comparison.table["verdict"].tolist() == ["baseline", word]
-    assert list(comparison.floors) == [seeds]
-    assert comparison.floors[seeds].startswith(floor)
-    assert math.isnan(comparison.summaries["elu"].low) == (seeds == 1)
-    assert math.isnan(comparison.table["difference low"].tolist()[1]) == (seeds == 1)
+    result = comparison["elu"]
+    assert (comparison["relu"].verdict, result.verdict, result.test) == ("baseline", verdict, test)
+    assert math.isnan(result.p) == (seeds < 3)
+    assert math.isnan(result.summary.low) == math.isnan(column(comparison, "difference low")[1]) == (seeds == 1)
+    if seeds < 3:
+        assert result.reason == Note("too few pairs", (), {"needed": 6, "smallest_p": 2.0 ** (1 - seeds)})
 
 
-def test_more_comparisons_need_more_seeds(train: Train) -> None:
+def test_indicated_is_what_students_t_says_of_one_sign(train: Train) -> None:
+    rows = {"relu": [0.5, 0.51, 0.49, 0.5], "elu": [0.7, 0.72, 0.7, 0.71], "tanh": [0.56, 0.5, 0.48, 0.52]}
+    comparison = compare(study(train, rows))
+    alone = [scipy_stats.ttest_1samp(np.subtract(rows[name], rows["relu"]), 0).pvalue for name in ("elu", "tanh")]
+    expected = multipletests(alone, method="holm")[1]
+    assert [comparison[name].p for name in ("elu", "tanh")] == pytest.approx(expected)
+    assert [result.verdict for result in comparison.results] == ["baseline", "indicated better", "not established"]
+    assert comparison["elu"].family == 2
+
+
+def test_counts_that_are_equal_indicate_nothing(train: Train) -> None:
+    """240 dead units against 0 at three seeds does; 3 against 0 may be what three counts happen to be."""
+    for dead, verdict in ((240, "indicated worse"), (3, "not established")):
+        runs = study_runs(train, {"relu": [0.5] * 3, "elu": [0.5] * 3}, folder=str(dead))
+        for run in runs:
+            units = [dead if run.config["activation"]["name"] == "elu" else 0]
+            lines = (run.path / HISTORY).read_text().splitlines()
+            (run.path / HISTORY).write_text(f"{lines[0]},dead_units\n{lines[1]},{units[0]}\n")
+        assert compare([Run(run.path) for run in runs], metrics=["dead_units"])["elu"].verdict == verdict
+
+
+def test_more_comparisons_need_no_more_seeds(train: Train) -> None:
     names = ["relu", "elu", "gelu", "tanh", "selu", "softplus"]
     rows = {name: [0.5 + i / 10 + s / 1000 for s in range(6)] for i, name in enumerate(names)}
-    assert compare(study(train, dict(list(rows.items())[:2]))).table["verdict"].tolist()[1] == "better"
     comparison = compare(study_runs(train, rows))
-    assert set(comparison.table["verdict"].tolist()[1:]) == {"not established"}
-    assert "of which Holm over 5 such comparisons makes 0.156" in comparison.floors[6]
-    assert comparison.floors[6].endswith("8 pairs would do")
+    assert column(comparison, "verdict") == ["baseline", *["better"] * 5]
+    assert [result.p for result in comparison.results[1:]] == [2 / 2**6] * 5
+    assert (comparison.family, comparison["elu"].test) == (5, "sign flips")
 
 
-def study_runs(train: Train, rows: dict[str, list[float]]) -> list[Run]:
+def test_the_same_table_has_the_same_p_however_it_is_sorted(train: Train) -> None:
+    """Beyond 12 seeds flips are drawn; the seeds of the table seed them."""
+    generator = np.random.default_rng(1)
+    rows = {name: (0.8 + generator.normal(0, 0.01, 14)).tolist() for name in ("relu", "elu", "tanh")}
+    runs = study(train, rows)
+    one, other = compare(runs), compare(runs, sort="val_accuracy")
+    assert {r.name: r.p for r in one.results} == pytest.approx({r.name: r.p for r in other.results}, nan_ok=True)
+
+
+def study_runs(train: Train, rows: dict[str, list[float]], folder: str = "more") -> list[Run]:
     return [
-        train([value], activation=name, seed=seed, folder="more")
+        train([value], activation=name, seed=seed, folder=folder)
         for name, row in rows.items()
         for seed, value in enumerate(row)
     ]  # fmt: skip
@@ -127,16 +178,16 @@ def test_pairs_share_a_seed_and_those_without_a_partner_are_named(train: Train) 
     runs = study(train, {"relu": [0.5, 0.6, 0.7, nan], "elu": [0.6, nan, 0.9, 0.8]})
     runs.append(train([0.99], activation="elu", seed=7))
     comparison = compare(runs)
-    pair = comparison.pairs["elu"]
+    pair = comparison["elu"].pairs
     assert pair is not None
     assert pair.differences == pytest.approx((0.1, 0.2))  # of seeds 0 and 2
-    assert comparison.table["n"].tolist() == [3, 4]
-    assert comparison.table["diverged"].tolist() == [1, 1]
-    assert comparison.table["val_accuracy last mean"].tolist() == pytest.approx([0.6, (0.6 + 0.9 + 0.8 + 0.99) / 4])
-    assert comparison.lacking == {"relu": {3: "diverged"}, "elu": {1: "diverged"}}
-    assert "elu: seed 7 without a run, of relu: no pairs of these" in comparison.notes
-    assert "elu: seed 1 diverged; left out of the mean and of the pairs" in comparison.notes
-    assert comparison.confounded["elu"] == ["without seed 1 (diverged)", "relu without seed 3 (diverged)"]
+    assert comparison.table()["n"].tolist() == [3, 4]
+    assert comparison.table()["diverged"].tolist() == [1, 1]
+    assert comparison.table()["val_accuracy last mean"].tolist() == pytest.approx([0.6, (0.6 + 0.9 + 0.8 + 0.99) / 4])
+    assert [result.lacking for result in comparison.results] == [{3: Lack("diverged")}, {1: Lack("diverged")}]
+    assert "elu: seed 7 without a run of relu; no pairs of these" in notes(comparison)
+    assert "elu: seed 1 diverged; left out of the mean and of the pairs" in notes(comparison)
+    assert beside(comparison)["elu"] == ["without seed 1 of elu (diverged)", "without seed 3 of relu (diverged)"]
 
 
 TEN = [0.9 + s / 1000 for s in range(10)]
@@ -144,70 +195,66 @@ LOST_FOUR = [*TEN[:6], *[math.nan] * 4]
 
 
 @pytest.mark.parametrize(
-    ("relu", "elu", "word", "reason"),
+    ("relu", "elu", "verdict", "lost"),
     [
-        (TEN, [v + 0.05 for v in LOST_FOUR], "not established",
-         "4 of 10 seeds of elu diverged; without these it would be better: higher by 0.05 over 6 pairs"),
-        (LOST_FOUR, [v - 0.05 for v in TEN], "not established",
-         "4 of 10 seeds of relu diverged; without these it would be worse: lower by 0.05 over 6 pairs"),
-        (TEN, [v - 0.05 for v in LOST_FOUR], "worse", "lower by 0.05"),
-        (LOST_FOUR, [v + 0.05 for v in TEN], "better", "higher by 0.05"),
+        (TEN, [v + 0.05 for v in LOST_FOUR], "not established", ("elu", {"diverged": [6, 7, 8, 9]}, "better")),
+        (LOST_FOUR, [v - 0.05 for v in TEN], "not established", ("relu", {"diverged": [6, 7, 8, 9]}, "worse")),
+        (TEN, [v - 0.05 for v in LOST_FOUR], "worse", ()),
+        (LOST_FOUR, [v + 0.05 for v in TEN], "better", ()),
     ],
 )  # fmt: skip
 def test_what_wins_must_not_have_lost_seeds(
-    relu: list[float], elu: list[float], word: str, reason: str, train: Train
+    relu: list[float], elu: list[float], verdict: str, lost: tuple[Any, ...], train: Train
 ) -> None:
-    verdict = compare(study(train, {"relu": relu, "elu": elu})).verdicts["elu"]
-    assert verdict is not None
-    assert verdict.word == word
-    assert verdict.reason.startswith(reason)
+    result = compare(study(train, {"relu": relu, "elu": elu}))["elu"]
+    assert result.verdict == verdict
+    assert result.reason is not None
+    facts = dict(result.reason.facts)
+    assert (facts.get("winner"), facts.get("lost"), facts.get("verdict")) == (lost or (None, None, None))
 
 
 @pytest.mark.parametrize(("status", "word"), [("failed", "not established"), ("interrupted", "better")])
 def test_a_seed_that_is_not_finished_yet_is_not_lost(status: str, word: str, train: Train) -> None:
     runs = study(train, {"relu": TEN, "elu": [v + 0.05 for v in TEN[:9]]})
     runs.append(train([0.1], activation="elu", seed=9, status=status))
-    assert compare(runs).table["verdict"].tolist() == ["baseline", word]
+    assert compare(runs).table()["verdict"].tolist() == ["baseline", word]
 
 
 def test_a_lost_seed_that_the_other_side_never_had_is_no_missing_pair(train: Train) -> None:
     runs = study(train, {"relu": TEN, "elu": [v + 0.05 for v in TEN]})
     runs.append(train([0.1], activation="elu", seed=10, status="diverged"))
-    assert compare(runs).table["verdict"].tolist() == ["baseline", "better"]
+    assert compare(runs).table()["verdict"].tolist() == ["baseline", "better"]
 
 
 def test_the_reason_of_a_failure_is_told(train: Train) -> None:
     record = {"reason": "loss is not finite at step 300"}
     runs = [train([0.9], seed=0), train([0.2], seed=1, status="diverged", record=record)]
     runs += [train([0.9], seed=0, activation="elu"), train([0.9], seed=1, activation="elu")]
-    notes = compare(runs).notes
+    found = notes(compare(runs))
     expected = "relu: seed 1 diverged (loss is not finite at step 300); left out of the mean and of the pairs"
-    assert expected in notes
+    assert expected in found
 
 
 def test_seeds_that_one_side_never_trained_are_named(train: Train) -> None:
     runs = [train([0.9], activation=a, seed=s) for a, n in (("relu", 4), ("elu", 2), ("tanh", 2)) for s in range(n)]
-    assert "elu, tanh: no run of seeds 2 and 3, which relu has: no pairs of these" in compare(runs).notes
+    assert "elu and tanh: no run of seeds 2 and 3, which relu has; no pairs of these" in notes(compare(runs))
     full = [run for run in runs if run.config["seed"] < 2]
-    assert not any("no pairs" in note for note in compare(full).notes)
+    assert not any("no pairs" in note for note in notes(compare(full)))
 
 
 def test_no_seed_in_common_is_no_comparison(train: Train) -> None:
     runs = [train([0.9], seed=0), train([0.8], seed=1, activation="elu")]
     comparison = compare(runs)
-    verdict = comparison.verdicts["elu"]
-    assert verdict is not None
-    assert verdict.word == "not established"
-    assert "no seed has a value in both" in verdict.reason
-    assert comparison.comparisons == 0
+    assert (comparison["elu"].verdict, comparison.family) == ("not established", 0)
+    assert comparison["elu"].reason == Note("no pairs", (), {"needed": 6})
 
 
 def test_a_metric_that_a_run_lacks_is_a_seed_without_a_number(train: Train) -> None:
     runs = [train([0.5, 0.6, 0.7], seed=0), train([0.5, 0.6], seed=1)]
     comparison = compare(runs, metrics=["val_accuracy"], at="epoch 3")
-    assert comparison.values == {"all runs": {0: 0.7}}
-    assert comparison.lacking == {"all runs": {1: "no val_accuracy at epoch 3"}}
-    assert comparison.table["n"].tolist() == [1]
+    assert comparison["all runs"].values == {0: 0.7}
+    assert comparison["all runs"].lacking == {1: Lack("no value")}
+    assert comparison.table()["n"].tolist() == [1]
 
 
 # --- pooling ---------------------------------------------------------------------------------------------------
@@ -224,10 +271,10 @@ def pooled(train: Train, **changes: Any) -> list[Run]:
 
 def test_a_seed_counts_once_whatever_is_pooled(train: Train) -> None:
     comparison = compare(pooled(train), by=["activation"])
-    assert comparison.table["n"].tolist() == [3, 3]
-    assert comparison.values["relu"] == pytest.approx({0: 0.65, 1: 0.66, 2: 0.67})
-    assert comparison.confounded == {"relu": [], "elu": []}
-    assert "relu, elu: a seed's value is the mean of its 2 runs over optimizer.learning_rate" in comparison.notes
+    assert comparison.table()["n"].tolist() == [3, 3]
+    assert comparison["relu"].values == pytest.approx({0: 0.65, 1: 0.66, 2: 0.67})
+    assert beside(comparison) == {"relu": [], "elu": []}
+    assert "relu and elu: a seed's value is the mean of its 2 runs over optimizer.learning_rate" in notes(comparison)
 
 
 def test_a_seed_with_a_setting_missing_is_left_out_of_the_pool(train: Train) -> None:
@@ -235,8 +282,8 @@ def test_a_seed_with_a_setting_missing_is_left_out_of_the_pool(train: Train) -> 
     rate = {"name": "sgd", "learning_rate": 0.1}
     runs += [train([0.9], activation="elu", seed=2, optimizer=rate, folder="again")]
     comparison = compare(runs, by=["activation"])
-    assert comparison.table["n"].tolist() == [3, 2]
-    assert comparison.lacking["elu"] == {2: "1 of its 2 runs: not trained"}
+    assert comparison.table()["n"].tolist() == [3, 2]
+    assert comparison["elu"].lacking == {2: Lack("not trained", runs=1, of=2)}
 
 
 # --- time to a level -------------------------------------------------------------------------------------------
@@ -247,7 +294,7 @@ def test_time_to_a_level_is_a_mean_only_where_all_came_there(train: Train) -> No
     runs += [train(a, seed=s, activation="elu") for s, a in enumerate(([0.5, 0.8, 0.9], [0.8] * 3, [0.1] * 3))]
     runs += [train([0.1] * 3, seed=s, activation="tanh") for s in range(2)]
     comparison = compare(runs, reach=0.8)
-    table = comparison.table.set_index("activation")
+    table = comparison.table().set_index("activation")
     assert comparison.reach == "val_accuracy 0.8"
     assert table["val_accuracy 0.8 never"].tolist() == [0, 1, 2]
     assert table["val_accuracy 0.8 reached by"].tolist() == [3, 2, 0]
