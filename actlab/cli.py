@@ -316,7 +316,7 @@ def _written(value: Any) -> str:
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of a config file."""
-    from actlab.spec.config import schema
+    from actlab.spec.schema import schema
 
     _print_json(schema())
 
@@ -758,9 +758,11 @@ def _activation(name: str | None, formula: str | None, overrides: Sequence[str])
     for text in overrides:
         key, _, value = text.partition("=")
         written[key.strip()] = yaml.parse_value(value, f"--set {text}")
-    resolved, wrong = resolve_part("activation", written, ())
+    resolved, issues = resolve_part("activation", written, ())
     if resolved is None:
-        raise ActlabError("\n".join(f"{'.'.join(map(str, path))}: {m}" if path else m for path, m in wrong))
+        raise ActlabError(
+            "\n".join(f"{'.'.join(map(str, i.path))}: {i.message}" if i.path else i.message for i in issues)
+        )
     return resolved.pop("name"), resolved
 
 

@@ -25,8 +25,9 @@ from actlab.parts.datasets import DATASETS
 from actlab.run.executors.worker import Outcome
 from actlab.run.folder import COMPARISON, EXPERIMENT, HISTORY, RECORD, lock, write_json, write_progress
 from actlab.run.training import Job
-from actlab.spec.config import RunConfig, schema
+from actlab.spec.config import RunConfig
 from actlab.spec.plan import read as read_plan
+from actlab.spec.schema import schema
 
 BASE = "dataset: mnist\nmodel: mnist_dense\nactivation: relu\nepochs: 2\n"
 COUNTS = {"train": 60_000, "test": 10_000}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from actlab.run.fitted import Column, fitted, folded
-from actlab.spec.config import PARTS
+from actlab.spec.part import PARTS
 from actlab.study.compare import BAD_ENDS, Comparison, few, moment, too_few
 from actlab.study.measures import higher_is_better
 

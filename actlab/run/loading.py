@@ -54,8 +54,8 @@ def run_config(run: Run) -> RunConfig:
     Raises:
         RunDirError: this version does not know all of it.
     """
-    config, problems = resolve(run.config)
+    config, issues = resolve(run.config)
     if config is None:
-        what = "; ".join(f"{'.'.join(map(str, path))}: {message}" for path, message in problems)
+        what = "; ".join(f"{'.'.join(map(str, issue.path))}: {issue.message}" for issue in issues)
         raise RunDirError(f"{run.path / RECORD}: written by another version of actlab: {what}")
     return config

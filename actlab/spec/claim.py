@@ -28,11 +28,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
-from actlab.errors import ActlabError, ConfigError
+from actlab.errors import ActlabError, ConfigError, UnknownName
+from actlab.registry import find, nearest
 from actlab.spec import yaml
+from actlab.spec.metrics import AT_ROW, HISTORY_METRICS, TEST_METRICS, TIMING_METRICS, check_at, probes_writing
 from actlab.spec.part import STRICT, show
-from actlab.spec.where import Condition, at_key, conditions_of, matches, words
-from actlab.study.measures import check_at
+from actlab.spec.problems import Issue
+from actlab.spec.where import Condition, at_key, check_keys, conditions_of, matches, value_text
 
 SIGNS = ("==", "!=", "<=", ">=", "<", ">", "~=")
 EVERY_SEED = ("==", "!=")
@@ -184,7 +186,9 @@ class Claim(BaseModel):
 
 def in_words(written: Mapping[str, Any]) -> str:
     """A condition as a claim writes it: "activation relu, optimizer.learning_rate below 0.1"."""
-    return ", ".join(f"{c.key} {SIGNS_IN_WORDS.get(c.operator, '')}{words(c.value)}" for c in conditions_of(written))
+    return ", ".join(
+        f"{c.key} {SIGNS_IN_WORDS.get(c.operator, '')}{value_text(c.value)}" for c in conditions_of(written)
+    )
 
 
 def _relation_in_words(claim: Claim) -> str:
@@ -193,10 +197,10 @@ def _relation_in_words(claim: Claim) -> str:
         low, high = map(number, relation.bounds)
         return f"lies between {low} and {high}" + (f", give or take {margin}" if claim.margin else "")
     held_against = f"that with {in_words(relation.other)}" if relation.other else number(relation.number or 0.0)
-    said = f"{RELATIONS[relation.sign]} {held_against}"
+    sentence = f"{RELATIONS[relation.sign]} {held_against}"
     if claim.margin:
-        said += f", give or take {margin}" if relation.sign in ("==", "~=") else f" by more than {margin}"
-    return f"{said} at every seed" if relation.sign in ("==", "!=") else said
+        sentence += f", give or take {margin}" if relation.sign in ("==", "~=") else f" by more than {margin}"
+    return f"{sentence} at every seed" if relation.sign in EVERY_SEED else sentence
 
 
 def number(value: float, sign: bool = False) -> str:
@@ -242,3 +246,99 @@ def _without(config: Mapping[str, Any], keys: Sequence[str]) -> str:
         if isinstance(inner, dict):
             inner.pop(last, None)
     return json.dumps(rest, sort_keys=True)
+
+
+# --- claims held against the runs of their file, before anything is trained -------------------------------------
+
+
+def claim_issues(claims: Sequence[Claim], configs: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[Issue]:
+    """What is wrong with the claims of a file, held against its runs.
+
+    Args:
+        claims: well formed by themselves.
+        configs: of every run of the file, resolved, as plain data.
+        keys: that a config may have.
+    """
+    found = []
+    for i, claim in enumerate(claims):
+        issues = _issues_of_conditions(claim, configs, keys) or _issues_of_metric(claim, configs)
+        found += [Issue(("claims", i, *where), message) for where, message in issues]
+    return found
+
+
+def _issues_of_conditions(
+    claim: Claim, configs: Sequence[Mapping[str, Any]], keys: Sequence[str]
+) -> list[tuple[yaml.Path, str]]:
+    other = claim.relation.other
+    found: list[tuple[yaml.Path, str]] = [
+        (("of", key), message) for key, message in _unmatched(claim.of, configs, keys)
+    ]
+    found += [(("is",), message) for _, message in _unmatched(other, configs, keys)] if other else []
+    if found or other is None:
+        return found
+    groups, others = (groups_of(configs, conditions_of(written)) for written in (claim.of, other))
+    if any(opposites(configs[group[0]], others, configs, other) for group in groups):
+        return []
+    message = "no two runs of this file differ in this alone; name here what else the other condition has"
+    return [(("is",), message if groups else "no run of this file is as `of` says")]
+
+
+def _unmatched(
+    written: Mapping[str, Any], configs: Sequence[Mapping[str, Any]], keys: Sequence[str]
+) -> list[tuple[str, str]]:
+    """The keys that no run of the file has with that value, each with what is wrong about it."""
+    found = []
+    for condition in conditions_of(written):
+        try:
+            check_keys([condition], configs, keys)
+        except UnknownName as error:
+            found.append((condition.key, str(error)))
+            continue
+        if configs and not any(matches(config, [condition]) for config in configs):
+            values = list(dict.fromkeys(_short(at_key(config, condition.key)) for config in configs))
+            read = _short(condition.value)
+            close = nearest(read, values)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(values[:8])}"
+            message = f"no run of this file has {condition.key} {condition.operator} {read}; {hint}"
+            found.append((condition.key, message))
+    if not found and configs and written and not any(matches(c, conditions_of(written)) for c in configs):
+        found.append((next(iter(written)), "no run of this file has all of these together"))
+    return found
+
+
+def _short(value: Any) -> str:
+    """A part by its name; all else as one writes it."""
+    return str(value["name"]) if isinstance(value, Mapping) and "name" in value else value_text(value)
+
+
+def _issues_of_metric(claim: Claim, configs: Sequence[Mapping[str, Any]]) -> list[tuple[yaml.Path, str]]:
+    layer, _, column = claim.metric.rpartition(".")
+    chosen = [config for config in configs if matches(config, conditions_of(claim.of))]
+    tables = (*HISTORY_METRICS, *TIMING_METRICS, *TEST_METRICS)
+    if layer or column not in tables:
+        writers = probes_writing(column)
+        if not writers:
+            known = [*tables, *(c for entry in find("probe") for c in entry.facts.columns if "<" not in c)]
+            return [(("metric",), str(UnknownName("metric", column, nearest(column, known), known)))]
+        probed = [{part.get("name") for part in config.get("probes") or []} for config in chosen]
+        if missing := sum(names.isdisjoint(writers) for names in probed):
+            which = "" if missing == len(chosen) else f", for {missing} of the {len(chosen)} runs meant here"
+            return [(("metric",), f"{column} is written by the probe {writers[0]}; add it to `probes`{which}")]
+        if layer in ("", "*") and find("probe").get(writers[0]).facts.total is None:
+            return [(("metric",), f"{column} is of a layer; write which, as in dense.{column}")]
+    message = _unreached(claim.at, chosen)
+    return [(("at",), message)] if message else []
+
+
+def _unreached(at: str, configs: Sequence[Mapping[str, Any]]) -> str | None:
+    """Why there is no evaluation at a step or epoch, as far as the config tells."""
+    if not (match := AT_ROW.fullmatch(at)):
+        return None
+    unit, moment = match[1], float(match[2])
+    for config in configs:
+        budget, every = config.get(f"{unit}s"), config.get("evaluate_every")
+        if budget and not 0 < moment <= budget:
+            return f"{at} is not reached: these runs take {budget} {unit}s"
+        if unit == "step" and budget and every and moment % every and moment != budget:
+            return f"{at} is no evaluation: they come every {every} steps"
+    return None

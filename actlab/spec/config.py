@@ -13,12 +13,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
-from actlab.errors import Problem
-from actlab.registry import Entry, find, nearest
+from actlab.registry import find, nearest
 from actlab.spec.claim import Claim
-from actlab.spec.part import STRICT, Part, Path, Wrong, explain, parameter_model, resolve_part, show
+from actlab.spec.part import PARTS, STRICT, Part, explain, resolve_part, show
+from actlab.spec.problems import Issue
 
-PARTS = ("dataset", "model", "activation", "initializer", "optimizer")
 DEFAULT_PARTS = {"initializer": "glorot_uniform", "optimizer": "adam"}
 OF_A_RUN = ("train_samples", "train_choice", "validation")  # keys of a dataset that do not change its files
 Count = Annotated[int, Field(ge=1, le=10**9)]
@@ -136,64 +135,54 @@ CLAIM_KEYS = [field.alias or name for name, field in Claim.model_fields.items()]
 KEYS = [*RunConfig.model_fields, *(k for k in Experiment.model_fields if k != "base")]
 
 
-def resolve(data: Mapping[str, Any]) -> tuple[RunConfig | None, list[Wrong]]:
+def resolve(data: Mapping[str, Any]) -> tuple[RunConfig | None, list[Issue]]:
     """The data of one cell to its `RunConfig`, or to all that is wrong with it."""
     resolved: dict[str, Any] = {}
-    problems = _budget(data)
+    issues: list[Issue] = []
+    # looked at apart from the model, which holds keys against each other only once each is right by itself
+    given = [key for key in ("epochs", "steps") if data.get(key) is not None]
+    if len(given) != 1:
+        issues.append(Issue((given[-1],) if given else (), ONE_BUDGET, "budget"))
     for kind in PARTS:
-        part, wrong = _part(kind, data.get(kind, DEFAULT_PARTS.get(kind)))
-        problems += wrong
+        written = data.get(kind, DEFAULT_PARTS.get(kind))
+        if written is None:
+            part = None
+            issues.append(Issue((kind,), f"`{kind}` is required; known: {', '.join(find(kind).names())}", "missing"))
+        else:
+            part, found = resolve_part(kind, written, (kind,))
+            issues += found
         # a part that is wrong is spoken of already; a placeholder lets the other keys be checked
         resolved[kind] = part or {"name": "?"}
-    problems += _stand_in(resolved["dataset"])
-    resolved["probes"], wrong = _probes(data.get("probes"))
-    problems += wrong
+    if offline := resolved["dataset"].get("offline"):
+        message = wrong_stand_in(resolved["dataset"]["name"], offline)
+        issues += [Issue(("dataset", "offline"), message)] if message else []
+    resolved["probes"], found = _probes(data.get("probes"))
+    issues += found
     rest = {key: value for key, value in data.items() if key not in (*PARTS, "probes")}
     try:
         config = RunConfig(**resolved, **rest)
-    except ValidationError as error:
-        return None, problems + [
-            (where, said) for where, said in explain(error, (), KEYS, NESTED) if said != ONE_BUDGET
-        ]
-    return (None if problems else config), problems
+    except ValidationError as error:  # what is wrong with the whole, not with a key, is the budget: it is noted above
+        return None, issues + [issue for issue in explain(error, (), KEYS, NESTED) if issue.path]
+    return (None if issues else config), issues
 
 
-def _budget(data: Mapping[str, Any]) -> list[Wrong]:
-    """Looked at apart from the model, which holds keys against each other only once each is right by itself."""
-    given = [key for key in ("epochs", "steps") if data.get(key) is not None]
-    return [] if len(given) == 1 else [((given[-1],) if given else (), ONE_BUDGET)]
-
-
-def _part(kind: str, written: Any) -> tuple[dict[str, Any] | None, list[Wrong]]:
-    if written is None:
-        return None, [((kind,), f"`{kind}` is required; known: {', '.join(find(kind).names())}")]
-    return resolve_part(kind, written, (kind,))
-
-
-def _probes(written: Any) -> tuple[list[dict[str, Any]] | None, list[Wrong]]:
-    """The probes that are meant, by name, so that their order does not make another run."""
+def _probes(written: Any) -> tuple[list[dict[str, Any]] | None, list[Issue]]:
+    """The probes that are asked for, by name, so that their order does not make another run."""
     written = find("probe").names() if written == "all" else written
     if written is None or written == []:
         return None, []
     if not isinstance(written, list):
-        return None, [(("probes",), f"expected `all` or a list such as [dead_units], read {show(written)}")]
-    found: dict[str, dict[str, Any]] = {}
-    problems: list[Wrong] = []
+        return None, [Issue(("probes",), f"expected `all` or a list such as [dead_units], read {show(written)}")]
+    parts: dict[str, dict[str, Any]] = {}
+    issues: list[Issue] = []
     for i, item in enumerate(written):
-        part, wrong = resolve_part("probe", item, ("probes", i))
-        problems += wrong
-        if part and part["name"] in found:
-            problems.append((("probes", i), f"{part['name']} is given twice"))
+        part, found = resolve_part("probe", item, ("probes", i))
+        issues += found
+        if part and part["name"] in parts:
+            issues.append(Issue(("probes", i), f"{part['name']} is given twice"))
         elif part:
-            found[part["name"]] = part
-    return [found[name] for name in sorted(found)], problems
-
-
-def _stand_in(dataset: Mapping[str, Any]) -> list[Wrong]:
-    """What is wrong with the name of the stand-in dataset, if one is named."""
-    offline = dataset.get("offline")
-    wrong = wrong_stand_in(dataset["name"], offline) if offline is not None else None
-    return [(("dataset", "offline"), wrong)] if wrong else []
+            parts[part["name"]] = part
+    return [parts[name] for name in sorted(parts)], issues
 
 
 def wrong_stand_in(name: str, offline: str) -> str | None:
@@ -210,80 +199,15 @@ def wrong_stand_in(name: str, offline: str) -> str | None:
     return f"{offline!r} cannot stand in for {name!r}; {hint}"
 
 
-def experiment(data: Any, default_name: str) -> tuple[Experiment | None, list[Wrong]]:
+def parse_experiment(data: Any, default_name: str) -> tuple[Experiment | None, list[Issue]]:
     """A file's data to its `Experiment`, and what is wrong with its own keys; those are left out then."""
     if not isinstance(data, Mapping):
-        return None, [((), "expected a mapping of keys such as `model`, `activation` and `epochs`")]
+        return None, [Issue((), "expected a mapping of keys such as `model`, `activation` and `epochs`")]
     own = {k: v for k, v in data.items() if k in Experiment.model_fields and k != "base"}
     base = {k: v for k, v in data.items() if k not in own}
     try:
         return Experiment(**{"name": default_name, **own}, base=base), []
     except ValidationError as error:
-        wrong = explain(error, (), KEYS, {"claims": CLAIM_KEYS})
-    right = {key: value for key, value in own.items() if key not in {where[0] for where, _ in wrong}}
-    return Experiment(**{"name": default_name, **right}, base=base), wrong
-
-
-def problem(file: str, place: tuple[int, int], path: Path, message: str) -> Problem:
-    """A sentence about a path of the config, as a problem at a place of the file."""
-    dotted = ".".join(map(str, path))
-    return Problem(file, *place, f"{dotted}: {message}" if dotted else message)
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema of a config file, every registered name and its parameters in it."""
-    root = RunConfig.model_json_schema()
-    definitions: dict[str, Any] = {}
-    properties = dict(root["properties"])
-    definitions.update({name: root["$defs"][name] for name in ("EarlyStopping", "WeightFilm")})
-    for kind in (*PARTS, "schedule", "probe"):
-        definitions[kind] = {"anyOf": [_names(kind), *(_part_schema(entry, definitions) for entry in find(kind))]}
-    properties.update({kind: {"$ref": f"#/$defs/{kind}"} for kind in PARTS})
-    properties["probes"] = {"anyOf": [{"const": "all"}, {"type": "array", "items": {"$ref": "#/$defs/probe"}}],
-                            "description": "what is measured inside the network"}  # fmt: skip
-    experiment_schema = Experiment.model_json_schema()
-    own = experiment_schema["properties"]
-    definitions.update(experiment_schema["$defs"])
-    properties.update({key: own[key] for key in own if key != "base"})
-    properties["sweep"] = {"anyOf": [_GRID, {"type": "array", "items": _GRID}], "description": "what varies"}
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "actlab experiment", "type": "object",
-        "properties": properties, "additionalProperties": False, "$defs": definitions,
-    }  # fmt: skip
-
-
-_AXIS = {
-    "anyOf": [
-        {"type": "array", "minItems": 1},
-        *(
-            {"type": "object", "properties": {key: {}}, "required": [key], "additionalProperties": False}
-            for key in ("range", "linspace", "logspace", "geomspace")
-        ),
-    ]
-}
-_GRID = {
-    "type": "object",
-    "properties": {
-        "zip": {"type": ["object", "array"]},
-        "exclude": {"type": ["object", "array"]},
-    },
-    "additionalProperties": _AXIS,
-}
-
-
-def _names(kind: str) -> dict[str, Any]:
-    registry = find(kind)
-    return {"enum": [*registry.names(), *sorted(registry.aliases())]}
-
-
-def _part_schema(entry: Entry[Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    made = parameter_model(entry).model_json_schema()
-    definitions.update(made.pop("$defs", {}))
-    properties = {"name": {"const": entry.name}, **made.get("properties", {})}
-    if "schedule" in properties:
-        properties["schedule"] = {"$ref": "#/$defs/schedule"}
-    required = ["name", *made.get("required", [])] if entry.name != "formula" else ["formula"]
-    return {
-        "type": "object", "title": entry.name, "description": entry.summary, "properties": properties,
-        "required": required, "additionalProperties": False,
-    }  # fmt: skip
+        issues = explain(error, (), KEYS, {"claims": CLAIM_KEYS})
+    right = {key: value for key, value in own.items() if key not in {issue.path[0] for issue in issues}}
+    return Experiment(**{"name": default_name, **right}, base=base), issues

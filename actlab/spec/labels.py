@@ -8,7 +8,7 @@ from typing import Any
 
 from actlab.errors import UnknownName
 from actlab.registry import find
-from actlab.spec.config import PARTS
+from actlab.spec.part import PARTS
 
 EMPTY = '""'  # a name of no characters could not be seen
 

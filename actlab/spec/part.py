@@ -14,10 +14,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from actlab.errors import UnknownName
 from actlab.registry import Entry, Kind, Parameter, find, nearest
+from actlab.spec import problems
+from actlab.spec.problems import Issue
+from actlab.spec.yaml import Path
 
-Path = tuple[str | int, ...]
-Wrong = tuple[Path, str]  # where in the config, and what is wrong there
-
+PARTS = ("dataset", "model", "activation", "initializer", "optimizer")
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
 
@@ -32,40 +33,36 @@ class Part(BaseModel):
         return dict(self.model_extra or {})
 
 
-def resolve_part(kind: str, written: Any, path: Path) -> tuple[dict[str, Any] | None, list[Wrong]]:
+def resolve_part(kind: str, written: Any, path: Path) -> tuple[dict[str, Any] | None, list[Issue]]:
     """What was written of a part to its name with all parameters, or to what is wrong with it."""
     bare = isinstance(written, str)
     if bare:
         written = {"name": written}
     if not isinstance(written, Mapping):
-        return None, [(path, f"expected the name of {article(kind)} or a mapping with `name`, read {show(written)}")]
+        return None, [
+            Issue(path, f"expected the name of {article(kind)} or a mapping with `name`, read {show(written)}")
+        ]
     name = written.get("name", "formula" if kind == "activation" and "formula" in written else None)
     if not isinstance(name, str):
-        return None, [(path, f"{article(kind)} needs a `name`; known: {', '.join(find(kind).names())}")]
+        return None, [Issue(path, f"{article(kind)} needs a `name`; known: {', '.join(find(kind).names())}")]
     try:
         entry = find(kind).get(name)
     except UnknownName as error:
-        return None, [(path if bare else (*path, "name"), str(error))]
-    return _resolve_parameters(entry, {k: v for k, v in written.items() if k != "name"}, path)
-
-
-def _resolve_parameters(
-    entry: Entry[Any], given: dict[str, Any], path: Path
-) -> tuple[dict[str, Any] | None, list[Wrong]]:
-    nested = {p.name: kind for p in entry.parameters if (kind := _kind(p))}
-    problems: list[Wrong] = []
-    for parameter, kind in nested.items():
-        default = next(p.default for p in entry.parameters if p.name == parameter)
-        given[parameter], wrong = resolve_part(kind, given.get(parameter, default), (*path, parameter))
-        problems += wrong
+        return None, [Issue(path if bare else (*path, "name"), str(error))]
+    given = {key: value for key, value in written.items() if key != "name"}
+    issues: list[Issue] = []
+    for parameter in entry.parameters:
+        if nested := _kind(parameter):
+            value = given.get(parameter.name, parameter.default)
+            given[parameter.name], found = resolve_part(nested, value, (*path, parameter.name))
+            issues += found
     try:
         parameters = parameter_model(entry)(**given).model_dump(mode="json")
     except ValidationError as error:
-        # an alternative of a union that was not meant says nothing to a reader: one message a place
-        return None, problems + explain(error, path, [p.name for p in entry.parameters])
-    if not problems and entry.check and (message := entry.check(parameters)):
-        problems.append((path, f"{entry.name}: {message}"))
-    return (None if problems else {"name": entry.name, **parameters}), problems
+        return None, issues + explain(error, path, [p.name for p in entry.parameters])
+    if not issues and entry.check and (message := entry.check(parameters)):
+        issues.append(Issue(path, f"{entry.name}: {message}"))
+    return (None if issues else {"name": entry.name, **parameters}), issues
 
 
 @functools.cache
@@ -85,8 +82,8 @@ def _kind(parameter: Parameter) -> str | None:
 
 def explain(
     error: ValidationError, path: Path, known: list[str], nested: Mapping[str, list[str]] | None = None
-) -> list[Wrong]:
-    """pydantic's errors as (path, sentence) with what was read; one for each place in the config.
+) -> list[Issue]:
+    """pydantic's errors as issues with what was read; one for each place in the config.
 
     Args:
         error: what pydantic found.
@@ -95,13 +92,16 @@ def explain(
         nested: the keys that are valid in the mapping under a key.
     """
     found: dict[Path, list[str]] = {}
+    kinds: dict[Path, problems.Kind] = {}
     for item in error.errors():
-        where = tuple(part for part in item["loc"] if _in_data(part) or item["type"] == "extra_forbidden")
-        inside = known if len(where) < 2 else (nested or {}).get(str(where[0]), [])
-        found.setdefault((*path, *where), []).append(_sentence(item, inside))
+        extra = item["type"] == "extra_forbidden"
+        where = (*path, *(step for step in item["loc"] if extra or _in_data(step)))
+        inside = known if len(where) < len(path) + 2 else (nested or {}).get(str(where[len(path)]), [])
+        found.setdefault(where, []).append(_sentence(item, inside))
+        kinds[where] = "unknown key" if extra else "missing" if item["type"] == "missing" else "value"
     # what is wrong inside a value says which alternative of a union was meant; the others say nothing
     within = {where[:length] for where in found for length in range(len(where))}
-    return [(where, _alternatives(sentences)) for where, sentences in found.items() if where not in within]
+    return [Issue(where, _alternatives(found[where]), kinds[where]) for where in found if where not in within]
 
 
 def _alternatives(sentences: list[str]) -> str:
@@ -111,12 +111,11 @@ def _alternatives(sentences: list[str]) -> str:
     return " or ".join([parts[0][0], *others]) + "".join(parts[-1][1:])
 
 
-def _in_data(part: str | int) -> bool:
-    """Whether a part of pydantic's location is a key of the data, not the name of a union's alternative."""
-    if isinstance(part, int):
-        return True
-    return part not in ("float", "int", "str", "bool") and not part.startswith(
-        ("list[", "dict[", "literal[", "constrained-", "function-", "nullable")
+def _in_data(step: str | int) -> bool:
+    """Whether a step of pydantic's location is a key of the data, not the name of a union's alternative."""
+    return isinstance(step, int) or (
+        step not in ("float", "int", "str", "bool")
+        and not step.startswith(("list[", "dict[", "literal[", "constrained-", "function-", "nullable"))
     )
 
 

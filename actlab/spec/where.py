@@ -1,4 +1,11 @@
-"""Which runs are meant: conditions on the keys of a config, as a command line or a claim writes them."""
+"""Which runs are chosen: the one language of conditions on config keys, of `--where`, claims and `exclude`.
+
+    activation=relu,optimizer.learning_rate<0.1          on a command line
+    {activation: relu, optimizer.learning_rate: "< 0.1"} in a config
+
+The operators are =, ==, !=, <, <=, > and >=; a value is YAML. A part is chosen by its bare name, or by a mapping of
+those parameters that matter; a list means any of its members, unless the key itself holds a list.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +19,12 @@ from actlab.errors import ActlabError, ConfigError, UnknownName
 from actlab.registry import HOMES, find, nearest
 from actlab.spec import yaml
 
-OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+ORDER: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
-CONDITION = re.compile(r"\s*([A-Za-z_][\w.]*)\s*(<=|>=|!=|==|=|<|>)\s*(.*)", re.DOTALL)
-WRITTEN = re.compile(r"\s*(<=|>=|!=|<|>)\s*(.+)", re.DOTALL)
+OPERATOR = r"\s*(<=|>=|!=|==|=|<|>)\s*"
+ON_COMMAND_LINE = re.compile(rf"\s*([A-Za-z_][\w.]*){OPERATOR}(.*)", re.DOTALL)
+IN_CONFIG = re.compile(rf"{OPERATOR}(.+)", re.DOTALL)
 EXAMPLE = "activation=relu,optimizer.learning_rate<0.1"
 
 
@@ -27,8 +35,7 @@ class Condition:
     Args:
         key: dotted path of the config ("optimizer.learning_rate").
         operator: "=", "!=", "<", "<=", ">" or ">=".
-        value: plain data. A part is meant by its bare name, or by a mapping of those parameters that matter; a list
-            means any of its members, unless the key itself holds a list.
+        value: plain data.
     """
 
     key: str
@@ -36,21 +43,27 @@ class Condition:
     value: Any
 
     def __str__(self) -> str:
-        return f"{self.key}{self.operator}{words(self.value)}"
+        return f"{self.key}{self.operator}{value_text(self.value)}"
+
+    def holds(self, actual: Any) -> bool:
+        """Whether it holds of the value that a config has at the key; None where it has none."""
+        if self.operator in ORDER:
+            return _is_number(actual) and ORDER[self.operator](actual, self.value)
+        return _agrees(actual, self.value, self.key.split(".")[-1]) == (self.operator == "=")
 
 
 def parse_where(text: str) -> list[Condition]:
-    """The conditions of a `--where`: `activation=relu,optimizer.learning_rate<0.1`.
+    """The conditions of a `--where`.
 
     Args:
-        text: conditions between commas; values are YAML, so that `activation={name: elu, alpha: 1}` is one.
+        text: conditions between commas, such as `activation=relu,optimizer.learning_rate<0.1`.
 
     Raises:
         ActlabError: a condition is none.
     """
     found = []
-    for piece in _pieces(text):
-        match = CONDITION.fullmatch(piece)
+    for piece in _at_commas(text):
+        match = ON_COMMAND_LINE.fullmatch(piece)
         if not match or not match[3].strip():
             raise ActlabError(f"--where: expected conditions such as {EXAMPLE}, read {piece.strip()!r}")
         try:
@@ -60,18 +73,30 @@ def parse_where(text: str) -> list[Condition]:
     return found
 
 
+def conditions_of(mapping: Mapping[str, Any]) -> list[Condition]:
+    """The conditions of a mapping: a value must be equal; text such as "< 0.1" or "!= relu" asks for something else.
+
+    Raises:
+        ActlabError: an order is asked of what is no number.
+    """
+    found = []
+    for key, value in mapping.items():
+        match = IN_CONFIG.fullmatch(value) if isinstance(value, str) else None
+        found.append(_condition(key, match[1], match[2].strip()) if match else Condition(key, "=", value))
+    return found
+
+
 def _condition(key: str, sign: str, text: str) -> Condition:
     try:
         value = yaml.parse_value(text, key)
     except ConfigError as error:
         raise ActlabError(f"{error.problems[0].message}, in {key}{sign}{text}") from None
-    sign = "=" if sign == "==" else sign
-    if sign in OPERATORS and not _is_number(value):
+    if sign in ORDER and not _is_number(value):
         raise ActlabError(f"{key}{sign} needs a number, read {text!r}")
-    return Condition(key, sign, value)
+    return Condition(key, "=" if sign == "==" else sign, value)
 
 
-def _pieces(text: str) -> list[str]:
+def _at_commas(text: str) -> list[str]:
     """Parted at the commas that stand in no bracket, brace or quote."""
     pieces, depth, quote = [""], 0, ""
     for character in text:
@@ -88,31 +113,9 @@ def _pieces(text: str) -> list[str]:
     return pieces
 
 
-def conditions_of(mapping: Mapping[str, Any]) -> list[Condition]:
-    """The conditions of a claim: a value must be equal; text such as "< 0.1" or "!= relu" says otherwise.
-
-    Raises:
-        ActlabError: an order is asked of what is no number.
-    """
-    return [_written(key, value) for key, value in mapping.items()]
-
-
-def _written(key: str, value: Any) -> Condition:
-    match = WRITTEN.fullmatch(value) if isinstance(value, str) else None
-    return _condition(key, match[1], match[2].strip()) if match else Condition(key, "=", value)
-
-
 def matches(config: Mapping[str, Any], conditions: Sequence[Condition]) -> bool:
     """Whether a resolved config satisfies all conditions."""
-    return all(_holds(config, condition) for condition in conditions)
-
-
-def _holds(config: Mapping[str, Any], condition: Condition) -> bool:
-    actual = at_key(config, condition.key)
-    if condition.operator in OPERATORS:
-        return _is_number(actual) and OPERATORS[condition.operator](actual, condition.value)
-    kind = condition.key.split(".")[-1]
-    return _agrees(actual, condition.value, kind) == (condition.operator == "=")
+    return all(condition.holds(at_key(config, condition.key)) for condition in conditions)
 
 
 def at_key(config: Mapping[str, Any], dotted: str) -> Any:
@@ -123,20 +126,29 @@ def at_key(config: Mapping[str, Any], dotted: str) -> Any:
     return value
 
 
+def flat(data: Any, prefix: str = "") -> dict[str, Any]:
+    """A nested mapping as dotted keys and values that are no mappings."""
+    if not isinstance(data, Mapping):
+        return {prefix: data}
+    return {k: v for key, value in data.items() for k, v in flat(value, f"{prefix}.{key}" if prefix else key).items()}
+
+
 def _agrees(actual: Any, wanted: Any, kind: str) -> bool:
-    """Whether a value is the one that was written, or among those, or the part of that name and parameters."""
+    """Whether a value is the one that is wanted, or among those, or the part of that name and parameters."""
     if isinstance(wanted, list) and not isinstance(actual, list):
         return any(_agrees(actual, one, kind) for one in wanted)
+    if isinstance(actual, str) and isinstance(wanted, Mapping):  # of an unresolved config: a bare name
+        actual = {"name": _registered(kind, actual)}
     if isinstance(actual, Mapping) and isinstance(wanted, str):
-        return bool(actual.get("name") == _real_name(kind, wanted))
+        return bool(_registered(kind, actual.get("name")) == _registered(kind, wanted))
     if isinstance(actual, Mapping) and isinstance(wanted, Mapping):
-        return all(_agrees(actual.get(k), _real_name(kind, v) if k == "name" else v, k) for k, v in wanted.items())
+        return all(_agrees(actual.get(k), _registered(kind, v) if k == "name" else v, k) for k, v in wanted.items())
     if isinstance(actual, list) and isinstance(wanted, list):
         return len(actual) == len(wanted) and all(map(_agrees, actual, wanted, [kind] * len(actual)))
     return isinstance(actual, bool) == isinstance(wanted, bool) and bool(actual == wanted)
 
 
-def _real_name(kind: str, name: Any) -> Any:
+def _registered(kind: str, name: Any) -> Any:
     """The registered name of a part; what was written where no registry has it."""
     try:
         return find(kind).get(name).name if kind in HOMES else name
@@ -166,33 +178,21 @@ def check_keys(
         head, _, rest = condition.key.partition(".")
         if head not in heads:
             raise UnknownName("config key", head, nearest(head, heads), heads)
-        inside = _parameters(head, [config.get(head) for config in configs])
+        parts = [value for config in configs if isinstance(value := config.get(head), Mapping)]
+        names = {str(part.get("name")) for part in parts} if head in HOMES else set()
+        registered = [p.name for name in names if name in find(head) for p in find(head).get(name).parameters]
+        inside = list(dict.fromkeys([*(key for part in parts for key in part), *registered]))
         if rest and inside and (name := rest.split(".")[0]) not in inside:
             raise UnknownName(f"parameter of {head}", name, nearest(name, inside), inside)
 
 
-def _parameters(head: str, values: Sequence[Any]) -> list[str]:
-    """The keys below a key: those that are written, and those that the named parts have."""
-    parts = [value for value in values if isinstance(value, Mapping)]
-    names = {str(part.get("name")) for part in parts} if head in HOMES else set()
-    registered = [p.name for name in names if name in find(head) for p in find(head).get(name).parameters]
-    return list(dict.fromkeys([*(key for part in parts for key in part), *registered]))
-
-
-def words(value: Any) -> str:
-    """A value as a person would write it."""
+def value_text(value: Any) -> str:
+    """A value of a condition as a person would write it: "leaky_relu negative_slope=0.01", "relu or elu"."""
     if isinstance(value, float):
         return format(value, "g")
     if isinstance(value, Mapping):
         name = [str(value["name"])] if "name" in value else []
-        return " ".join([*name, *(f"{k}={words(v)}" for k, v in value.items() if k != "name")])
+        return " ".join([*name, *(f"{k}={value_text(v)}" for k, v in value.items() if k != "name")])
     if isinstance(value, list):
-        return " or ".join(map(words, value))
+        return " or ".join(map(value_text, value))
     return str(value)
-
-
-def flat(data: Any, prefix: str = "") -> dict[str, Any]:
-    """A nested mapping as dotted keys and values that are no mappings."""
-    if not isinstance(data, Mapping):
-        return {prefix: data}
-    return {k: v for key, value in data.items() for k, v in flat(value, f"{prefix}.{key}" if prefix else key).items()}

@@ -134,8 +134,8 @@ class _Reader:
                 nodes += 1
                 if nodes > MAX_NODES:
                     self.refuse(place, f"more than {MAX_NODES:,} values; split the file", fatal=True)
-                if getattr(event, "tag", None) == "!":  # "not a plain one", of which a composed node knows nothing
-                    self.refuse(place, _tag_message("!"))
+                if tag := getattr(event, "tag", None):
+                    self.refuse(place, _tag_message(tag))
                 if isinstance(event, yaml.AliasEvent):
                     aliases += 1
                     if aliases > MAX_ALIASES:
@@ -169,14 +169,12 @@ class _Reader:
         if len(path) >= MAX_DEPTH:
             self.refuse(place, f"aliases nest more than {MAX_DEPTH} levels deep; write it flatter", fatal=True)
         if isinstance(node, yaml.SequenceNode):
-            self._check_tag(node, "seq")
             return [self.build(item, (*path, i), document) for i, item in enumerate(node.value)]
         if isinstance(node, yaml.MappingNode):
-            self._check_tag(node, "map")
             return self._mapping(node, path, document)
+        assert node is not None  # an empty text was refused with its events
         try:
-            assert node is not None  # an empty text was refused with its events
-            return _resolved(node.value) if node.tag == _PLAIN else _tagged(node.tag, node.value)
+            return _resolved(node.value) if node.tag == _PLAIN else node.value
         except ValueError as error:
             self.refuse(place, str(error))
             return None
@@ -209,10 +207,6 @@ class _Reader:
                 self.build(value_node, path, Document(self.file))
         return data
 
-    def _check_tag(self, node: yaml.Node, name: str) -> None:
-        if node.tag != _TAG + name:
-            self.refuse(_place(node), _tag_message(node.tag))
-
 
 def _place(node: Any) -> Place:
     """Where a node or an event begins."""
@@ -222,9 +216,6 @@ def _place(node: Any) -> Place:
 # --- scalars ---------------------------------------------------------------------------------------------------
 
 _TAG, _PLAIN = "tag:yaml.org,2002:", "plain"
-_CORE_TYPES: dict[str, tuple[type, ...]] = {
-    "str": (str,), "int": (int,), "float": (float, int), "bool": (bool,), "null": (type(None),),
-}  # fmt: skip
 _CONSTANTS: dict[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -263,27 +254,9 @@ def _integer(text: str) -> int:
     return value
 
 
-def _tagged(tag: str, text: str) -> Scalar:
-    """A scalar with an explicit tag.
-
-    Raises:
-        ValueError: the tag is unknown or does not fit.
-    """
-    if tag == _TAG + "str":
-        return text
-    name = tag.removeprefix(_TAG)
-    types = _CORE_TYPES.get(name)
-    if types is None or not tag.startswith(_TAG):
-        raise ValueError(_tag_message(tag))
-    value = _resolved(text)
-    if type(value) not in types:
-        raise ValueError(f"{shown(text)} is no {name}, as its tag !!{name} says")
-    return float(value) if name == "float" and isinstance(value, int) else value
-
-
 def _tag_message(tag: str) -> str:
     name = cut("!!" + tag.removeprefix(_TAG) if tag.startswith(_TAG) else tag)
-    return f"tag {name!r} is not allowed: a config is plain data; remove it"
+    return f"tag {name!r} is not allowed: a config is plain data; remove it, or put a text in quotes"
 
 
 def cut(text: str) -> str:
@@ -391,23 +364,22 @@ def _syntax_problem(error: yaml.YAMLError, text: str) -> tuple[Place, str]:
 
 
 def dump(data: Any, one_line: bool = False) -> str:
-    """Plain data as YAML text, such that `parse(dump(data), ...).data == data`.
+    """Plain data as YAML text that reads back as the same data.
 
     Text that this reader, or one of YAML 1.1, would take for something else is quoted.
 
     Args:
-        data: dict with str keys, list, tuple (written as a list), str, int, float, bool, None.
+        data: dict with str keys, list, str, int, float, bool, None.
         one_line: as it stands behind `--set key=`.
 
     Raises:
-        TypeError: a part is of another type.
-        ValueError: a part could not be read back: text with half a surrogate pair, an integer of over 64 bits.
+        ValueError: text with half a surrogate pair, which no file can hold.
     """
-    _check_plain(data)
     options: dict[str, Any] = {"Dumper": _Dumper, "sort_keys": False, "allow_unicode": True}
-    if one_line:
-        return str(yaml.dump(data, default_flow_style=True, width=-1, **options)).removesuffix("...\n").rstrip("\n")
-    return str(yaml.dump(data, default_flow_style=None, width=110, **options))
+    options |= {"default_flow_style": True, "width": -1} if one_line else {"default_flow_style": None, "width": 110}
+    text = str(yaml.dump(data, **options))
+    text.encode()
+    return text.removesuffix("...\n").rstrip("\n") if one_line else text
 
 
 class _Dumper(yaml.CSafeDumper):
@@ -426,21 +398,3 @@ def _represent_text(dumper: Any, text: str) -> Any:
 
 
 _Dumper.add_representer(str, _represent_text)
-
-
-def _check_plain(data: Any) -> None:
-    if type(data) is dict:
-        for key, value in data.items():
-            if type(key) is not str:
-                raise TypeError(f"key {key!r} is a {type(key).__name__}; YAML keys are text here")
-            _check_plain(key)
-            _check_plain(value)
-    elif type(data) in (list, tuple):
-        for item in data:
-            _check_plain(item)
-    elif type(data) is str:
-        data.encode("utf-8")
-    elif type(data) is int:
-        _integer(str(data))
-    elif type(data) not in (float, bool, type(None)):
-        raise TypeError(f"{data!r} is a {type(data).__name__}; only plain data can be written as YAML")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from actlab.errors import ActlabError, UnknownName
 from actlab.registry import nearest
-from actlab.spec.config import PARTS
+from actlab.spec.part import PARTS
 from actlab.spec.where import check_keys, matches, parse_where
 from actlab.study.frame import DATA, Condition, configs_of, full_key
 

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 from actlab.errors import ActlabError, RunDirError, UnknownName
 from actlab.run.record import Run, discover
 from actlab.spec.claim import NOT_TRAINING
-from actlab.spec.config import PARTS
 from actlab.spec.labels import condition_names, texts
+from actlab.spec.part import PARTS
 from actlab.spec.where import Condition as Where
 from actlab.spec.where import at_key, check_keys, flat, matches
 from actlab.study import measures

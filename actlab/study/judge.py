@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from actlab.errors import ActlabError, RunDirError, UnknownName
 from actlab.registry import nearest
 from actlab.run.record import Run
+from actlab.spec.metrics import TEST_METRICS
 from actlab.spec.where import Condition as Where
 from actlab.study import frame as framing
 from actlab.study import guard as guarding
@@ -431,7 +432,7 @@ def compare(
     if " " in at and not any(of.by_seed for of in values.values()):
         _refuse_moment(frame, metrics[0], at)
     guard = Guard(frame)
-    timed = next((metric for metric in metrics if metric not in measures.TEST_METRICS), "val_accuracy")
+    timed = next((metric for metric in metrics if metric not in TEST_METRICS), "val_accuracy")
     results = _results(
         conditions,
         pairings,

@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from actlab.errors import ActlabError, RunDirError, UnknownName
-from actlab.registry import find, nearest
+from actlab.errors import RunDirError, UnknownName
+from actlab.registry import nearest
 from actlab.run.record import Run
+from actlab.spec.metrics import (
+    AT,
+    AT_ROW,
+    HISTORY_METRICS,
+    TEST_METRICS,
+    TIMING_METRICS,
+    check_at,
+    higher_is_better,
+    probes_writing,
+)
 from actlab.spec.where import Condition, check_keys, conditions_of, matches, parse_where
 
 if TYPE_CHECKING:
@@ -38,13 +47,7 @@ __all__ = [
     "value",
 ]  # fmt: skip
 
-AT = ("last", "best-validation", "area", "max", "min", "mean", "step N", "epoch N")
 NOTED = {"last": "final", "best-validation": "best"}  # the rows of run.json that hold these
-AT_ROW = re.compile(r"(step|epoch) +([0-9]+(?:\.[0-9]+)?)")
-HISTORY_METRICS = ("epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
-TIMING_METRICS = ("wall_seconds", "images_per_second")
-TEST_METRICS = ("test_accuracy", "test_loss")
-LEARNED = re.compile(r"^[a-z_]+_(mean|min|max)$")  # of a parameter that an activation learns
 PLACE = ("epoch", "step", "layer", "units")  # columns of layers.csv that say where, and measure nothing
 
 
@@ -151,31 +154,6 @@ def _refuse_unknown(run: Run, metric: str, column: str) -> None:
         check_metric(metric, [run])
 
 
-def probes_writing(column: str) -> list[str]:
-    """The probes that write a column; whatever an activation learns is one too ("negative_slope_mean")."""
-    written = {entry.name: set(entry.facts.columns) for entry in find("probe")}
-    learned = LEARNED.sub(r"<parameter>_\1", column)
-    return [name for name, columns in written.items() if column in columns] or [
-        name for name, columns in written.items() if learned in columns
-    ]
-
-
-def check_at(at: str, metric: str = "") -> None:
-    """That a moment is one.
-
-    Raises:
-        UnknownName: it is none, with the nearest.
-        ActlabError: it is none at which this measure is taken.
-    """
-    if at not in AT[:6] and not AT_ROW.fullmatch(at):
-        raise UnknownName("moment", at, nearest(at, list(AT)), list(AT))
-    if metric in TEST_METRICS and at not in AT[:2]:
-        raise ActlabError(
-            f"{metric} is taken at the end of a training and at its best validation only; "
-            f"read {at!r}, use 'last' or 'best-validation', or val_{metric[5:]}"
-        )
-
-
 def check_metric(metric: str, runs: Sequence[Run]) -> None:
     """That a measure is one that at least one of the runs has.
 
@@ -216,12 +194,6 @@ def _layers(run: Run) -> list[str]:
         return []
     columns = [str(name) for name in table if name not in PLACE]
     return [f"{layer}.{name}" for layer in table["layer"].unique() for name in columns]
-
-
-def higher_is_better(metric: str) -> bool:
-    """Whether more of a measure is what one wants: accuracies and speeds; of all else, less."""
-    column = metric.rpartition(".")[2]
-    return column.endswith("accuracy") or column == "images_per_second"
 
 
 def reach(run: Run, metric: str, level: float) -> tuple[float, float]:

@@ -19,9 +19,10 @@ from pydantic.fields import FieldInfo
 from actlab.errors import ConfigError
 from actlab.registry import Kind, Parameter, find
 from actlab.spec import yaml
-from actlab.spec.config import PARTS, EarlyStopping, RunConfig, WeightFilm, resolve, schema
-from actlab.spec.part import resolve_part
+from actlab.spec.config import EarlyStopping, RunConfig, WeightFilm, resolve
+from actlab.spec.part import PARTS, resolve_part
 from actlab.spec.plan import read as read_plan
+from actlab.spec.schema import schema
 
 WriteConfig = Callable[..., Path]
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
@@ -439,7 +440,7 @@ configs = st.builds(
 def _config(data: dict[str, Any]) -> RunConfig | None:
     """The resolved config; None where only a part's own check of its parameters together refuses it."""
     config, wrong = resolve(data)
-    assert all(len(where) == 1 and f"{where[0]}" in PARTS for where, _ in wrong), wrong
+    assert all(len(where) == 1 and f"{where[0]}" in PARTS for where in (issue.path for issue in wrong)), wrong
     return config
 
 
@@ -481,7 +482,7 @@ def test_any_junk_anywhere_gives_a_sentence_and_no_traceback(data: dict[str, Any
         broken[key] = {**data[key], inner: value}
     config, wrong = resolve(broken)
     assert (config is None) == bool(wrong)
-    assert all(isinstance(message, str) and message for _, message in wrong)
+    assert all(isinstance(issue.message, str) and issue.message for issue in wrong)
 
 
 # --- schema ----------------------------------------------------------------------------------------------------

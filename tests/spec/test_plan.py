@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from actlab.errors import ConfigError
 from actlab.spec import yaml
 from actlab.spec.config import RunConfig
+from actlab.spec.grid import range_values, slug
 from actlab.spec.plan import Plan
 from actlab.spec.plan import read as read_plan
-from actlab.spec.plan.labels import slug
 
 WriteConfig = Callable[..., Path]
 Read = Callable[..., Plan]
@@ -135,9 +135,8 @@ def test_ranges_are_those_of_numpy(kind: str, numbers: str, expected: Any, read:
     st.floats(0.01, 3), st.floats(0.01, 3), st.integers(1, 7),
 )  # fmt: skip
 def test_spaces_are_those_of_numpy(kind: str, start: float, stop: float, n: int) -> None:
-    from actlab.spec.plan.grids import _range
 
-    values = _range(kind, [start, stop, n])
+    values = range_values(kind, [start, stop, n])
     np.testing.assert_allclose(values, getattr(np, kind)(start, stop, n), rtol=1e-11)
     assert all(type(value) is float for value in values)
 
@@ -360,3 +359,24 @@ def test_what_is_proposed_for_a_swept_key_can_be_pasted(value: str, meant: Any, 
 def test_a_list_of_grids_takes_no_axis_from_the_command_line(read: Read) -> None:
     with pytest.raises(ConfigError, match="the sweep is no single grid"):
         read("[{seed: [1]}]", "sweep.seed=[1]")
+
+
+@pytest.mark.parametrize(
+    ("rule", "left"),
+    [
+        ("{activation: tanh}", ["relu", "leaky_relu"]),
+        ('{activation: "!= tanh"}', ["tanh"]),
+        ('{activation: "== tanh"}', ["relu", "leaky_relu"]),
+        ("{activation: {name: leaky_relu}}", ["relu", "tanh"]),
+        ('{batch_size: ">= 32"}', []),
+        ('{batch_size: "< 32", activation: relu}', ["relu", "leaky_relu", "tanh"]),
+    ],
+)
+def test_exclude_speaks_the_language_of_where(rule: str, left: list[str], read: Read) -> None:
+    grid = "activation: [relu, {name: leaky_relu, negative_slope: 0.01}, tanh], batch_size: [32]"
+    if not left:
+        with pytest.raises(ConfigError, match="every cell is excluded"):
+            read(f"{{{grid}, exclude: [{rule}]}}")
+        return
+    plan = read(f"{{{grid}, exclude: [{rule}]}}")
+    assert [config.activation.name for _, config in plan.runs] == left

@@ -27,10 +27,8 @@ SCALARS = [
     *[(text, text) for text in ("no", "No", "yes", "on", "off", "y", "n", "NO", "tRUE", "nULL", "none", "nan", "inf")],
     *[(text, text) for text in ("12:30:00", "1:30", "2024-01-01", "2001-12-14t21:59:43.10-05:00", "=")],
     *[(text, text) for text in ("1_000", "0b101", "-0x1f", "+0o7", "0o8", "0xg", "1e", "e5", ".", "+", "1.2.3", "--1")],
-    # quotes and tags of the core schema
+    # quotes
     ("'1'", "1"), ('"true"', "true"), ("'null'", "null"), ("'017'", "017"), ("''", ""), ('"\\t\\u00e9"', "\té"),
-    ("!!str 12", "12"), ("!!int '12'", 12), ("!!float 1", 1.0), ("!!bool 'true'", True),
-    ("!!null ''", None), ("!!seq [1]", [1]), ("!!map {a: 1}", {"a": 1}),
     ("[]", []), ("{}", {}), ("{a, b: }", {"a": None, "b": None}), ("é: ü", {"é": "ü"}),
 ]  # fmt: skip
 
@@ -129,7 +127,7 @@ ERRORS = [
     ("a: !!python/object/apply:os.system [x]", [(1, 4, "tag '!!python/object/apply:os.system' is not allowed")]),
     ("a: !mine {b: 1}\nc: !!binary x", [(1, 4, "tag '!mine'"), (2, 4, "tag '!!binary'")]),
     ("a: !!set {b}", [(1, 4, "tag '!!set'")]),
-    ("a: !!int x", [(1, 4, "'x' is no int")]),
+    ("a: !!int x\nb: !!str 12", [(1, 4, "tag '!!int'"), (2, 4, "tag '!!str' is not allowed")]),
     ("a: ! 12", [(1, 4, "tag '!'")]),
     ("a: !<x", [(1, 7, "tags are not allowed")]),
     ("a: !x!y z", [(1, 4, "tags are not allowed")]),
@@ -293,13 +291,6 @@ def test_dump_of_the_same_object_twice_has_no_alias() -> None:
     assert dump([part, part]) == "- {name: relu}\n- {name: relu}\n"
 
 
-@pytest.mark.parametrize("data", [{1: "x"}, {"a": {2, 3}}, [b"x"], object(), {"a": 1 + 2j}])
-def test_dump_refuses_what_is_not_plain(data: Any) -> None:
-    with pytest.raises(TypeError, match=r"is a (int|set|bytes|object|complex)"):
-        dump(data)
-
-
-@pytest.mark.parametrize("data", [2**64, -(2**63) - 1, "\ud800"])
-def test_dump_refuses_what_would_not_read_back(data: Any) -> None:
-    with pytest.raises(ValueError, match=r"64 bits|surrogates"):
-        dump(data)
+def test_dump_refuses_what_no_file_can_hold() -> None:
+    with pytest.raises(ValueError, match="surrogates"):
+        dump("\ud800")

@@ -20,7 +20,8 @@ from actlab.run.record import Run, discover
 from actlab.show import words
 from actlab.spec import plan as sweep
 from actlab.spec.claim import Claim, Relation, relation
-from actlab.spec.config import RunConfig, schema
+from actlab.spec.config import RunConfig
+from actlab.spec.schema import schema
 from actlab.spec.where import parse_where
 from actlab.study.claims import (
     ClaimVerdict,

@@ -18,7 +18,7 @@ from actlab.show.figures.numbers import heat_map, number_figure
 from actlab.show.figures.rows import differences_figure, seeds_figure
 from actlab.show.figures.style import PALETTE, Heading, Look, look, png
 from actlab.spec import labels
-from actlab.spec.config import PARTS
+from actlab.spec.part import PARTS
 from actlab.spec.where import flat
 from actlab.study.baseline import main_axis
 from actlab.study.frame import DATA

@@ -122,7 +122,7 @@ def _experiment(folder: Path) -> tuple[str, str, str, list[str]]:
         data = yaml.parse(raw, str(path)).data
     except (ActlabError, OSError) as error:
         return folder.name, "", "", [f"{path}: cannot be read: {error}"]
-    experiment, _ = config.experiment(data, folder.name)
+    experiment, _ = config.parse_experiment(data, folder.name)
     text = raw.decode(errors="replace")
     return (experiment.name, experiment.description, text, []) if experiment else (folder.name, "", text, [])
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from actlab.errors import ActlabError, UnknownName
 from actlab.registry import nearest
-from actlab.spec.config import PARTS
+from actlab.spec.part import PARTS
 from actlab.study import measures
 from actlab.study.compare.grouping import DATA, Group
 from actlab.study.compare.keys import configs_of, full_conditions

@@ -10,7 +10,7 @@ from typing import Any
 from actlab.errors import UnknownName
 from actlab.registry import find, nearest
 from actlab.run.record import Run
-from actlab.spec.config import PARTS
+from actlab.spec.part import PARTS
 
 
 def describe(runs: Sequence[Run], by: Sequence[str] = ()) -> list[dict[str, str]]:

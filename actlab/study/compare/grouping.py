@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from actlab.run.record import Run
-from actlab.spec.config import PARTS
+from actlab.spec.part import PARTS
 from actlab.study.compare.describing import describe
 
 DATA = "data"  # the column of what a condition was trained on

@@ -8,14 +8,7 @@ from pathlib import Path
 from actlab.errors import ConfigError
 from actlab.run.folder import EXPERIMENT, overrides_of
 from actlab.run.record import Run
-from actlab.spec import yaml
-from actlab.spec.config import experiment
 from actlab.spec.plan import read as read_plan
-from actlab.spec.plan.grids import cells_of
-from actlab.spec.plan.overrides import override
-from actlab.spec.plan.reader import Reader
-
-MOST_CELLS = 5_000  # a plan is resolved in about a millisecond a cell; the order of a larger one is not worth it
 
 
 def in_plan_order(runs: Sequence[Run]) -> list[Run]:
@@ -38,8 +31,6 @@ def _ranks(path: Path) -> dict[str, int]:
     try:
         text = path.read_text()
         overrides = overrides_of(text)
-        if _cells(text, overrides) > MOST_CELLS:
-            return {}
         planned = read_plan(path, overrides).runs
     except (OSError, UnicodeError, ConfigError):  # of another version, or made by hand: any order is right
         return {}
@@ -48,13 +39,3 @@ def _ranks(path: Path) -> dict[str, int]:
         ranks.setdefault(label, rank)
         ranks[config.hash] = rank
     return ranks
-
-
-def _cells(text: str, overrides: tuple[str, ...]) -> int:
-    """How many runs a plan asks for, without looking at what they are."""
-    document = yaml.parse(text.encode(), EXPERIMENT)
-    if not isinstance(document.data, dict):
-        return 0
-    override(document.data, overrides)
-    parsed, _ = experiment(document.data, "study")
-    return len(cells_of(parsed, Reader(document, {}))[0]) if parsed else 0

@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from actlab.spec.config import PARTS
-from actlab.spec.where import at_key, words
+from actlab.spec.part import PARTS
+from actlab.spec.where import at_key
+from actlab.spec.where import value_text as words
 from actlab.study.compare.comparison import Comparison
 from actlab.study.compare.grouping import DATA, said
 
