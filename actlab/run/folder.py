@@ -367,11 +367,10 @@ def read_numbers(path: Path, columns: Sequence[str], text_columns: Sequence[str]
     Raises:
         RunDirError: it is missing, or something else.
     """
-    from pandas.api.types import is_numeric_dtype
-
     table = read_table(path)
     missing = [name for name in columns if name not in table]
-    text = [str(c) for c in table if len(table) and c not in text_columns and not is_numeric_dtype(table[c])]
+    dtypes = zip(table, table.dtypes, strict=True) if len(table) else ()
+    text = [str(column) for column, dtype in dtypes if column not in text_columns and dtype.kind not in "iufb"]
     if missing or text:
         wrong = f"no column {', '.join(missing)}" if missing else f"text in the column {', '.join(text)}"
         raise RunDirError(f"{path}: damaged: {wrong}")
