@@ -15,7 +15,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,11 +25,9 @@ from actlab import __version__
 from actlab.errors import ActlabError, ConfigError, DatasetError, RunDirError, UnknownName
 
 if TYPE_CHECKING:
-    from actlab.run.executors import local
-    from actlab.run.executors.worker import Outcome
+    from actlab.run.job import Job, Outcome
     from actlab.run.record import Run
     from actlab.run.sweep import Sweep
-    from actlab.run.training import Job
     from actlab.show.report.current import CurrentReport
     from actlab.show.tables import Terminal
     from actlab.spec.plan import Plan
@@ -99,7 +97,6 @@ def run(
 ) -> None:
     """Train every run of the config files, sweeps included. What is done already is skipped."""
     from actlab import environment
-    from actlab.run.executors import local
     from actlab.run.sweep import Options, prepare
     from actlab.show.tables import Terminal
 
@@ -125,17 +122,17 @@ def run(
             from actlab.show.report.current import CurrentReport
 
             page = CurrentReport(sweep.folder, sweep.folder / REPORT)
-        with local.Signals() as signals:
-            outcomes = _train(sweep, local.Limits(1, retries, run_timeout, fail_fast), signals, talk, page)
+        sweep.begin()
+        outcomes, received = _train(sweep, retries, run_timeout, fail_fast, talk, page) if sweep.jobs else ({}, 0)
         answer, ended = _finish(sweep, outcomes, talk, json)
         answers.append(answer)
         code = max(code, ended)
         if page:
             page.finish()
             talk.print(page.problem or f"report: {page.path}", soft_wrap=True)
-        if signals.received:
-            code = 128 + signals.received
-        if signals.received or (code and fail_fast):
+        if received:
+            code = 128 + received
+        if received or (code and fail_fast):
             break
     if json:
         _print_json(answers)
@@ -160,18 +157,14 @@ def _foretell(sweep: Sweep, talk: Terminal) -> dict[str, Any]:
 
 
 def _train(
-    sweep: Sweep, limits: local.Limits, signals: local.Signals, talk: Terminal, page: CurrentReport | None
-) -> dict[Path, Outcome]:
-    """Train what is left of a sweep, in view of a person."""
+    sweep: Sweep, retries: int, run_timeout: float | None, fail_fast: bool, talk: Terminal, page: CurrentReport | None
+) -> tuple[dict[Path, Outcome], int]:
+    """Train what is left of a sweep, in view of a person; returns the outcomes, and the signal that ended it or 0."""
     from actlab.run.executors import local
     from actlab.run.progress import Display
     from actlab.show.figures.comparison import import_plotting
-    from actlab.show.figures.run import draw_run
     from actlab.show.words import counted
 
-    sweep.begin()
-    if not sweep.jobs:
-        return {}
     workers = min(sweep.workers, len(sweep.jobs))
     there = f", {len(sweep.ended)} there already" if sweep.ended else ""
     talk.print(
@@ -179,7 +172,10 @@ def _train(
         f"{counted(workers, 'worker')} of {counted(sweep.jobs[0].threads, 'thread')} on {sweep.jobs[0].device}",
         style="bold",
     )
-    with Display(talk, sweep.jobs, workers, sweep.forecast, sweep.folder) as display:
+    with (
+        local.Signals() as signals,
+        Display(talk, sweep.jobs, workers, sweep.forecast, sweep.folder) as display,
+    ):
 
         def look(running: list[Job], outcomes: dict[Path, Outcome]) -> None:
             display.update(running, outcomes)
@@ -188,9 +184,17 @@ def _train(
             if len(running) < workers:
                 import_plotting()
 
-        outcomes = local.run(sweep.jobs, replace(limits, workers=workers), signals, look, draw_run)
+        limits = local.Limits(workers, retries, run_timeout, fail_fast)
+        outcomes = local.run(sweep.jobs, limits, signals, look, _draw_run)
         display.update([], outcomes)
-    return outcomes
+    return outcomes, signals.received or 0
+
+
+def _draw_run(path: Path, title: str, note: str) -> None:
+    """Draw a run at its end, in its worker: Matplotlib is imported there, while other workers train."""
+    from actlab.show.figures.run import draw_run
+
+    draw_run(path, title, note)
 
 
 def _finish(sweep: Sweep, outcomes: dict[Path, Outcome], talk: Terminal, json: bool) -> tuple[dict[str, Any], int]:
@@ -198,12 +202,13 @@ def _finish(sweep: Sweep, outcomes: dict[Path, Outcome], talk: Terminal, json: b
     from actlab.run.progress import count, duration, in_words
     from actlab.run.record import state_of
     from actlab.run.sweep import resumable
-    from actlab.show.figures.comparison import draw_comparison
     from actlab.show.tables import runs_table
-    from actlab.study.judge import compare
 
     runs = sweep.runs()
     if (outcomes or sweep.elsewhere) and any(run.status == "done" for run in runs):
+        from actlab.show.figures.comparison import draw_comparison
+        from actlab.study.judge import compare
+
         draw_comparison(sweep.folder, compare(runs), sweep.plan.experiment.name, curves_only=True)
     counts = count(outcomes)
     pending = sum(out.status == "interrupted" and state_of(path) == "pending" for path, out in outcomes.items())

@@ -44,8 +44,9 @@ def by_actlab(case: str, threads: int) -> list[float]:
 
     os.environ.update(environment.worker_variables(threads, "cpu"))
     from actlab.parts import datasets
+    from actlab.run.job import Job
     from actlab.run.record import Run
-    from actlab.run.training import Job, train
+    from actlab.run.training import train
     from actlab.spec.config import resolve
 
     resolved, problems = resolve(config(case))

@@ -22,9 +22,8 @@ from typer.testing import CliRunner
 from actlab import __version__, cli
 from actlab.parts.activations import ACTIVATIONS
 from actlab.parts.datasets import DATASETS
-from actlab.run.executors.worker import Outcome
 from actlab.run.folder import COMPARISON, EXPERIMENT, HISTORY, RECORD, lock, write_json, write_progress
-from actlab.run.training import Job
+from actlab.run.job import Job, Outcome
 from actlab.spec.config import RunConfig
 from actlab.spec.plan import read as read_plan
 from actlab.spec.schema import schema

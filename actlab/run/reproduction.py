@@ -12,9 +12,9 @@ from actlab.errors import RunDirError
 from actlab.parts import datasets
 from actlab.run.executors import local
 from actlab.run.folder import HISTORY, LAYERS, WEIGHTS, make_folder
+from actlab.run.job import Job
 from actlab.run.loading import run_config
 from actlab.run.record import Run
-from actlab.run.training import Job
 from actlab.spec.where import flat
 
 COMPARED = (HISTORY, LAYERS, WEIGHTS)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from actlab import environment
+from actlab.environment import gpus, usable_cores, usable_memory_gib
 from actlab.errors import RunDirError
 from actlab.parts import datasets
 from actlab.parts.datasets import Prepared
-from actlab.run.executors.local import workers_and_threads
 from actlab.run.folder import (
     RECORD,
     copy_run,
@@ -27,11 +27,12 @@ from actlab.run.folder import (
     write_json,
 )  # fmt: skip
 from actlab.run.forecast import Forecast, recent_runs
+from actlab.run.job import Job
 from actlab.run.record import ENDED, Run, by_hash, state_of
-from actlab.run.training import Job
 from actlab.spec.config import OF_A_RUN, RunConfig
 from actlab.spec.plan import Plan
 
+GIB_A_WORKER = 1.2  # TensorFlow, a net of a million weights and the mapped images; measured with the CIFAR-10 CNN
 SLOW_BFLOAT16 = (
     "mixed_bfloat16 on a processor without bfloat16 instructions (avx512_bf16, amx_bf16) is many times slower than "
     "float32; it is of use on newer server processors and on GPUs."
@@ -202,6 +203,30 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
         sweep.forecast = Forecast(recent_runs(options.out))
         sweep.jobs.sort(key=lambda job: -sweep.forecast.weight(job))  # the longest first: no worker shall end alone
     return sweep
+
+
+def workers_and_threads(
+    runs: int, device: str, wanted: int | None = None, per_gpu: int = 1, gib_a_batch: float = 0.0
+) -> tuple[int, int]:
+    """How many workers and how many threads each, for a sweep on this machine.
+
+    Workers are as many as are wanted, or as cores and memory have room for, but no more than there are runs; they
+    share the cores evenly: threads = cores // workers. Since this follows from the runs of the plan, not from those that
+    are left, a sweep that goes on later does so with the same threads, and comes to the same bytes.
+
+    Args:
+        runs: of the whole plan, done or not.
+        device: "cpu" or "gpu".
+        wanted: workers that the command line asks for; None where it leaves the choice.
+        per_gpu: workers that share a GPU.
+        gib_a_batch: memory that the largest batch of the sweep takes besides what every worker takes.
+    """
+    cores = usable_cores()
+    if wanted is None:
+        fitting = int(usable_memory_gib() // (GIB_A_WORKER + gib_a_batch))
+        wanted = per_gpu * len(gpus()) if device == "gpu" else min(cores, fitting)
+    workers = max(1, min(runs, wanted))
+    return workers, max(1, cores // workers)
 
 
 def _gib_a_batch(config: RunConfig) -> float:

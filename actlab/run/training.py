@@ -11,7 +11,6 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from actlab import environment
 from actlab.errors import Diverged
 from actlab.lazy import keras
-from actlab.parts.datasets import Prepared, load, split
+from actlab.parts.datasets import load, split
 from actlab.parts.probes import Probes
 from actlab.parts.probes.weight_film import WeightFilm
 from actlab.run.engines.build import build_model, build_optimizer, initial_weights_sha256
@@ -52,8 +51,9 @@ from actlab.run.folder import (
     write_json,
     write_progress,
 )
+from actlab.run.job import Finish, Job
 from actlab.run.record import is_done
-from actlab.spec.config import EarlyStopping, RunConfig
+from actlab.spec.config import EarlyStopping
 
 COLUMNS = ("epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 TIMING_COLUMNS = ("wall_seconds", "images_per_second")
@@ -64,44 +64,6 @@ NO_EARLY_STOPPING = EarlyStopping(metric="val_accuracy")  # says which epoch is 
 
 class Stopped(Exception):
     """The training was asked to stop, and has written its checkpoint."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a worker is told of one training.
-
-    Args:
-        config: what to train; its dataset is the one that was prepared.
-        label: how people call it.
-        path: the run directory, which exists.
-        dataset: where the images lie.
-        device: "cpu" or "gpu".
-        threads: how many the worker uses; part of the record, since float sums depend on it.
-        checkpoint_seconds: at most about this much work is lost by a crash.
-        plan_index: its place among the runs of its experiment, from 0; None where it is part of none.
-        overrides: what the command line changed of the config file, `dotted.path=value` each.
-    """
-
-    config: RunConfig
-    label: str
-    path: Path
-    dataset: Prepared
-    device: str
-    threads: int
-    checkpoint_seconds: float = 30.0
-    plan_index: int | None = None
-    overrides: tuple[str, ...] = ()
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What run.json says of a run before anything is known of its training."""
-        return {
-            "label": self.label, "hash": self.config.hash, "config": self.config.canonical(),
-            "plan_index": self.plan_index, "overrides": list(self.overrides),
-        }  # fmt: skip
-
-
-Finish = Callable[[Path, str, str], None]
 
 
 def train(job: Job, stop: Callable[[], bool] = lambda: False, finish: Finish | None = None) -> str:

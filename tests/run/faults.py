@@ -6,9 +6,8 @@ import os
 import time
 from pathlib import Path
 
-from actlab.run.executors.worker import Outcome
 from actlab.run.executors.worker import work as real_work
-from actlab.run.training import Finish, Job
+from actlab.run.job import Finish, Job, Outcome
 
 FINE, ABORTS, HANGS, NO_MEMORY, FAILS_ONCE = 0, 1, 2, 3, 4
 

@@ -24,6 +24,7 @@ import faults
 
 from actlab import cli
 from actlab.parts import datasets
+from actlab.run import sweep
 from actlab.run.executors import local
 from actlab.run.folder import read_json
 from actlab.run.record import Run
@@ -388,8 +389,9 @@ def test_a_sweep_that_is_done_takes_over_the_claims_of_its_config(
 
 def test_workers_are_spread_over_the_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     """No GPU is needed to see that k workers a GPU share it, and that no worker gets none."""
-    monkeypatch.setattr(local, "gpus", lambda: ["2", "GPU-5f"])
-    assert local.workers_and_threads(runs=12, device="gpu", per_gpu=2)[0] == 4
+    for module in (local, sweep):
+        monkeypatch.setattr(module, "gpus", lambda: ["2", "GPU-5f"])
+    assert sweep.workers_and_threads(runs=12, device="gpu", per_gpu=2)[0] == 4
     assert local.gpu_of_each_worker("gpu", 4) == ["2", "GPU-5f", "2", "GPU-5f"]
     assert local.gpu_of_each_worker("cpu", 2) == [None, None]
 
@@ -442,12 +444,12 @@ assert graph() is None
 
 
 def test_workers_fit_into_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "usable_cores", lambda: 8)
-    monkeypatch.setattr(local, "usable_memory_gib", lambda: 12.0)
-    assert local.workers_and_threads(runs=20, device="cpu") == (8, 1)
-    assert local.workers_and_threads(runs=3, device="cpu") == (3, 2)
-    assert local.workers_and_threads(runs=20, device="cpu", gib_a_batch=2.8) == (3, 2)
-    assert local.workers_and_threads(runs=20, device="cpu", gib_a_batch=100) == (1, 8)
+    monkeypatch.setattr(sweep, "usable_cores", lambda: 8)
+    monkeypatch.setattr(sweep, "usable_memory_gib", lambda: 12.0)
+    assert sweep.workers_and_threads(runs=20, device="cpu") == (8, 1)
+    assert sweep.workers_and_threads(runs=3, device="cpu") == (3, 2)
+    assert sweep.workers_and_threads(runs=20, device="cpu", gib_a_batch=2.8) == (3, 2)
+    assert sweep.workers_and_threads(runs=20, device="cpu", gib_a_batch=100) == (1, 8)
 
 
 @pytest.mark.parametrize(
@@ -458,5 +460,5 @@ def test_threads_follow_from_the_workers_that_there_are(
     runs: int, wanted: int, expected: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Eight cores are shared by as many workers as are asked for, but no more than there are runs."""
-    monkeypatch.setattr(local, "usable_cores", lambda: 8)
-    assert local.workers_and_threads(runs, "cpu", wanted) == expected
+    monkeypatch.setattr(sweep, "usable_cores", lambda: 8)
+    assert sweep.workers_and_threads(runs, "cpu", wanted) == expected

@@ -11,8 +11,8 @@ import pytest
 
 from actlab.parts.datasets import Prepared
 from actlab.run.forecast import Forecast, TimeLeft, recent_runs, step_products, steps_of
+from actlab.run.job import Job
 from actlab.run.record import Run
-from actlab.run.training import Job
 from actlab.spec.config import RunConfig
 
 MakeRun = Callable[..., Path]

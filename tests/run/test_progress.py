@@ -12,11 +12,10 @@ import pytest
 from rich.console import Console
 
 from actlab.parts.datasets import Prepared
-from actlab.run.executors.worker import Outcome
 from actlab.run.folder import read_progress, write_progress
 from actlab.run.forecast import Forecast
+from actlab.run.job import Job, Outcome
 from actlab.run.progress import Board, Display, clock, duration
-from actlab.run.training import Job
 from actlab.spec.config import RunConfig
 
 Resolved = Callable[..., RunConfig]

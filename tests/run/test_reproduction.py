@@ -14,11 +14,10 @@ from actlab import cli
 from actlab.errors import RunDirError
 from actlab.parts import datasets
 from actlab.run.executors import local
-from actlab.run.executors.worker import Outcome
 from actlab.run.folder import HISTORY, RECORD
+from actlab.run.job import Job, Outcome
 from actlab.run.record import Run
 from actlab.run.reproduction import Reproduction, reproduce
-from actlab.run.training import Job
 from actlab.show import words
 from actlab.spec.config import resolve
 

@@ -12,8 +12,9 @@ import pytest
 from actlab import load
 from actlab.parts import datasets
 from actlab.run.folder import read_checkpoint, read_json, write_checkpoint
+from actlab.run.job import Job
 from actlab.run.record import Run
-from actlab.run.training import Job, Stopped, train
+from actlab.run.training import Stopped, train
 from actlab.show.figures.run import draw_run
 from actlab.spec.config import RunConfig, resolve
 

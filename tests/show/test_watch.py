@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 from actlab.cli import app
 from actlab.commands import run as running
 from actlab.errors import ActlabError
-from actlab.run.executors.worker import Outcome
+from actlab.run.job import Outcome
 from actlab.run.record import discover
 from actlab.show import report, watch
 from actlab.show.report.current import CurrentReport, Pace

@@ -22,18 +22,16 @@ from typing import Any
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
-from actlab.environment import gpus, usable_cores, usable_memory_gib
+from actlab.environment import gpus
 from actlab.errors import RunDirError
 from actlab.run.executors import worker
-from actlab.run.executors.worker import Outcome
 from actlab.run.folder import RECORD, clear_progress, lock, read_json, write_json
+from actlab.run.job import Finish, Job, Outcome
 from actlab.run.record import is_done
-from actlab.run.training import Finish, Job
 
 POLL_SECONDS = 0.2  # between two looks at signals and two pictures of the display; the end of a job is seen at once
 RUNS_A_WORKER = 100  # then another takes its place, in case that a library keeps something of every run
 QUIET_TRACKER = "ignore::UserWarning:multiprocessing.resource_tracker"
-GIB_A_WORKER = 1.2  # TensorFlow, a net of a million weights and the mapped images; measured with the CIFAR-10 CNN
 
 Watch = Callable[[list[Job], dict[Path, Outcome]], None]
 
@@ -53,30 +51,6 @@ class Limits:
     retries: int = 1
     run_timeout_seconds: float | None = None
     fail_fast: bool = False
-
-
-def workers_and_threads(
-    runs: int, device: str, wanted: int | None = None, per_gpu: int = 1, gib_a_batch: float = 0.0
-) -> tuple[int, int]:
-    """How many workers and how many threads each, for a sweep on this machine.
-
-    Workers are as many as are wanted, or as cores and memory have room for, but no more than there are runs; they
-    share the cores evenly: threads = cores // workers. Since this follows from the runs of the plan, not from those that
-    are left, a sweep that goes on later does so with the same threads, and comes to the same bytes.
-
-    Args:
-        runs: of the whole plan, done or not.
-        device: "cpu" or "gpu".
-        wanted: workers that the command line asks for; None where it leaves the choice.
-        per_gpu: workers that share a GPU.
-        gib_a_batch: memory that the largest batch of the sweep takes besides what every worker takes.
-    """
-    cores = usable_cores()
-    if wanted is None:
-        fitting = int(usable_memory_gib() // (GIB_A_WORKER + gib_a_batch))
-        wanted = per_gpu * len(gpus()) if device == "gpu" else min(cores, fitting)
-    workers = max(1, min(runs, wanted))
-    return workers, max(1, cores // workers)
 
 
 def gpu_of_each_worker(device: str, workers: int) -> list[str | None]:

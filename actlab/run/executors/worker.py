@@ -12,7 +12,6 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import LazyLoader
 from pathlib import Path
@@ -21,16 +20,7 @@ from types import ModuleType
 from actlab.environment import worker_variables
 from actlab.errors import ActlabError
 from actlab.run.folder import LOG
-from actlab.run.training import Finish, Job, Stopped, train
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How one attempt at a training ended: done, diverged, failed or interrupted, and why."""
-
-    status: str
-    reason: str = ""
-
+from actlab.run.job import Finish, Job, Outcome
 
 _terminated = threading.Event()  # set by SIGTERM: a scheduler stops workers that way too
 
@@ -64,6 +54,8 @@ def warm_up(path: Path) -> None:
 
 def work(job: Job, stop_file: Path, finish: Finish | None) -> Outcome:
     """Train one run; what libraries print goes into the run's log. Never raises for what a training can do."""
+    from actlab.run.training import Stopped, train  # by the worker alone: whoever starts it needs none of it
+
     _terminated.clear()
     before = signal.signal(signal.SIGTERM, lambda *_: _terminated.set())  # idle, a worker ends at once
     _redirect_output(job.path / LOG)
