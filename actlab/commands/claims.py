@@ -151,7 +151,7 @@ def _plain_evidence(of: Evidence, metric: str) -> dict[str, Any]:
         "condition": of.condition or "no run", "other": of.other or None, "verdict": of.verdict,
         "reason": words.note(of.reason, metric), "by_seed": dict(of.values), "absent": words.claim_lacking(of),
         "n": len(of.values), "mean": _mean(list(of.values.values())), **numbers,
-        "p": _or_none(of.p), "p_alone": _or_none(of.estimate.p) if isinstance(of.estimate, Paired) else None,
+        "p": _or_none(of.p), "p_alone": _or_none(of.p_alone),
     }  # fmt: skip
 
 

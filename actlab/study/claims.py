@@ -154,6 +154,7 @@ class Evidence:
         lacking: (condition, seed) to why it has no number.
         estimate: the mean with its interval; None for claims about every seed.
         p: family-wise; NaN where nothing is compared.
+        p_alone: of this pair by itself.
         family: how many comparisons share the p.
         notes: what a reader must know of these conditions besides.
     """
@@ -166,6 +167,7 @@ class Evidence:
     lacking: Mapping[tuple[str, int], Lack]
     estimate: Summary | Paired | None = None
     p: float = math.nan
+    p_alone: float = math.nan
     family: int = 0
     notes: tuple[Note, ...] = ()
 
@@ -487,7 +489,8 @@ def _evidence(draft: _Comparing, judged: Mapping[float, Judgement]) -> Evidence:
     values = dict(zip(unmoved.seeds, numbers.differences, strict=True))
     mean = fmean(values.values()) if values else math.nan
     beyond = asked.low if asked.is_below(mean) else asked.high if asked.is_above(mean) else None
-    p = max(judgement.p for judgement in judged.values()) if beyond is None else judged[beyond].p
+    ends = list(judged) if beyond is None else [beyond]
+    p, alone = max(judged[end].p for end in ends), max(draft.pairs[end].numbers.p for end in ends)
     above, below = (judged[end].verdict if end in judged else None for end in (asked.low, asked.high))
     word: Word = "undecided"
     if above == "worse" or below == "better":
@@ -505,7 +508,7 @@ def _evidence(draft: _Comparing, judged: Mapping[float, Judgement]) -> Evidence:
         if reason.kind == "established":  # no more than indicated
             reason = Note("too few pairs", (), {"needed": MINIMUM_PAIRS, "smallest_p": numbers.smallest_p})
         reason = replace(reason, facts={**reason.facts, "end": ends[0] if beyond is None else beyond})
-    return Evidence(side.name, other.name, word, reason, values, lacking, numbers, p, family, draft.notes)
+    return Evidence(side.name, other.name, word, reason, values, lacking, numbers, p, alone, family, draft.notes)
 
 
 def _could_turn(draft: _Comparing, word: Word, beyond: float | None) -> bool:

@@ -90,10 +90,13 @@ def _of_mappings(recorded: Mapping[str, Any], present: Mapping[str, Any], path: 
 
 
 def _of_lists(recorded: Sequence[Any], present: Sequence[Any], path: Path) -> Iterator[Difference]:
-    """Members with names are held against those of the same name; that they stand in another order is told besides."""
+    """Members with names are held against those of the same name; that they stand in another order is told besides.
+
+    Where all are called otherwise, place by place.
+    """
     for name in NAMES:
         ours, theirs = _by_name(recorded, name), _by_name(present, name)
-        if ours and theirs:
+        if ours and theirs and (ours.keys() & theirs.keys() or len(ours) != len(theirs)):
             yield from _of_mappings(ours, theirs, path)
             if list(ours) != list(theirs) and set(ours) == set(theirs):
                 yield Difference(path, "order", list(ours), list(theirs))
