@@ -23,7 +23,6 @@ from actlab.show import words
 from actlab.spec import plan as sweep
 from actlab.study import claims as claiming
 from actlab.study.claims import ClaimVerdict, Evidence, Study
-from actlab.study.stats.pairs import Paired
 
 STYLES = {"supported": "green", "refuted": "red", "undecided": "yellow"}
 INDENT = 2

@@ -40,7 +40,6 @@ KINDS: dict[str, tuple[Draw, float]] = {
     "counts, mean 10": (lambda rng, shape: rng.poisson(10.0, shape).astype(float), 1),
     "0 or 1": (lambda rng, shape: rng.integers(0, 2, shape).astype(float), 1),
     "unequal deviations": (lambda rng, shape: scaled(rng.normal(size=shape), (0.2, 5.0)), 0),
-    "a seed's own luck": (lambda rng, shape: rng.normal(size=shape) + 3 * rng.normal(size=(shape[0], 1, shape[2])), 0),
 }
 # where no test of few seeds holds: differences that are skewed by themselves, round a baseline that hardly varies
 SKEWED_DIFFERENCES: Draw = lambda rng, shape: scaled(rng.exponential(size=shape) - 1, (10.0, 50.0))  # noqa: E731
