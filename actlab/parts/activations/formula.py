@@ -15,8 +15,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache, reduce
+from functools import lru_cache, partial, reduce
 from itertools import accumulate
 from typing import Any, NoReturn
 
@@ -59,36 +58,16 @@ TOO_DEEP = f"the formula is nested too deeply; at most {MAX_DEPTH} levels"
 Namespace = Any
 
 
-@dataclass(frozen=True)
-class Formula:
-    """A formula that has been read: call it with x and the namespace that has the functions.
-
-    Args:
-        text: as it was written.
-        tree: as it was read.
-    """
-
-    text: str
-    tree: ast.expr
-
-    def __call__(self, x: Any, namespace: Namespace) -> Any:
-        """The values, in the shape and dtype of `x`.
-
-        Args:
-            x: a tensor of a floating dtype.
-            namespace: `keras.ops`, or anything that has the functions of `FUNCTIONS`, `full_like` and the
-                `logical_` ones.
-        """
-        values = _evaluate(self.tree, x, namespace)
-        return namespace.full_like(x, values) if isinstance(self.tree, ast.Constant) else values
-
-
 @lru_cache(maxsize=256)
-def parse(text: str) -> Formula:
+def parse(text: str) -> Callable[[Any, Namespace], Any]:
     """Read a formula.
 
     Args:
         text: at most 500 characters, 200 nodes and a depth of 32.
+
+    Returns:
+        From x, a tensor of a floating dtype, and a namespace (`keras.ops`, or anything that has the functions of
+        `FUNCTIONS`, `full_like` and the `logical_` ones) to the values, in the shape and dtype of x.
 
     Raises:
         FormulaError: with the column, and the nearest allowed name where a name is wrong.
@@ -123,7 +102,10 @@ def parse(text: str) -> Formula:
         raise FormulaError(TOO_DEEP, indent + level[0].col_offset + 1)
     if count > MAX_NODES:
         raise FormulaError(f"a formula has at most {MAX_NODES} parts, this one {count}")
-    return Formula(text, _Reader(indent).number(tree))
+    read = _Reader(indent).number(tree)
+    if isinstance(read, ast.Constant):
+        return lambda x, ns: ns.full_like(x, read.value)
+    return partial(_evaluate, read)
 
 
 def _expressions(node: ast.AST) -> list[ast.expr]:
@@ -196,12 +178,10 @@ class _Reader:
                 self._refuse_name(node, name, ["x", *CONSTANTS], f"{name} needs brackets: {name}(...)", FUNCTIONS)
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
                 return self.number(operand)
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
-                made = ast.UnaryOp(node.op, self.number(operand))
-            case ast.UnaryOp(op=ast.Not(), operand=operand):
-                made = ast.UnaryOp(node.op, self._truth(operand))
-            case ast.UnaryOp():
+            case ast.UnaryOp(op=ast.Invert()):
                 self._refuse("~ is not allowed; write not", node)
+            case ast.UnaryOp(op=op, operand=operand):
+                made = ast.UnaryOp(op, self.number(operand) if isinstance(op, ast.USub) else self._truth(operand))
             case ast.BinOp(left=left, op=op, right=right):
                 if type(op) not in OPERATORS:
                     self._refuse("this operator is not allowed; there are + - * / **", right)
