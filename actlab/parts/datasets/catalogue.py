@@ -69,7 +69,7 @@ class Published:
     Args:
         files: what is downloaded.
         read: from the paths of `files`, in that order, to arrays.
-        content: split ("train", "test") to `digests.content_sha256`; empty where none is known.
+        content: split ("train", "test") to `formats.content_sha256`; empty where none is known.
     """
 
     files: tuple[RemoteFile, ...]
@@ -90,9 +90,6 @@ class Rendered:
     recipe: Mapping[str, int]
 
 
-Source = Published | Rendered
-
-
 @dataclass(frozen=True)
 class Prepared:
     """A dataset that lies verified on this machine, ready to be memory-mapped by any number of workers.
@@ -100,7 +97,7 @@ class Prepared:
     Args:
         name: the registered name of what lies there; that of the stand-in where one is used.
         folder: where the arrays are.
-        sha256: of all arrays in order (`digests.set_sha256`).
+        sha256: of all arrays in order (`formats.set_sha256`).
         shape: of one image: height, width, channels.
         classes: number of classes.
         train_images, test_images: how many there are.

@@ -23,11 +23,13 @@ TEXT = (Path(__file__).parents[3] / "CONTRIBUTING.md").read_text()
 def added() -> Iterator[Entry[Any]]:
     """What the diff registers, for one test."""
     (diff,) = re.findall(r"```diff\n--- /dev/null\n.*?\n@@.*?\n(.*?)```", TEXT, re.DOTALL)
-    before = set(ACTIVATIONS.names())
-    exec("\n".join(line[1:] for line in diff.splitlines()), {"__name__": "added"})
-    (name,) = set(ACTIVATIONS.names()) - before
+    (name,) = re.findall(r"\+def (\w+)\(x: Any", diff)
+    known = name in ACTIVATIONS  # where somebody has followed the example to the letter
+    if not known:
+        exec("\n".join(line[1:] for line in diff.splitlines()), {"__name__": "added"})
     yield ACTIVATIONS.get(name)
-    del ACTIVATIONS._entries[name]
+    if not known:
+        del ACTIVATIONS._entries[name]
 
 
 def test_its_facts_hold_and_its_values_are_those_of_its_reference(added: Entry[Any]) -> None:
