@@ -13,7 +13,7 @@ import pytest
 from actlab.parts.activations import ACTIVATIONS, infer, resolve
 from actlab.parts.activations.checks import check
 from actlab.registry import Entry
-from actlab.spec.config import schema
+from actlab.spec.schema import schema
 
 tf = pytest.importorskip("tensorflow")
 TEXT = (Path(__file__).parents[3] / "CONTRIBUTING.md").read_text()
