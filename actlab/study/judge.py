@@ -193,16 +193,17 @@ class Comparison:
         """
         import pandas as pd
 
-        histories = []
+        histories, places = [], []
         for result in self.results:
             for run in result.runs:
                 try:
                     history = run.history
                 except RunDirError:  # a note says so
                     history = pd.DataFrame()
-                history = history if len(history) else history.reindex([0])
-                histories.append(history.assign(condition=result.name, seed=framing.seed_of(run)))
-        return pd.concat(histories, ignore_index=True)
+                histories.append(history if len(history) else history.reindex([0]))
+                places += [(result.name, framing.seed_of(run))] * len(histories[-1])
+        names, seeds = zip(*places, strict=True)
+        return pd.concat(histories, ignore_index=True).assign(condition=names, seed=seeds)
 
     def seeds(self) -> pd.DataFrame:
         """A row a condition and seed, in the order of the table: condition, seed, the metric; NaN where it has none."""
