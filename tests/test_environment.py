@@ -78,3 +78,34 @@ def test_the_version_is_that_of_the_source(monkeypatch: pytest.MonkeyPatch) -> N
     environment._versions.cache_clear()
     assert versions["actlab"] == actlab.__version__
     assert versions["keras"] == "not installed"
+
+
+GROUPS = {
+    "none": ({}, 64, 1e6),
+    "version 2": ({"proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/b/cpu.max": "250000 100000\n",
+                   "sys/fs/cgroup/a/cpu.max": "max 100000\n", "sys/fs/cgroup/a/memory.max": f"{3 * 2**30}\n",
+                   "sys/fs/cgroup/a/b/memory.max": "max\n"}, 2, 3),
+    "version 2, seen from inside": ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "50000 100000\n"}, 1, 1e6),
+    "a parent allows less": ({"proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/b/cpu.max": "800000 100000\n",
+                              "sys/fs/cgroup/a/cpu.max": "300000 100000\n"}, 3, 1e6),
+    "version 1": ({"proc/self/cgroup": "5:cpu,cpuacct:/a\n4:memory:/a\n0::/\n",
+                   "sys/fs/cgroup/cpu/a/cpu.cfs_quota_us": "400000\n",
+                   "sys/fs/cgroup/cpu/a/cpu.cfs_period_us": "100000\n",
+                   "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n", "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
+                   "sys/fs/cgroup/memory/a/memory.limit_in_bytes": f"{2**31}\n",
+                   "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n"}, 4, 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_a_control_group_may_allow_less_than_the_machine_has(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, cores, gib = GROUPS[name]
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    monkeypatch.setattr(environment.os, "sched_getaffinity", lambda pid: set(range(64)), raising=False)
+    monkeypatch.setattr(environment, "_memory_bytes", lambda: int(1e6 * 2**30))
+    assert environment.usable_cores(tmp_path) == cores
+    assert environment.usable_memory_gib(tmp_path) == gib

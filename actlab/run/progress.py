@@ -28,7 +28,8 @@ STYLES = {"done": "green", "failed": "red", "diverged": "yellow", "interrupted":
 LEAST_LABEL = 8
 # header, characters, and from which width of the terminal on; the labels have what is left
 COLUMNS = (
-    ("", 8, 0), ("epoch", 7, 0), ("loss", 6, 60), ("acc", 6, 80), ("val acc", 7, 0), ("images/s", 8, 80), ("left", 7, 0),
+    ("", 8, 0), ("epoch", 7, 0), ("loss", 6, 60), ("acc", 6, 80), ("val acc", 7, 0), ("images/s", 8, 80),
+    ("left", 7, 0),
 )  # fmt: skip
 
 

@@ -211,8 +211,8 @@ def workers_and_threads(
     """How many workers and how many threads each, for a sweep on this machine.
 
     Workers are as many as are wanted, or as cores and memory have room for, but no more than there are runs; they
-    share the cores evenly: threads = cores // workers. Since this follows from the runs of the plan, not from those that
-    are left, a sweep that goes on later does so with the same threads, and comes to the same bytes.
+    share the cores evenly: threads = cores // workers. Since this follows from the runs of the plan, not from those
+    that are left, a sweep that goes on later does so with the same threads, and comes to the same bytes.
 
     Args:
         runs: of the whole plan, done or not.

@@ -30,6 +30,15 @@ def work(job: Job, stop_file: Path, finish: Finish | None) -> Outcome:
     return real_work(job, stop_file, finish)
 
 
+def warm_up(path: Path) -> None:
+    """Imports nothing: what is to fail needs no TensorFlow, and what trains imports it then."""
+
+
+def slow_warm_up(path: Path) -> None:
+    """Takes longer than the runs may."""
+    time.sleep(4.0)
+
+
 def report_process(job: Job, stop_file: Path, finish: Finish | None) -> Outcome:
     """Trains nothing: says in which process it ran."""
     (job.path / "attempts").write_text(str(os.getpid()))

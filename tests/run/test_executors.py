@@ -27,7 +27,8 @@ from actlab.parts import datasets
 from actlab.run import sweep
 from actlab.run.executors import local
 from actlab.run.folder import read_json
-from actlab.run.record import Run
+from actlab.run.job import Job, Outcome
+from actlab.run.record import Run, is_done
 
 CONFIG = """
 dataset: {name: synth_mnist, train_images: 2000, test_images: 200}
@@ -65,31 +66,55 @@ def by_seed(out: Path) -> dict[int, dict[str, Any]]:
 # --- faults ----------------------------------------------------------------------------------------------------
 
 
-def test_a_fault_costs_its_own_run_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def faulty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers whose work goes wrong as the seed of a run says, and that import TensorFlow only to train."""
+    monkeypatch.setattr(local.worker, "warm_up", faults.warm_up)
     monkeypatch.setattr(local.worker, "work", faults.work)
+
+
+@pytest.mark.usefixtures("faulty")
+def test_a_fault_costs_its_own_run_only(tmp_path: Path) -> None:
     path = write(
         tmp_path,
         """
 epochs: 1
 sweep:
-  - {seed: [0, 1, 2, 3]}
+  - {seed: [0, 1, 3]}
   - {seed: [5], optimizer.learning_rate: [1.0e30]}
 """,
     )
-    code = run(path, tmp_path / "out", run_timeout=20.0, retries=0)
+    code = run(path, tmp_path / "out", retries=0)
     records = by_seed(tmp_path / "out")
     statuses = {seed: record["status"] for seed, record in records.items()}
-    assert statuses == {0: "done", 1: "failed", 2: "failed", 3: "failed", 5: "diverged"}
+    assert statuses == {0: "done", 1: "failed", 3: "failed", 5: "diverged"}
     assert "SIGABRT" in records[1]["reason"]
-    assert "--run-timeout 20 s" in records[2]["reason"]
     assert "MemoryError" in records[3]["reason"]
     assert "step" in records[5]["reason"]
     assert code == 1
+    assert {seed: (record["plan_index"], record["overrides"]) for seed, record in records.items()} == {
+        0: (0, []), 1: (1, []), 3: (2, []), 5: (3, []),
+    }  # fmt: skip
 
 
-def test_a_run_that_fails_is_tried_again_in_another_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("faulty")
+def test_a_run_that_hangs_is_ended(tmp_path: Path) -> None:
+    path = write(tmp_path, "epochs: 1\nseed: 2\n")
+    assert run(path, tmp_path / "out", run_timeout=1.5, retries=0) == 1
+    assert by_seed(tmp_path / "out")[2]["reason"] == "took longer than --run-timeout 1.5 s"
+
+
+def test_the_timeout_counts_training_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the start of a worker, nor the import of TensorFlow: on a busy machine they take longer than a small run."""
+    monkeypatch.setattr(local.worker, "warm_up", faults.slow_warm_up)
+    monkeypatch.setattr(local.worker, "work", faults.report_process)
+    path = write(tmp_path, "epochs: 1\nsweep: {seed: {range: 2}}\n")
+    assert run(path, tmp_path / "out", run_timeout=2.0, retries=0) == 0
+
+
+@pytest.mark.usefixtures("faulty")
+def test_a_run_that_fails_is_tried_again_in_another_worker(tmp_path: Path) -> None:
     """Also where the worker has survived: what was wrong in it may still be wrong."""
-    monkeypatch.setattr(local.worker, "work", faults.work)
     path = write(tmp_path, "epochs: 1\nsweep: {seed: [1, 3, 4]}\n")
     assert run(path, tmp_path / "out", retries=1) == 1
     records = by_seed(tmp_path / "out")
@@ -101,6 +126,7 @@ def test_a_run_that_fails_is_tried_again_in_another_worker(tmp_path: Path, monke
 
 
 def test_a_worker_is_replaced_after_some_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local.worker, "warm_up", faults.warm_up)
     monkeypatch.setattr(local.worker, "work", faults.report_process)
     monkeypatch.setattr(local, "RUNS_A_WORKER", 2)
     assert run(write(tmp_path, "epochs: 1\nsweep: {seed: {range: 6}}\n"), tmp_path / "out", workers="1") == 0
@@ -111,6 +137,7 @@ def test_a_worker_is_replaced_after_some_runs(tmp_path: Path, monkeypatch: pytes
 def test_what_failed_is_skipped_until_it_is_to_be_retried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path, "epochs: 1\nsweep: {seed: [0, 3]}\n")
     with monkeypatch.context() as patch:
+        patch.setattr(local.worker, "warm_up", faults.warm_up)
         patch.setattr(local.worker, "work", faults.work)
         assert run(path, tmp_path / "out", retries=0) == 1
     before = (tmp_path / "out").rglob("run.json")
@@ -139,7 +166,7 @@ def test_a_forced_run_that_is_cut_goes_on(whole: Path, tmp_path: Path) -> None:
     shutil.copytree(whole, out)
     path = write(tmp_path, LONG)
     sweep = Sweep(path, out, "--force", "--checkpoint-seconds", "0.1")
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while len(list(out.glob("*/*/checkpoint/state.npz"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.02)
     sweep.process.send_signal(signal.SIGINT)
@@ -153,8 +180,8 @@ def test_a_forced_run_that_is_cut_goes_on(whole: Path, tmp_path: Path) -> None:
     assert outcome(out) == outcome(whole)
 
 
-def test_fail_fast_ends_the_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local.worker, "work", faults.work)
+@pytest.mark.usefixtures("faulty")
+def test_fail_fast_ends_the_sweep(tmp_path: Path) -> None:
     path = write(tmp_path, "epochs: 1\nsweep: {seed: [3, 6, 7, 8]}\n")
     assert run(path, tmp_path / "out", retries=0, workers="1", fail_fast=True) == 1
     statuses = [record["status"] for record in by_seed(tmp_path / "out").values()]
@@ -188,13 +215,16 @@ class Sweep:
         return found
 
     def end(self) -> tuple[int, str]:
-        said, _ = self.process.communicate(timeout=240)
+        said, _ = self.process.communicate(timeout=2 * PATIENCE_SECONDS)
         return self.process.returncode, said
 
 
-def gone(pids: list[int], seconds: float = 5.0) -> bool:
-    """Whether all processes end within some seconds."""
-    deadline = time.monotonic() + seconds
+PATIENCE_SECONDS = 300.0  # for what takes some seconds: room for a machine that is ten times slower and busy
+
+
+def gone(pids: list[int]) -> bool:
+    """Whether all processes end."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         if not any(Path(f"/proc/{pid}").exists() for pid in pids):
             return True
@@ -237,7 +267,7 @@ def begun(out: Path, count: int = 1) -> bool:
 
 
 def wait_until_begun(out: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not begun(out) and time.monotonic() < deadline:
         time.sleep(0.05)
 
@@ -298,7 +328,7 @@ def test_the_first_signal_writes_checkpoints_and_the_sweep_goes_on_later(
 def test_ctrl_c_while_workers_start_leaves_no_traceback(tmp_path: Path) -> None:
     """A terminal sends it to the workers too, which are still importing."""
     sweep = Sweep(write(tmp_path, "epochs: 4000\nsweep: {seed: [0, 1]}\n"), tmp_path / "out")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not sweep.workers() and time.monotonic() < deadline:
         time.sleep(0.02)
     for _ in range(5):  # over some tenths of a second of imports, to the workers only
@@ -324,7 +354,7 @@ def test_the_second_signal_ends_at_once(tmp_path: Path) -> None:
     code, said = sweep.end()
     assert code == 130
     assert said.splitlines()[-1] == "stopped at once; the same command goes on from the last checkpoints"
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 60  # its runs would take a quarter of an hour
     assert gone(workers)
 
 
@@ -342,34 +372,38 @@ def test_a_run_that_another_process_trains_is_left_alone(tmp_path: Path) -> None
     assert first.end()[0] == 130
 
 
-def test_the_same_cell_of_another_experiment_is_copied(whole: Path, tmp_path: Path) -> None:
+def test_the_same_cell_of_another_experiment_is_copied(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is trained; the copy has its own place in its own plan."""
     before = outcome(whole)
-    path = write(tmp_path, LONG + "name: another\n")
-    began = time.monotonic()
-    assert run(path, whole) == 0
-    assert time.monotonic() - began < 8, "it was trained again"
+    monkeypatch.delattr(local, "run")
+    path = write(tmp_path, LONG.replace("[0, 1]", "[1, 0]") + "name: another\n")
+    assert run(path, whole, set_=["description=a copy"]) == 0
     copies = {file.name: file.read_bytes() for file in whole.glob("another/*-seed0-*/*.csv")}
     assert copies["history.csv"] in before.values()
-    assert [Run(p.parent).damaged() for p in whole.glob("another/*/run.json")] == [[], []]
+    runs = [Run(p.parent) for p in whole.glob("another/*/run.json")]
+    assert [run.damaged() for run in runs] == [[], []]
+    assert {run.config.get("seed", 0): run.plan_index for run in runs} == {1: 0, 0: 1}
+    assert all(run.record["overrides"] == ["description=a copy"] for run in runs)
+    assert {Run(p.parent).plan_index for p in whole.glob("study/*/run.json")} == {0, 1}
 
 
 # --- what is done already --------------------------------------------------------------------------------------
 
 
-def test_a_sweep_that_is_done_says_so_without_tensorflow(whole: Path, tmp_path: Path) -> None:
+def test_a_sweep_that_is_done_imports_nothing_that_is_slow(whole: Path, tmp_path: Path) -> None:
     path = write(tmp_path, LONG)
     script = (
         "import sys, runpy; sys.argv = ['actlab', 'run', sys.argv[1], '--out', sys.argv[2], '--json']\n"
         "from actlab.cli import main\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
-        "heavy = [name for name in ('tensorflow', 'keras') if name in sys.modules]\n"
+        "heavy = [name for name in ('tensorflow', 'keras', 'pandas', 'matplotlib', 'pebble') if name in sys.modules]\n"
         "assert not heavy, heavy"
     )
-    began = time.monotonic()
     done = subprocess.run([sys.executable, "-c", script, str(path), str(whole)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)[0]["counts"]["skipped"] == 2
-    assert time.monotonic() - began < 10  # two seconds on an idle machine
 
 
 def test_a_sweep_that_is_done_takes_over_the_claims_of_its_config(
@@ -385,6 +419,44 @@ def test_a_sweep_that_is_done_takes_over_the_claims_of_its_config(
     assert "2 runs were done before; `actlab list` shows them" in said
     assert "val_accuracy" not in said
     assert outcome(out) == outcome(whole)
+
+
+def test_a_plan_that_changes_places_its_runs_anew(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records of an older actlab get a place too; what is trained stays, and a second time nothing is written."""
+    monkeypatch.delattr(local, "run")
+    out = tmp_path / "out"
+    shutil.copytree(whole / "study", out / "study")
+    for file in out.glob("study/*/run.json"):
+        record = read_json(file)
+        del record["plan_index"], record["overrides"]
+        file.write_text(json.dumps(record))
+    path = write(tmp_path, LONG.replace("[0, 1]", "[1, 0]"))
+    assert run(path, out) == 0
+    assert {record["config"].get("seed", 0): record["plan_index"] for record in by_seed(out).values()} == {1: 0, 0: 1}
+    times = {file: file.stat().st_mtime_ns for file in out.rglob("run.json")}
+    assert run(path, out) == 0
+    assert {file: file.stat().st_mtime_ns for file in times} == times
+    assert outcome(out) == {name: data for name, data in outcome(whole).items() if name in outcome(out)}
+
+
+def test_eight_digits_are_no_identity(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory whose record states another hash that begins alike is another run's: it is left alone."""
+    out = tmp_path / "out"
+    shutil.copytree(whole / "study", out / "study")
+    (first,) = out.glob("study/*-seed0-*")
+    record = read_json(first / "run.json")
+    digest = record["hash"]
+    (first / "run.json").write_text(json.dumps({**record, "hash": digest[:8] + "0" * 56}))
+    begun: list[Path] = []
+
+    def stopped(jobs: list[Job], *_: Any) -> dict[Path, Outcome]:
+        begun.extend(job.path for job in jobs)
+        return {job.path: Outcome("interrupted") for job in jobs}
+
+    monkeypatch.setattr(local, "run", stopped)
+    assert run(write(tmp_path, LONG), out) == 1
+    assert [path.name for path in begun] == [f"rrelu-seed0-{digest[:16]}"]
+    assert not is_done(first, digest) and is_done(first, digest[:8] + "0" * 56)
 
 
 def test_workers_are_spread_over_the_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
