@@ -79,39 +79,38 @@ def relation(text: str) -> Relation:
     match = RELATION.fullmatch(text)
     if not match:
         raise ValueError(f"expected a comparison such as {EXAMPLES}, read {show(text)}")
-    sign, value = match[1], _value(match[2], text)
+    sign = match[1]
+    try:
+        value = yaml.parse_value(match[2], "is")
+    except ConfigError as error:
+        raise ValueError(f"{error.problems[0].message}, in {show(text)}") from None
     if sign == "within":
-        return Relation(sign, bounds=_bounds(value, text))
+        if not (isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)) and value[0] <= value[1]):
+            raise ValueError(f"expected two numbers, the lower first, as in 'within [0.87, 0.88]', read {show(text)}")
+        return Relation(sign, bounds=(float(value[0]), float(value[1])))
     if isinstance(value, Mapping):
-        return Relation(sign, other=_other(value))
+        if not value:
+            raise ValueError("expected what the other condition has instead, as in '> {activation: sigmoid}'")
+        if "seed" in value:
+            raise ValueError("`seed` is what is repeated; the other condition must differ in something else")
+        _checked(dict(value))
+        return Relation(sign, other=value)
     if not _is_number(value):
         raise ValueError(f"expected a number or another condition after {sign!r}, as in {EXAMPLES}, read {show(text)}")
     return Relation(sign, number=float(value))
 
 
-def _value(written: str, text: str) -> Any:
+def _checked(written: dict[str, Any]) -> dict[str, Any]:
+    """Conditions as a claim writes them, known to be some.
+
+    Raises:
+        ValueError: as pydantic wants it.
+    """
     try:
-        return yaml.parse_value(written, "is")
-    except ConfigError as error:
-        raise ValueError(f"{error.problems[0].message}, in {show(text)}") from None
-
-
-def _bounds(value: Any, text: str) -> tuple[float, float]:
-    if not (isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)) and value[0] <= value[1]):
-        raise ValueError(f"expected two numbers, the lower first, as in 'within [0.87, 0.88]', read {show(text)}")
-    return float(value[0]), float(value[1])
-
-
-def _other(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    if not value:
-        raise ValueError("expected what the other condition has in place of this one, as in '> {activation: sigmoid}'")
-    if "seed" in value:
-        raise ValueError("`seed` is what is repeated; the other condition must differ in something else")
-    try:
-        conditions_of(value)
+        conditions_of(written)
     except ActlabError as error:
         raise ValueError(str(error)) from None
-    return value
+    return written
 
 
 def _is_number(value: Any) -> bool:
@@ -160,11 +159,7 @@ class Claim(BaseModel):
     @field_validator("of")
     @classmethod
     def _conditions(cls, value: dict[str, Any]) -> dict[str, Any]:
-        try:
-            conditions_of(value)
-        except ActlabError as error:
-            raise ValueError(str(error)) from None
-        return value
+        return _checked(value)
 
     @field_validator("is_", mode="before")
     @classmethod

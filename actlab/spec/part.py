@@ -7,14 +7,13 @@ every parameter, defaults written out, so that a record means the same after a l
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from actlab.errors import UnknownName
 from actlab.registry import Entry, Kind, Parameter, find, nearest
-from actlab.spec import problems
 from actlab.spec.problems import Issue
 from actlab.spec.yaml import Path
 
@@ -80,6 +79,20 @@ def _kind(parameter: Parameter) -> str | None:
     return next((m.kind for m in getattr(parameter.annotation, "__metadata__", ()) if isinstance(m, Kind)), None)
 
 
+# pydantic's types of errors, and what was expected instead of what was read
+EXPECTED = {
+    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    **dict.fromkeys(("dict_type", "model_type"), "a mapping"),
+    "string_type": "text", "finite_number": "a finite number", "list_type": "a list", "literal_error": "{expected}",
+    "greater_than": "a number above {gt:.12g}", "greater_than_equal": "a number from {ge:.12g}",
+    "less_than": "a number below {lt:.12g}", "less_than_equal": "a number up to {le:.12g}",
+    "string_pattern_mismatch": "letters, digits, dots, hyphens and underscores, at most 80",
+}  # fmt: skip
+ALTERNATIVES = ("list[", "dict[", "literal[", "constrained-", "function-", "nullable", "float", "int", "str", "bool")
+
+
 def explain(
     error: ValidationError, path: Path, known: list[str], nested: Mapping[str, list[str]] | None = None
 ) -> list[Issue]:
@@ -91,78 +104,41 @@ def explain(
         known: the keys that are valid there.
         nested: the keys that are valid in the mapping under a key.
     """
-    found: dict[Path, list[str]] = {}
-    kinds: dict[Path, problems.Kind] = {}
+    found: dict[Path, list[Any]] = {}
     for item in error.errors():
+        # a step may name an alternative of a union, which is no key of the data
         extra = item["type"] == "extra_forbidden"
-        where = (*path, *(step for step in item["loc"] if extra or _in_data(step)))
-        inside = known if len(where) < len(path) + 2 else (nested or {}).get(str(where[len(path)]), [])
-        found.setdefault(where, []).append(_sentence(item, inside))
-        kinds[where] = "unknown key" if extra else "missing" if item["type"] == "missing" else "value"
+        steps = [s for s in item["loc"] if extra or isinstance(s, int) or not s.startswith(ALTERNATIVES)]
+        found.setdefault((*path, *steps), []).append(item)
     # what is wrong inside a value says which alternative of a union was meant; the others say nothing
     within = {where[:length] for where in found for length in range(len(where))}
-    return [Issue(where, _alternatives(found[where]), kinds[where]) for where in found if where not in within]
+    issues = []
+    for where in (where for where in found if where not in within):
+        item, key = found[where][0], where[-1] if where else ""
+        if item["type"] == "missing":
+            issues.append(Issue(where, f"`{key}` is required", "missing"))
+        elif item["type"] == "extra_forbidden":
+            inside = known if len(where) < len(path) + 2 else (nested or {}).get(str(where[len(path)]), [])
+            close = nearest(str(key), inside)
+            hint = f"; did you mean '{close[0]}'?" if close else f"; known: {', '.join(inside)}" if inside else ""
+            issues.append(Issue(where, f"unknown key '{key}'{hint}", "unknown key"))
+        elif item["type"] == "value_error":
+            issues.append(Issue(where, str(item["ctx"]["error"])))
+        else:
+            issues.append(Issue(where, _expected(found[where])))
+    return issues
 
 
-def _alternatives(sentences: list[str]) -> str:
-    """Sentences about one value as one: "expected a number or 'test', read 'tst'"."""
-    parts = [sentence.partition(", read ") for sentence in dict.fromkeys(sentences)]
-    others = (expected.removeprefix("expected ") for expected, _, _ in parts[1:])
-    return " or ".join([parts[0][0], *others]) + "".join(parts[-1][1:])
-
-
-def _in_data(step: str | int) -> bool:
-    """Whether a step of pydantic's location is a key of the data, not the name of a union's alternative."""
-    return isinstance(step, int) or (
-        step not in ("float", "int", "str", "bool")
-        and not step.startswith(("list[", "dict[", "literal[", "constrained-", "function-", "nullable"))
-    )
-
-
-def _sentence(item: Any, known: list[str]) -> str:
-    key, read = item["loc"][-1] if item["loc"] else "", show(item["input"])
-    match item["type"]:
-        case "missing":
-            return f"`{key}` is required"
-        case "extra_forbidden":
-            close = nearest(str(key), known)
-            hint = f"; did you mean '{close[0]}'?" if close else f"; known: {', '.join(known)}" if known else ""
-            return f"unknown key '{key}'{hint}"
-        case "float_type" | "float_parsing":
-            return f"expected a number, read {read}"
-        case "int_type" | "int_parsing" | "int_from_float":
-            return f"expected a whole number, read {read}"
-        case "bool_type" | "bool_parsing":
-            return f"expected true or false, read {read}"
-        case "string_type":
-            return f"expected text, read {read}"
-        case "finite_number":
-            return f"expected a finite number, read {read}"
-        case "list_type":
-            return f"expected a list, read {read}"
-        case "dict_type" | "model_type":
-            return f"expected a mapping, read {read}"
-        case "string_pattern_mismatch":
-            return f"expected letters, digits, dots, hyphens and underscores, at most 80, read {read}"
-        case "literal_error":
-            return _choices(item, read)
-        case "greater_than":
-            return f"expected a number above {item['ctx']['gt']:.12g}, read {read}"
-        case "greater_than_equal":
-            return f"expected a number from {item['ctx']['ge']:.12g}, read {read}"
-        case "less_than":
-            return f"expected a number below {item['ctx']['lt']:.12g}, read {read}"
-        case "less_than_equal":
-            return f"expected a number up to {item['ctx']['le']:.12g}, read {read}"
-        case "value_error":
-            return str(item["ctx"]["error"])
-    return f"{item['msg'][0].lower()}{item['msg'][1:]}, read {read}"
-
-
-def _choices(item: Any, read: str) -> str:
-    expected = item["ctx"]["expected"]
-    close = nearest(str(item["input"]), [choice.strip("' ") for choice in expected.replace(" or ", ",").split(",")])
-    return f"expected {expected}, read {read}" + (f"; did you mean '{close[0]}'?" if close else "")
+def _expected(items: Sequence[Any]) -> str:
+    """What is wrong with one value, of which several things could be: "expected a number or 'test', read 'tst'"."""
+    expected, hint = [], ""
+    for item in items:
+        template = EXPECTED.get(item["type"], item["msg"][0].lower() + item["msg"][1:].replace("{", "{{"))
+        expected.append(template.format(**item.get("ctx", {})))
+        if item["type"] == "literal_error":
+            choices = [choice.strip("' ") for choice in expected[-1].replace(" or ", ",").split(",")]
+            hint = f"; did you mean '{close[0]}'?" if (close := nearest(str(item["input"]), choices)) else ""
+    return f"expected {' or '.join(dict.fromkeys(expected))}, read {show(items[-1]['input'])}{hint}"
 
 
 def show(value: Any) -> str:

@@ -188,30 +188,25 @@ def _bytes(path: FilePath) -> bytes:
     """The bytes of a config file.
 
     Raises:
-        ConfigError: it cannot be read; with the files that may be meant.
+        ConfigError: it cannot be read; with the files that may be meant: those of the folder that it names, or those
+            beside it and in `configs`, the nearest first.
     """
     try:
         return path.read_bytes()
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        if path.is_dir():
-            files = _config_files(path)
-            hint = f"; name a file of it: {_few(list(map(str, files)))}" if files else "; it holds no config file"
-        else:
-            hint = _beside(path)
-        raise ConfigError([Problem(str(path), 0, 0, f"cannot be read: {reason}{hint}")]) from None
-
-
-def _beside(path: FilePath) -> str:
-    """The file that is most like it, there or in `configs`; and all that are there, the nearest first."""
-    here = {file.stem: file for file in _config_files(path.parent)}
-    elsewhere = _config_files(CONFIGS) if path.parent == FilePath() else []
-    known = {file.stem: file for file in elsewhere} | here
-    close = nearest(path.stem, list(known))
-    proposal = f"; did you mean {str(known[close[0]])!r}?" if close else ""
-    ordered = [here[name].name for name in [*(name for name in close if name in here), *here]]
-    there = f"; in {path.parent}: {_few(list(dict.fromkeys(ordered)))}" if here else ""
-    return proposal + there.replace("; ", " ", 1) if proposal else there
+    if path.is_dir():
+        files = list(map(str, _config_files(path)))
+        hint = f"; name a file of it: {_few(files)}" if files else "; it holds no config file"
+    else:
+        here = {file.stem: file for file in _config_files(path.parent)}
+        known = {**{f.stem: f for f in _config_files(CONFIGS) if path.parent == FilePath()}, **here}
+        close = nearest(path.stem, list(known))
+        ordered = dict.fromkeys(here[name].name for name in [*(name for name in close if name in here), *here])
+        there = f"in {path.parent}: {_few(list(ordered))}" if here else ""
+        hint = f"; did you mean {str(known[close[0]])!r}?" if close else ";" if there else ""
+        hint += f" {there}" if there else ""
+    raise ConfigError([Problem(str(path), 0, 0, f"cannot be read: {reason}{hint}")])
 
 
 def _config_files(folder: FilePath) -> list[FilePath]:
