@@ -246,20 +246,18 @@ def spread(wanted: Sequence[float], gap: float, height: float) -> list[float]:
         gap: smallest distance between two.
         height: all places are in [0, height] where that much room is.
     """
-    order = sorted(range(len(wanted)), key=lambda i: wanted[i])
+    order, shifts = np.argsort(wanted, kind="stable"), gap * np.arange(len(wanted))
     # Without the gaps this is isotonic regression: neighbours in the wrong order share their mean.
     blocks: list[list[float]] = []
-    for rank, index in enumerate(order):
-        blocks.append([wanted[index] - rank * gap])
+    for free in np.asarray(wanted, dtype=float)[order] - shifts:
+        blocks.append([float(free)])
         while len(blocks) > 1 and np.mean(blocks[-2]) > np.mean(blocks[-1]):
             last = blocks.pop()
             blocks[-1] += last
-    free = [float(np.mean(block)) for block in blocks for _ in block]
-    room = max(height - gap * (len(wanted) - 1), 0.0)
-    places = [0.0] * len(wanted)
-    for rank, index in enumerate(order):
-        places[index] = min(max(free[rank], 0.0), room) + rank * gap
-    return places
+    means = [float(np.mean(block)) for block in blocks for _ in block]
+    places = np.empty(len(wanted))
+    places[order] = np.clip(means, 0.0, max(height - gap * (len(wanted) - 1), 0.0)) + shifts
+    return [float(place) for place in places]
 
 
 # --- panels ----------------------------------------------------------------------------------------------------

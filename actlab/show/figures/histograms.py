@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -22,27 +21,6 @@ BIN = re.compile(r"activation_histogram_\d+")
 MOST_LAYERS, MOST_MOMENTS, COLUMNS = 8, 8, 4
 PANEL_INCHES, ROW_INCHES, GAP = 1.95, 0.34, (0.34, 0.75)
 LEAST_HEIGHT, TALLEST = 0.015, 0.92  # of a row: bins that are lower at every moment are not shown; where bars are cut
-
-
-@dataclass(frozen=True)
-class Ridges:
-    """One layer's histograms at the moments that are drawn.
-
-    Args:
-        name: of the layer.
-        shares: (moments, bins), each row with a sum of 1, or 0 where nothing was measured.
-        edges: (moments, bins + 1), what lies between the bins.
-    """
-
-    name: str
-    shares: Floats
-    edges: Floats
-
-    @property
-    def full(self) -> float:
-        """The share that is as high as a row: that of the largest bin, without the one of each moment that towers."""
-        *_, second, first = np.sort(self.shares, axis=1).max(axis=0)
-        return float(second * 1.5 if first > 2 * second > 0 else first) or 1.0
 
 
 @styled
@@ -81,7 +59,9 @@ def histograms_figure(layers: pd.DataFrame, title: str, note: str = "") -> Figur
     if not chosen:
         set_scale(grid[0], "y", [])
     for place, (axes, name) in enumerate(zip(grid, chosen, strict=False)):
-        _draw(axes, _ridges(str(name), measured[measured["layer"] == name], time, times))
+        _draw(axes, measured[measured["layer"] == name].drop_duplicates(time).set_index(time).reindex(times))
+        title = "\n".join(wrapped(str(name), PANEL_INCHES, PANEL_POINTS))
+        axes.set_title(title, loc="left", fontsize=PANEL_POINTS, color=INK, pad=3, y=1.0)
         axes.set_yticks([])
         if place % columns == 0:
             axes.set_yticks(range(len(times)), [f"{moment:g}" for moment in reversed(times)])
@@ -91,34 +71,32 @@ def histograms_figure(layers: pd.DataFrame, title: str, note: str = "") -> Figur
     return figure
 
 
-def _ridges(name: str, part: pd.DataFrame, time: str, times: list[Any]) -> Ridges:
-    rows = part.drop_duplicates(time).set_index(time).reindex(times)
+def _draw(axes: Axes, rows: pd.DataFrame) -> None:
+    """One layer: a histogram for each row, from the top down."""
+    from matplotlib.ticker import MaxNLocator
+
     counts = rows[[column for column in rows if BIN.fullmatch(str(column))]].fillna(0).to_numpy(float)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     low, high = (rows[f"activation_{end}"].to_numpy(float) for end in ("min", "max"))
     high = np.where(high > low, high, low + np.maximum(1, np.abs(low)))  # of a layer that always says the same
     edges = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, counts.shape[1] + 1)
-    return Ridges(name, counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), edges)
+    # as high as a row is the largest bin, without the one of each moment that towers over the others
+    *_, second, first = np.sort(shares, axis=1).max(axis=0)
+    full = float(second * 1.5 if first > 2 * second > 0 else first) or 1.0
 
-
-def _draw(axes: Axes, layer: Ridges) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    last, full = len(layer.shares) - 1, layer.full
+    last = len(rows) - 1
     axes.hlines(range(last + 1), 0, 1, transform=axes.get_yaxis_transform(), color=FAINT, linewidth=0.8)
-    for row, (shares, edges) in enumerate(zip(layer.shares, layer.edges, strict=True)):
-        if shares.any():
-            heights = np.minimum(shares / full, 1.0) * TALLEST
-            axes.stairs(last - row + heights, edges, baseline=last - row, fill=True, color=PALETTE[0], linewidth=0)
+    for row in np.flatnonzero(shares.any(axis=1)):
+        heights = np.minimum(shares[row] / full, 1.0) * TALLEST
+        axes.stairs(last - row + heights, edges[row], baseline=last - row, fill=True, color=PALETTE[0], linewidth=0)
     # from the first to the last bin that can be seen at one moment at least; all bins where that is only one
-    seen = (layer.shares > 0) & (layer.shares >= LEAST_HEIGHT * full)
+    seen = (shares > 0) & (shares >= LEAST_HEIGHT * full)
     seen |= seen.any() & (seen.sum(axis=1).max() == 1)
-    low, high = (layer.edges[:, :-1][seen].min(), layer.edges[:, 1:][seen].max()) if seen.any() else (0.0, 1.0)
-    axes.set(ylim=(-0.05, last + 1), xlim=(low - 0.03 * (high - low), high + 0.03 * (high - low)))
+    left, right = (edges[:, :-1][seen].min(), edges[:, 1:][seen].max()) if seen.any() else (0.0, 1.0)
+    axes.set(ylim=(-0.05, last + 1), xlim=(left - 0.03 * (right - left), right + 0.03 * (right - left)))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
-    for row, bin_ in np.argwhere(layer.shares > full * 1.001):
-        _write_share(axes, layer.shares[row, bin_], layer.edges[row, bin_ : bin_ + 2], last - row)
-    lines = "\n".join(wrapped(layer.name, PANEL_INCHES, PANEL_POINTS))
-    axes.set_title(lines, loc="left", fontsize=PANEL_POINTS, color=INK, pad=3, y=1.0)
+    for row, bin_ in np.argwhere(shares > full * 1.001):
+        _write_share(axes, shares[row, bin_], edges[row, bin_ : bin_ + 2], last - row)
 
 
 def _write_share(axes: Axes, share: float, edges: Floats, row: int) -> None:
