@@ -81,10 +81,15 @@ def _frame(columns: Mapping[tuple[str, str], list[Any]]) -> pd.DataFrame:
     return pd.DataFrame(columns, dtype=object)
 
 
+def texts_of(configs: Sequence[Mapping[str, Any]], apart: Sequence[str] = ("seed",)) -> dict[str, list[str]]:
+    """Key to its value in each config, as text, of the keys that differ; a part of another name is one key."""
+    frame = _frame(_of_configs(configs))
+    return described(frame, differing(frame, apart))
+
+
 def names_of(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     """What the condition of each config is called in a comparison of them all."""
-    frame = _frame(_of_configs(configs))
-    columns = described(frame, differing(frame))
+    columns = texts_of(configs, NOT_TRAINING)
     keys = list(zip(*columns.values(), strict=True)) if columns else [()] * len(configs)
     different = list(dict.fromkeys(keys))
     names = dict(zip(different, condition_names(list(columns), different), strict=True))
@@ -238,17 +243,21 @@ class Condition:
         return list(self.rows["run", "run"])
 
 
-def differing(frame: pd.DataFrame) -> list[str]:
+def differing(frame: pd.DataFrame, apart: Sequence[str] = NOT_TRAINING) -> list[str]:
     """The keys of the config that part conditions: those that differ, but for the seed and what does not train.
 
     A part whose name differs is one key ("activation"); one that differs in parameters only gives a key for each.
+
+    Args:
+        frame: of runs.
+        apart: keys that part no conditions.
     """
     found: dict[str, list[str]] = {}
     config = frame["config"] if len(frame) else ()
     for column in config:
         head = column.split(".")[0]
         found.setdefault(head, [])
-        if head not in NOT_TRAINING and config[column].nunique(dropna=False) > 1:
+        if head not in apart and config[column].nunique(dropna=False) > 1:
             found[head].append(column)
     keys = []
     for head, columns in found.items():

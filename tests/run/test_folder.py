@@ -62,7 +62,8 @@ from actlab.run.folder import (
 )
 from actlab.run.record import Run, by_hash, discover
 from actlab.spec.config import RunConfig
-from actlab.study.compare import compare, curves
+from actlab.study.guard import Note
+from actlab.study.judge import compare
 
 MakeRun = Callable[..., Path]
 Resolved = Callable[..., RunConfig]
@@ -318,8 +319,8 @@ def test_a_damaged_file_is_named_and_nothing_crashes(
     _damage(bad / name, NOISE[noise])
     runs, passed_over = discover([tmp_path / "study"])
     comparison = compare(runs)
-    assert len(curves(comparison)) == (4 if name == TIMING else 2)
-    told = [sentence for sentence in passed_over + comparison.notes if "n = 1" not in sentence]
+    assert len(comparison.curves()) == (4 if name == TIMING else 2)
+    told = [*passed_over, *(str(note.facts["path"]) for note in comparison.notes if note.kind == "damaged")]
     expected = f"{bad.parent}: 1 folder holds no run.json" if (name, noise) == (RECORD, "missing") else bad / name
     assert len(told) == 1
     assert told[0].startswith(str(expected))
@@ -374,8 +375,8 @@ def test_odd_configs_are_compared_all_the_same(tmp_path: Path, make_run: MakeRun
         make_run(tmp_path, resolved(seed=seed), [0.9], record={"config": {**config, "seed": seed}})
     runs, passed_over = discover([tmp_path])
     assert (len(runs), passed_over) == (len(odd), [])
-    assert len(compare(runs).table) == len(odd)
-    assert len(curves(compare(runs, by=["model"]))) == len(odd)
+    assert len(compare(runs).table()) == len(odd)
+    assert len(compare(runs, by=["model"]).curves()) == len(odd)
 
 
 def test_a_finished_run_knows_its_damaged_files(tmp_path: Path, make_run: MakeRun, resolved: Resolved) -> None:
@@ -387,8 +388,8 @@ def test_a_finished_run_knows_its_damaged_files(tmp_path: Path, make_run: MakeRu
     assert sorted(Run(path).damaged()) == ["../outside", "/dev/zero", "weights.npz"]
     (path / HISTORY).write_bytes((path / HISTORY).read_bytes().replace(b"0.95", b"0.99"))
     assert Run(path).damaged((HISTORY, TIMING)) == [HISTORY]
-    notes = compare([Run(path)]).notes
-    assert f"{path / HISTORY}: is not the file that the record states" in notes
+    facts = {"path": str(path / HISTORY), "problem": "is not the file that the record states"}
+    assert Note("damaged", (), facts, True) in compare([Run(path)]).notes
 
 
 def test_a_checkpoint_with_any_bit_flipped_is_whole_or_none(tmp_path: Path) -> None:
