@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from actlab.errors import RunDirError, UnknownName
 from actlab.registry import nearest
@@ -27,9 +28,7 @@ from actlab.spec.metrics import (
 from actlab.spec.where import Condition, check_keys, conditions_of, matches, parse_where
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
 
 __all__ = [
     "AT",
@@ -73,13 +72,9 @@ def value(run: Run, metric: str, at: str = "last") -> float:
     noted = run.results.get(NOTED.get(at, ""), {}).get(metric)
     if noted is not None:
         return float(noted)
-    if metric in TEST_METRICS:
+    series = None if metric in TEST_METRICS else _series(run, metric)
+    if series is None:
         return math.nan
-    series = _series(run, metric)
-    return math.nan if series is None else _reduced(run, series, at)
-
-
-def _reduced(run: Run, series: pd.DataFrame, at: str) -> float:
     if match := AT_ROW.fullmatch(at):
         return _at_row(series, match[1], float(match[2]))
     if at in NOTED:
@@ -87,16 +82,12 @@ def _reduced(run: Run, series: pd.DataFrame, at: str) -> float:
     present = series[series["value"].notna()]
     if present.empty:
         return math.nan
-    if at == "area":
-        return _area(present["step"].to_numpy(dtype=float), present["value"].to_numpy(dtype=float))
-    return float(present["value"].agg(at))
-
-
-def _area(steps: NDArray[np.float64], values: NDArray[np.float64]) -> float:
-    import numpy as np
-
+    if at != "area":
+        return float(present["value"].agg(at))
+    steps, values = (present[name].to_numpy(dtype=float) for name in ("step", "value"))
     width = steps[-1] - steps[0]
-    return float(np.trapezoid(values, steps) / width) if width > 0 else float(values.mean())
+    areas = (steps[1:] - steps[:-1]) * (values[1:] + values[:-1]) / 2
+    return float(areas.sum() / width) if width > 0 else float(values.mean())
 
 
 def _at_row(series: pd.DataFrame, column: str, number: float) -> float:
@@ -106,25 +97,21 @@ def _at_row(series: pd.DataFrame, column: str, number: float) -> float:
 
 
 def _noted_row(run: Run, at: str) -> tuple[str, float]:
-    """The column and number that tell the evaluation: as run.json says, or else as the history has it."""
+    """The column and number that tell the evaluation: as run.json says, or as the history of an unfinished run has it."""
     numbers = run.results.get(NOTED[at], {})
-    column = next((name for name in ("step", "epoch") if numbers.get(name) is not None), None)
-    if column:
-        return column, float(numbers[column])
+    for column in ("step", "epoch"):
+        if numbers.get(column) is not None:
+            return column, float(numbers[column])
     try:
         history = run.history
     except RunDirError:
         return "step", math.nan
-    row = _best_row(run, history) if at == "best-validation" else len(history) - 1
-    return "step", float(history["step"].iloc[row]) if len(history) else math.nan
-
-
-def _best_row(run: Run, history: pd.DataFrame) -> int:
-    """The evaluation that an unfinished run would call the best so far."""
-    rule = run.config.get("early_stopping")
-    losses = history["val_loss"] if isinstance(rule, dict) and rule.get("metric") != "val_accuracy" else None
-    goods = history["val_accuracy"] if losses is None else -losses
-    return int(goods.to_numpy(dtype=float, na_value=-math.inf).argmax()) if len(goods) else -1
+    if history.empty or at == "last":
+        return "step", math.nan if history.empty else float(history["step"].iloc[-1])
+    rule = run.config.get("early_stopping")  # the best so far, by what decides which is the best
+    by_loss = isinstance(rule, dict) and rule.get("metric") != "val_accuracy"
+    goods = -history["val_loss"] if by_loss else history["val_accuracy"]
+    return "step", float(history["step"].iloc[int(goods.to_numpy(dtype=float, na_value=-math.inf).argmax())])
 
 
 def _series(run: Run, metric: str) -> pd.DataFrame | None:
@@ -134,24 +121,20 @@ def _series(run: Run, metric: str) -> pd.DataFrame | None:
         UnknownName: no run could have it.
     """
     layer, _, column = metric.rpartition(".")
-    column, layer = (column, "") if layer == "*" else (column, layer)
+    layer = "" if layer == "*" else layer
     try:
         table = run.layers if layer else run.history
         if layer:
             table = table[table["layer"] == layer].drop(columns=["layer", "units"])
-        elif column in TIMING_METRICS:
-            table = table.assign(**{column: run.timing[column]}) if column in run.timing else table
+        elif column in TIMING_METRICS and column in run.timing:
+            table = table.assign(**{column: run.timing[column]})
     except RunDirError:
         table = None
     if table is None or table.empty or column not in table:
-        _refuse_unknown(run, metric, column)
+        if column not in (*HISTORY_METRICS, *TIMING_METRICS, *TEST_METRICS) and not probes_writing(column):
+            check_metric(metric, [run])
         return None
     return table[["epoch", "step"]].assign(value=table[column].astype(float)).reset_index(drop=True)
-
-
-def _refuse_unknown(run: Run, metric: str, column: str) -> None:
-    if column not in (*HISTORY_METRICS, *TIMING_METRICS, *TEST_METRICS) and not probes_writing(column):
-        check_metric(metric, [run])
 
 
 def check_metric(metric: str, runs: Sequence[Run]) -> None:
@@ -172,28 +155,16 @@ def known_metrics(runs: Sequence[Run]) -> list[str]:
         key = json.dumps([run.config.get(k) for k in ("model", "activation", "probes")], sort_keys=True, default=str)
         if key not in alike or alike[key].status != "done":
             alike[key] = run
-    whole = [name for run in alike.values() for name in _whole(run)]
-    layers = [name for run in alike.values() for name in _layers(run)]
-    return list(dict.fromkeys([*whole, *layers]))
-
-
-def _whole(run: Run) -> list[str]:
-    names = [name for row in run.results.values() for name in row if name in TEST_METRICS]
-    for table in ("history", "timing"):
-        try:
-            names += map(str, getattr(run, table))
-        except RunDirError:
-            continue
-    return names
-
-
-def _layers(run: Run) -> list[str]:
-    try:
-        table = run.layers
-    except RunDirError:
-        return []
-    columns = [str(name) for name in table if name not in PLACE]
-    return [f"{layer}.{name}" for layer in table["layer"].unique() for name in columns]
+    whole, layers = dict[str, None](), dict[str, None]()
+    for run in alike.values():
+        whole |= dict.fromkeys(name for row in run.results.values() for name in row if name in TEST_METRICS)
+        for table in ("history", "timing"):
+            with suppress(RunDirError):
+                whole |= dict.fromkeys(map(str, getattr(run, table)))
+        with suppress(RunDirError):
+            columns = [str(name) for name in run.layers if name not in PLACE]
+            layers |= {f"{layer}.{name}": None for layer in run.layers["layer"].unique() for name in columns}
+    return list(whole | layers)
 
 
 def reach(run: Run, metric: str, level: float) -> tuple[float, float]:
@@ -216,10 +187,6 @@ def reach(run: Run, metric: str, level: float) -> tuple[float, float]:
     good = series["value"] >= level if higher_is_better(metric) else series["value"] <= level
     if not good.any():
         return math.nan, math.nan
-    epoch = float(series["epoch"][good].iloc[0])
-    return epoch, _seconds_at(run, float(series["step"][good].iloc[0]))
-
-
-def _seconds_at(run: Run, step: float) -> float:
-    seconds: Any = _series(run, "wall_seconds")
-    return math.nan if seconds is None else _at_row(seconds, "step", step)
+    seconds = _series(run, "wall_seconds")
+    first = series[good].iloc[0]
+    return float(first["epoch"]), math.nan if seconds is None else _at_row(seconds, "step", float(first["step"]))
