@@ -180,7 +180,7 @@ BAD = {
                                   ["10:28: claims.0.is: expected two numbers, the lower first"]),
     "one bound": ('{metric: val_loss, is: "within 2"}', ["10:28: claims.0.is: expected two numbers"]),
     "no other condition": ('{metric: val_loss, is: "> {}"}',
-                           ["10:28: claims.0.is: expected what the other condition has in place of this one"]),
+                           ["10:28: claims.0.is: expected what the other condition has instead"]),
     "seeds against seeds": ('{metric: val_loss, is: "> {seed: 1}"}', ["10:28: claims.0.is: `seed` is what is"]),
     "about without a margin": ('{metric: val_loss, is: "~= 1"}', ["10:5: claims.0: '~= 1' needs a `margin`"]),
     "a negative margin": ('{metric: val_loss, is: "> 1", margin: -1}',
