@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from actlab.run.sweep import Sweep
     from actlab.show.report.current import CurrentReport
     from actlab.show.tables import Terminal
+    from actlab.spec.conditions import Condition
     from actlab.spec.plan import Plan
 
 app = typer.Typer(
@@ -380,6 +381,8 @@ def compare(
     where: Where = None,
     sort: Annotated[str | None, typer.Option("--sort", help="column to sort by")] = None,
     seeds: Annotated[bool, typer.Option("--seeds", help="also print each seed's value")] = False,
+    wide: Annotated[bool, typer.Option("--wide", help="all columns: median, iqm, each seed, superiority, ...")] = False,
+    notes: Annotated[bool, typer.Option("--notes", help="all notes, and the reason of each verdict")] = False,
     form: Annotated[str, typer.Option("--format", help="table, csv, json, markdown, latex or html")] = "table",
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="folder for comparison.csv and plots, or a file for the table")
@@ -387,12 +390,58 @@ def compare(
     json: Json = False,
 ) -> None:
     """Compare finished runs: a row for each condition, over its seeds, held against a baseline; plots."""
-    from actlab.commands import compare as command
+    from actlab.run.experiment import draw
+    from actlab.run.folder import COMPARISON, RECORD, make_folder, write_bytes
+    from actlab.show import words
+    from actlab.show.tables import FORMATS, Table, Terminal, comparison_columns, comparison_text, seed_columns
+    from actlab.study import frame, judge
+    from actlab.study.compare import compare as compare_runs
 
-    command.compare(
-        list(map(_found, paths)), metrics or [], by or [], sort=sort, seeds=seeds, form=form, out=out, json=json,
-        baseline=baseline, at=at, where=where or [], reach=reach,
-    )  # fmt: skip
+    form = "json" if json else form
+    _check_name("format", form, ("table", *FORMATS.values()))
+    located = list(map(_found, paths))
+    runs, passed_over = frame.read(located)
+    if not len(runs):
+        raise ActlabError("\n".join(["no runs to compare", *passed_over[:10]]))
+    comparison = judge.compare(runs, metrics or (), by or (), sort, baseline, at, _conditions(where), reach)
+    studies = list(dict.fromkeys(run.path.resolve().parent.name or "comparison" for run in comparison.runs))
+    title = ", ".join(studies if len(studies) <= 3 else [*studies[:2]])
+    title += f" and {len(studies) - 2} other experiments" if len(studies) > 3 else ""
+    if form == "table" and out is None:  # into the experiment that was named, or the folder above several
+        parents = {path.resolve().parent for path in located}
+        one = located[0].parent if (located[0] / RECORD).is_file() else located[0]
+        out = one if len(located) == 1 else parents.pop() if len(parents) == 1 else Path.cwd()
+    files = []
+    if out and out.suffix.lower() in FORMATS and not out.is_dir():
+        make_folder(out.parent)
+        text = comparison_text(comparison, FORMATS[out.suffix.lower()], title, wide, notes)
+        write_bytes(out, text.encode())
+        files = [out]
+    elif out:
+        make_folder(out)
+        write_bytes(out / COMPARISON, comparison_text(comparison, "csv", title).encode())
+        before = compare_runs(comparison.runs, metrics or (), by or (), sort, baseline, at, (), reach)
+        files = [out / COMPARISON, *draw(out, before, title)]
+    if form != "table":
+        more = {"passed_over": passed_over, "files": list(map(str, files))} if form == "json" else {}
+        typer.echo(comparison_text(comparison, form, title, wide, notes, **more), nl=False)
+        return
+    talk = Terminal()
+    talk.print(words.sentence(comparison), style="bold")
+    talk.print()
+    columns = comparison_columns(comparison, wide)
+    talk.print(Table(columns, repeat=sum(column.kind == "name" for column in columns) if wide else 0))
+    if seeds:
+        talk.print()
+        talk.print(Table(seed_columns(comparison)))
+    talk.print(words.caption(comparison), style="dim")
+    for line in words.notes(comparison, notes):
+        talk.print(line)
+    for text in passed_over[:5]:
+        talk.print(f"passed over: {text}", soft_wrap=True)
+    if len(passed_over) > 5:
+        talk.print(f"passed over: {len(passed_over)} paths in all")
+    talk.print("files: " + ", ".join(map(str, files)), soft_wrap=True)
 
 
 @app.command()
@@ -476,13 +525,12 @@ def report(
     from actlab.run.folder import EXPERIMENT, make_folder, write_bytes
     from actlab.show import report as pages
     from actlab.show.tables import Terminal
-    from actlab.study.measures import parse_where
 
     _check_name("format", form, ("html", "markdown"))
     located = list(map(_found, paths))
     page = (pages.report if form == "html" else pages.report_markdown)(
         located, title, metrics=metrics or [], at=at, baseline=baseline, by=by or [],
-        where=[condition for text in where or () for condition in parse_where(text)],
+        where=_conditions(where),
     )  # fmt: skip
     if form == "markdown" and out is None:
         typer.echo(page, nl=False)
@@ -931,6 +979,13 @@ def _run_at(path: Path) -> Run:
     if not (path / RECORD).is_file():
         raise RunDirError(f"{path}: holds no {RECORD}; `actlab list` shows where runs are")
     return Run(path)
+
+
+def _conditions(where: Sequence[str] | None) -> list[Condition]:
+    """The conditions of --where."""
+    from actlab.spec.conditions import parse_where
+
+    return [condition for text in where or () for condition in parse_where(text)]
 
 
 def _check_name(what: str, name: str, known: Sequence[str]) -> None:

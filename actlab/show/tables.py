@@ -6,11 +6,14 @@ then it leaves out the columns that matter least, and says which. Names fold, an
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from html import escape
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
 from rich.cells import cell_len
@@ -22,10 +25,32 @@ from rich.text import Text
 from actlab.run.folder import LAYER_COLUMNS
 from actlab.run.progress import duration
 from actlab.run.record import Run
-from actlab.show.words import number, printable
+from actlab.show.words import (
+    BESIDE,
+    NO_VALUE,
+    Numbers,
+    caption,
+    heading,
+    is_accuracy,
+    lack,
+    note,
+    notes,
+    number,
+    p_number,
+    printable,
+    reason,
+    sentence,
+    typeset_minus,
+    verdict_text,
+)
+from actlab.study.measures import higher_is_better
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from actlab.study.judge import Comparison
+
+NOT_DONE = ("failed", "diverged", "interrupted", "running")
 
 GAP = 2  # spaces between two columns
 LEAST_NAME, NAME_ROOM = 8, 20  # characters that names keep in any case, and before a column is left out for them
@@ -182,6 +207,242 @@ def folded(name: str, width: int, pieces: re.Pattern[str] = PIECES) -> str:
             lines.append("")
         lines[-1] += piece
     return "\n".join(line.rstrip() for line in lines)
+
+
+# --- comparisons -----------------------------------------------------------------------------------------------
+
+
+def comparison_columns(comparison: Comparison, wide: bool = False) -> list[Column]:
+    """A row a condition: name, n, mean ± sd, difference [interval], p, verdict and the second metric; or everything.
+
+    Where a level was asked for, the epochs to it stand in the place of the second metric.
+    """
+    results, metric, nan = comparison.results, comparison.metric, math.nan
+    write = Numbers(metric, [result.summary.mean for result in results])
+    pairs = [result.pairs for result in results]
+    signed = Numbers(metric, [end for pair in pairs if pair for end in (pair.difference, pair.low, pair.high)], True)
+
+    def spreads(name: str) -> Column:
+        of = [result.summary if name == metric else result.others[name] for result in results]
+        numbers = Numbers(name, [summary.mean for summary in of])
+        return Column(heading(name), [numbers.spread(summary.mean, summary.std) for summary in of])
+
+    def reached(unit: str) -> Column:
+        cells = []
+        for result in results:
+            took, never = getattr(result.reached, unit), result.reached.never if result.reached else 0
+            mean = f"{fmean(took.values()):.1f}" if took else NO_VALUE
+            cells.append(mean if not never else "never" if never == len(took) else f"never in {never} of {len(took)}")
+        return Column(f"{unit} to {comparison.reach.split(' ')[1]}", cells, drop=9)
+
+    seeds = [f"{r.summary.n} of {len(r.values) + len(r.lacking)}" if r.lacking else str(r.summary.n) for r in results]
+    columns = [
+        Column("condition", comparison.names, "name"),
+        Column("n", seeds),
+        spreads(metric),
+    ]
+    if wide and len(comparison.differs) > 1:
+        columns[:1] = [Column(key, [r.keys[key] or '""' for r in results], "name") for key in comparison.differs]
+    if wide:
+        counts = [status for status in NOT_DONE if any(status in result.counts for result in results)]
+        columns[-1:-1] = [Column(status, [str(r.counts.get(status, 0)) for r in results]) for status in counts]
+        columns.append(Column("95% interval", [write.interval(r.summary.low, r.summary.high) for r in results]))
+    if comparison.baselines:
+        unit = " (points)" if is_accuracy(metric) else ""
+        between = [
+            f"{signed(pair.difference)} {signed.interval(pair.low, pair.high)}" if pair else "" for pair in pairs
+        ]
+        verdicts = [verdict_text(r) + f" {BESIDE}" * bool(r.beside) if r.verdict else NO_VALUE for r in results]
+        columns += [
+            Column(f"difference{unit}", between, drop=2),
+            Column("p", ["" if math.isnan(result.p) else p_number(result.p) for result in results], drop=6),
+            Column("verdict", verdicts, "word"),
+        ]
+    if comparison.reach:
+        columns.append(reached("epochs"))
+    if not wide:
+        return [*columns, *([] if comparison.reach else [replace(spreads(m), drop=9) for m in comparison.metrics[1:2]])]
+    columns += [reached("seconds")] if comparison.reach else []
+    columns += map(spreads, comparison.metrics[1:])
+    if comparison.baselines:
+        shares = [pair.better(higher_is_better(metric)) if pair else (nan, nan, nan) for pair in pairs]
+        columns += [
+            Column("superiority", [f"{s:.2f} [{low:.2f}, {high:.2f}]" if s == s else "" for s, low, high in shares]),
+            Column("p alone", [p_number(pair.p) if pair else "" for pair in pairs]),
+            Column("seeds needed", [f"{pair.seeds_needed:,}" if pair and pair.seeds_needed else "" for pair in pairs]),
+        ]
+    paces = [result.seconds_an_epoch for result in results]
+    return [
+        *columns, *seed_columns(comparison)[1:],
+        Column("parameters", [NO_VALUE if r.parameters is None else f"{r.parameters:,}" for r in results]),
+        Column("s/epoch", [NO_VALUE if math.isnan(pace) else f"{pace:.3g}" for pace in paces]),
+        Column("data", [result.data for result in results], "word"),
+    ]  # fmt: skip
+
+
+def seed_columns(comparison: Comparison) -> list[Column]:
+    """Condition, median, interquartile mean and each seed's value."""
+    results = comparison.results
+    write = Numbers(comparison.metric, [result.summary.mean for result in results])
+    return [
+        Column("condition", comparison.names, "name"),
+        Column("median", [write(result.summary.median) for result in results]),
+        Column("iqm", [write(result.summary.iqm) for result in results]),
+        Column("seed: value", [", ".join(f"{s}: {write(v)}" for s, v in r.values.items()) for r in results], "name"),
+    ]
+
+
+FORMATS = {".csv": "csv", ".json": "json", ".md": "markdown", ".tex": "latex", ".html": "html"}  # by a file's ending
+
+
+def comparison_text(
+    comparison: Comparison, form: str, title: str, wide: bool = False, every_note: bool = False, **more: Any
+) -> str:
+    """The comparison as text for other programs.
+
+    Args:
+        comparison: of runs.
+        form: "csv" and "json" have every number in full (`docs/compare.md` names the columns); "markdown", "latex" and
+            "html" have the table that a terminal shows, and its sentences below.
+        title: of the study.
+        wide: all columns.
+        every_note: all notes.
+        more: further keys of the JSON.
+    """
+    if form == "csv":
+        return printable(_comparison_frame(comparison).to_csv(index=False))
+    if form == "json":
+        return json.dumps({**_comparison_data(comparison), **more}, indent=2, allow_nan=False) + "\n"
+    lines = [sentence(comparison), caption(comparison), *notes(comparison, every_note)]
+    write = {"markdown": markdown, "latex": latex, "html": html}[form]
+    return write(comparison_columns(comparison, wide), title, lines)
+
+
+def _comparison_data(comparison: Comparison) -> dict[str, Any]:
+    """The comparison as plain data, with None for what is not there."""
+    rows = _comparison_frame(comparison).to_dict("records")
+    plain = [{k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()} for row in rows]
+    results, metric = comparison.results, comparison.metric
+    return {
+        "sentence": sentence(comparison), "metric": metric, "at": comparison.at,
+        "baseline": next(iter(comparison.baselines), None), "comparisons": comparison.family,
+        "differs": comparison.differs,
+        "conditions": [{"condition": name, **row} for name, row in zip(comparison.names, plain, strict=True)],
+        "confounded": {result.name: [note(of, metric) for of in result.beside] for result in results if result.beside},
+        "lacking": {r.name: {seed: lack(why) for seed, why in r.lacking.items()} for r in results if r.lacking},
+        "notes": [note(of, metric) for of in comparison.notes],
+    }  # fmt: skip
+
+
+def _comparison_frame(comparison: Comparison) -> pd.DataFrame:
+    frame, results = comparison.table(), comparison.results
+    if "verdict" in frame:
+        place = list(frame).index("verdict") + 1
+        frame.insert(place, "beside", ["; ".join(note(of, comparison.metric) for of in r.beside) for r in results])
+        frame.insert(place, "reason", [reason(result, comparison) for result in results])
+    return frame
+
+
+# --- Markdown, LaTeX, HTML -------------------------------------------------------------------------------------
+
+# what would end a cell, a table or the text; `<`, `>` and `&` of Markdown become entities, since it may hold HTML
+MARKDOWN = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_[]|~$"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"})
+BEGINS_BLOCK = re.compile(r"^(\d*)([-+#=>.):])")  # of a line: a list, a heading, a quotation, a rule
+LATEX = str.maketrans({
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
+    ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\char34{}", "`": r"\char96{}", "±": r"$\pm$", "†": r"\dag{}",
+    "−": "$-$", "–": "--", **{sign: f"\\{sign}" for sign in "{}$&#%_"},
+})  # fmt: skip
+LATEX_NAME = 24  # characters of a line of a name
+# Shrinks what is wider than the lines of the article, for which it needs graphicx. Without {} before them, a star or a
+# bracket that a name begins with would be read as an argument of the \\ above.
+LATEX_TABLE = r"""\begin{table}
+\centering
+\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%
+\begin{tabular}{@{}SIDES@{}}
+\hline
+HEAD \\
+\hline
+BODY\hline
+\end{tabular}}
+\caption{TITLE.}
+{\raggedright\footnotesize LINES\par}
+\end{table}
+"""
+HTML_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>TITLE</title>
+<style>
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2em; color-scheme: light dark; }
+table { border-collapse: collapse; } caption { text-align: left; font-weight: bold; padding-bottom: .5em; }
+th, td { padding: .25em .75em; border-bottom: 1px solid #8886; text-align: left; white-space: nowrap; }
+.number { text-align: right; font-variant-numeric: tabular-nums; } li { max-width: 60em; }
+</style></head><body>
+<table>
+<caption>TITLE</caption>
+<thead><tr>HEAD</tr></thead>
+<tbody>
+BODY</tbody>
+</table>
+<ul>
+LINES</ul>
+</body></html>
+"""
+
+
+def markdown(columns: Sequence[Column], title: str, lines: Sequence[str]) -> str:
+    """The table, and the lines as a list; a title stands outside."""
+    rows = [[column.header for column in columns], *zip(*(column.cells for column in columns), strict=True)]
+    table = [f"| {' | '.join(_one_line(cell).translate(MARKDOWN) for cell in row)} |" for row in rows]
+    table.insert(1, f"| {' | '.join('---:' if column.kind == 'number' else '---' for column in columns)} |")
+    items = ["- " + BEGINS_BLOCK.sub(r"\1\\\2", _one_line(line).translate(MARKDOWN)) for line in lines]
+    return "\n".join([*table, "", *items, ""])
+
+
+def latex(columns: Sequence[Column], title: str, lines: Sequence[str]) -> str:
+    """A table environment, with the lines under it."""
+
+    def escaped(text: str) -> str:
+        return typeset_minus(_one_line(text)).translate(LATEX)
+
+    def cell(column: Column, text: str) -> str:
+        parts = folded(_one_line(text), LATEX_NAME) if column.kind == "name" else text
+        written = list(map(escaped, parts.split("\n")))
+        side, stack = "r" if column.kind == "number" else "l", " \\\\{}".join(written)
+        return written[0] if len(written) == 1 else rf"\shortstack[{side}]{{{stack}}}"
+
+    narrow = [column.narrowed() for column in columns]
+    rows = zip(*([cell(column, text) for text in column.cells] for column in narrow), strict=True)
+    parts = {
+        "SIDES": "".join("r" if column.kind == "number" else "l" for column in columns),
+        "HEAD": " & ".join(cell(column, column.header) for column in narrow),
+        "BODY": "".join(f"{{}}{' & '.join(row)} \\\\\n" for row in rows),
+        "TITLE": escaped(title), "LINES": " ".join(f"{escaped(line)}." for line in lines),
+    }  # fmt: skip
+    return _filled(LATEX_TABLE, parts)
+
+
+def html(columns: Sequence[Column], title: str, lines: Sequence[str]) -> str:
+    """A page of the table, and the lines as a list."""
+
+    def escaped(text: str) -> str:
+        return escape(typeset_minus(_one_line(text)))
+
+    sides = [' class="number"' if column.kind == "number" else "" for column in columns]
+    cells = [[f"<td{side}>{escaped(text)}</td>" for text in c.cells] for c, side in zip(columns, sides, strict=True)]
+    heads = [f'<th scope="col"{side}>{escaped(c.header)}</th>' for c, side in zip(columns, sides, strict=True)]
+    parts = {
+        "HEAD": "".join(heads), "BODY": "".join(f"<tr>{''.join(row)}</tr>\n" for row in zip(*cells, strict=True)),
+        "TITLE": escaped(title), "LINES": "".join(f"<li>{escaped(line)}</li>\n" for line in lines),
+    }  # fmt: skip
+    return _filled(HTML_PAGE, parts)
+
+
+def _filled(template: str, parts: Mapping[str, str]) -> str:
+    return re.sub("|".join(parts), lambda match: parts[match[0]], template)
+
+
+def _one_line(text: str) -> str:
+    return printable(" ".join(text.split()))
 
 
 # --- runs ------------------------------------------------------------------------------------------------------

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 NO_VALUE = "–"
 MOST_NAMES, MOST_SEEDS = 6, 8  # that a sentence lists
+BESIDE = "†"  # marks a verdict beside which something stands
+MOST_NOTES = 4
 MOST_REASON = 80  # characters of why a run failed; run.json has all
 LEAST_PLAIN, MOST_PLAIN = 1e-4, 1e7  # sizes between which a number is written without an exponent
 
@@ -53,6 +55,8 @@ def is_accuracy(metric: str) -> bool:
 class Numbers:
     """Writes numbers that stand beside each other, as those of a column, with the same decimals.
 
+    The largest has four significant digits, of differences three.
+
     Args:
         metric: what they measure; "" for a plain number.
         values: all of them, which decide on the decimals; NaN and infinity have no say.
@@ -69,7 +73,7 @@ class Numbers:
         elif all(size.is_integer() for size in sizes) and largest < MOST_PLAIN:
             digits = ",.0f"
         else:
-            digits = f",.{max(0, 3 - magnitude)}f" if LEAST_PLAIN <= largest < MOST_PLAIN else ".3e"
+            digits = f",.{max(0, 2 + (not signed) - magnitude)}f" if LEAST_PLAIN <= largest < MOST_PLAIN else ".3e"
         self.form = ("+" if signed else "") + digits
 
     def __call__(self, value: float) -> str:
@@ -187,14 +191,10 @@ def verdict_text(result: ConditionResult) -> str:
 
 def sentence(comparison: Comparison) -> str:
     """The answer: "prelu is better than relu by 0.09 points of validation accuracy; 6 of 9 are worse; ..."."""
-    metric = comparison.metric
+    metric, base = comparison.metric, baseline_name(comparison)
     judged = [result for result in comparison.results if result.baseline]
     if not judged:
         return _level(comparison)
-    found: dict[str, list[ConditionResult]] = {}
-    for result in judged:
-        found.setdefault(result.verdict, []).append(result)
-    base = baseline_name(comparison)
 
     def by(result: ConditionResult) -> str:
         distance = result.pairs.difference if result.pairs else math.nan
@@ -202,27 +202,40 @@ def sentence(comparison: Comparison) -> str:
 
     if len(judged) == 1:
         (result,) = judged
-        named, pairs = f"{result.name} is {result.verdict}", result.pairs
-        if result.verdict == "not established":
-            seen = f" ({difference(pairs.difference, metric)}, {counted(pairs.n, 'pair')})" if pairs and pairs.n else ""
-            return f"no difference between {result.name} and {base} is established{seen}"
-        return f"{named} than {base} by {by(result)}" + (f", n = {pairs.n}" if pairs and "indicated" in named else "")
+        if result.verdict != "not established":
+            few_pairs = f", n = {result.pairs.n}" if result.pairs and "indicated" in result.verdict else ""
+            return f"{result.name} is {result.verdict} than {base} by {by(result)}{few_pairs}"
+        seen = f" ({difference(result.pairs.difference, metric)})" if result.pairs and result.pairs.n else ""
+        return f"no difference between {result.name} and {base} is established{seen}{_too_few(judged)}"
+    found: dict[str, list[ConditionResult]] = {}
+    for result in judged:
+        found.setdefault(result.verdict, []).append(result)
     best = sorted(found.pop("better", []), key=lambda result: -abs(result.pairs.difference) if result.pairs else 0.0)
     if not best:
         parts = [f"none of {len(judged)} conditions is established as better than {base}"]
     elif len(best) == 1:
         parts = [f"{best[0].name} is better than {base} by {by(best[0])}"]
     else:
-        parts = [f"{few([r.name for r in best])} are better than {base}, {best[0].name} most, by {by(best[0])}"]
+        parts = [
+            f"{few([result.name for result in best])} are better than {base}, {best[0].name} most, by {by(best[0])}"
+        ]
     for verdict in ("indicated better", "worse", "indicated worse", "not established"):
         if some := found.get(verdict):
-            who = f"{some[0].name} is" if len(some) == 1 else f"{len(some)} are"
-            if len(some) == len(judged):
-                who = "all are"
-            elif best and len(parts) == 1 and len(some) > 1:
-                who = f"{len(some)} of {len(judged)} are"
-            parts.append(f"{who} {verdict}")
+            of_all = f" of {len(judged)}" if best and len(parts) == 1 else ""
+            who = f"{some[0].name} is" if len(some) == 1 else f"{len(some)}{of_all} are"
+            text = f"{'all are' if len(some) == len(judged) else who} {verdict}"
+            parts.append(text + (_too_few(some) if verdict == "not established" else ""))
     return "; ".join(parts)
+
+
+def _too_few(results: Sequence[ConditionResult]) -> str:
+    """Where seeds are what is missing for all of them, how many there are and how many would do."""
+    reasons = [result.reason for result in results]
+    if not all(reason is not None and reason.kind == "too few pairs" for reason in reasons):
+        return ""
+    pairs = max(result.pairs.n for result in results if result.pairs)
+    needed = min(reason.facts["needed"] for reason in reasons if reason is not None)
+    return f": {counted(pairs, 'pair')} of seeds {'is' if pairs == 1 else 'are'} too few, {needed} might do"
 
 
 def _level(comparison: Comparison) -> str:
@@ -233,8 +246,8 @@ def _level(comparison: Comparison) -> str:
     choose = max if higher_is_better(comparison.metric) else min
     best = choose(known, key=lambda result: result.summary.mean)
     of = f"{metric_name(comparison.metric)} of {number(best.summary.mean, comparison.metric)}"
-    rest = "" if len(known) == 1 else f", the best mean of {counted(len(known), 'condition')}"
-    return f"{best.name} has a {of} (mean of {counted(best.summary.n, 'seed')}){rest}; nothing is compared"
+    rest = "" if len(known) == 1 else f", the best of {counted(len(known), 'condition')}; nothing is compared"
+    return f"{best.name}: {of}, mean of {counted(best.summary.n, 'seed')}{rest}"
 
 
 def baseline_name(comparison: Comparison) -> str:
@@ -273,6 +286,47 @@ def lack(why: Lack) -> str:
     short = short if len(short) <= MOST_REASON else f"{short[: MOST_REASON - 3]}..."
     text = f"{why.status} ({short})" if short else why.status
     return text if why.of == 1 else f"{why.runs} of its {why.of} runs {text}"
+
+
+def caption(comparison: Comparison) -> str:
+    """What stands in the columns of the table."""
+    text = f"{listed(comparison.metrics)} {moment(comparison.at)}: mean ± standard deviation over n seeds"
+    if comparison.baselines:
+        way = "higher" if higher_is_better(comparison.metric) else "lower"
+        text += (
+            f"; difference of {comparison.metric} from {baseline_name(comparison)} by pairs of one seed, with its 95% "
+            f"interval by Student's t ({way} is better); p: joint over {counted(comparison.family, 'comparison')}"
+        )
+    if comparison.reach:
+        metric, level = comparison.reach.split(" ")
+        way = "at least" if higher_is_better(metric) else "at most"
+        text += f"; epochs and seconds until {metric} was first {way} {level}, where all seeds came there"
+    return text
+
+
+def notes(comparison: Comparison, every: bool = False) -> list[str]:
+    """What a reader must know, the most important first; the last line counts what is left out.
+
+    Args:
+        every: all notes, with the reason of every verdict; else at most MOST_NOTES, those that change how a number is
+            read and what the mark of a verdict means.
+    """
+    metric = comparison.metric
+    beside: dict[str, list[str]] = {}
+    reasons: dict[str, list[str]] = {}
+    for result in comparison.results:
+        for one in result.beside:
+            beside.setdefault(note(one, metric), []).append(result.name)
+        if text := reason(result, comparison):
+            reasons.setdefault(f"{result.verdict}: {result.name}: {text}", [])
+    first = [f"note: {note(one, metric)}" for one in comparison.notes if one.changes_reading]
+    first += [f"{BESIDE} {few(names)}: {text}" for text, names in beside.items()]
+    rest = [f"note: {note(one, metric)}" for one in comparison.notes if not one.changes_reading]
+    if every:
+        return [*first, *reasons, *rest]
+    shown = first if len(first) <= MOST_NOTES else first[: MOST_NOTES - 1]
+    left = len(first) + len(reasons) + len(rest) - len(shown)
+    return [*shown, f"{counted(left, 'note')} more: --notes"] if left else shown
 
 
 def note(of: Note, metric: str = "") -> str:
