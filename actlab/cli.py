@@ -434,14 +434,20 @@ def compare(
     if seeds:
         talk.print()
         talk.print(Table(seed_columns(comparison)))
-    talk.print(words.caption(comparison), style="dim")
-    for line in words.notes(comparison, notes):
+    talk.print(f"\n{words.caption(comparison)}", style="dim")
+    lines, left_out = words.notes(comparison, every=notes)
+    for line in lines:
         talk.print(line)
+    if left_out:
+        talk.print(f"{words.counted(left_out, 'more note')}: --notes", style="dim")
     for text in passed_over[:5]:
         talk.print(f"passed over: {text}", soft_wrap=True)
     if len(passed_over) > 5:
         talk.print(f"passed over: {len(passed_over)} paths in all")
-    talk.print("files: " + ", ".join(map(str, files)), soft_wrap=True)
+    talk.print(
+        f"files in {out}: {', '.join(file.name for file in files)}" if len(files) > 1 else f"file: {out}",
+        soft_wrap=True,
+    )
 
 
 @app.command()

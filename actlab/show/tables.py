@@ -41,7 +41,6 @@ from actlab.show.words import (
     reason,
     sentence,
     typeset_minus,
-    verdict_text,
 )
 from actlab.study.measures import higher_is_better
 
@@ -145,7 +144,7 @@ class Table:
         first, left = self.columns[: self.repeat], self.columns[self.repeat :]
         while left:
             count = len(left)
-            while count > 1 and _needed([*first, *left[:count]], self.name_room) > room:
+            while count > 1 and _needed([*first, *left[:count]], 2 * room) > room:
                 count -= 1
             rows = [i for i in range(len(left[0].cells)) if any(column.cells[i].strip() for column in left[:count])]
             yield _drawn([replace(c, cells=[c.cells[i] for i in rows]) for c in (*first, *left[:count])], room)
@@ -158,9 +157,14 @@ def fitted(columns: Sequence[Column], room: int, name_room: int = NAME_ROOM) -> 
     """The columns that fit into so many characters, and the headers of those left out."""
     if _needed(columns, name_room) <= room:
         return list(columns), []
-    kept = {place: column.narrowed() for place, column in enumerate(columns)}
-    while _needed(kept.values(), name_room) > room and any(column.drop for column in kept.values()):
-        del kept[max(kept, key=lambda place: (kept[place].drop, place))]
+    kept = dict(enumerate(columns))
+    least_first = sorted(kept, key=lambda place: (-columns[place].drop, -place))
+    for place in least_first:
+        if _needed(kept.values(), name_room) > room:
+            kept[place] = columns[place].narrowed()
+    for place in least_first:
+        if _needed(kept.values(), name_room) > room and columns[place].drop:
+            del kept[place]
     dropped = [column.header for place, column in enumerate(columns) if place not in kept]
     names = [column for column in kept.values() if column.kind == "name"]
     if _needed(kept.values(), 0) <= room or len(names) < 2:
@@ -252,7 +256,7 @@ def comparison_columns(comparison: Comparison, wide: bool = False) -> list[Colum
         between = [
             f"{signed(pair.difference)} {signed.interval(pair.low, pair.high)}" if pair else "" for pair in pairs
         ]
-        verdicts = [verdict_text(r) + f" {BESIDE}" * bool(r.beside) if r.verdict else NO_VALUE for r in results]
+        verdicts = [r.verdict + f" {BESIDE}" * bool(r.beside) if r.verdict else NO_VALUE for r in results]
         columns += [
             Column(f"difference{unit}", between, drop=2),
             Column("p", ["" if math.isnan(result.p) else p_number(result.p) for result in results], drop=6),
@@ -313,9 +317,9 @@ def comparison_text(
         return printable(_comparison_frame(comparison).to_csv(index=False))
     if form == "json":
         return json.dumps({**_comparison_data(comparison), **more}, indent=2, allow_nan=False) + "\n"
-    lines = [sentence(comparison), caption(comparison), *notes(comparison, every_note)]
+    lines = [caption(comparison), *notes(comparison, every_note)[0]]
     write = {"markdown": markdown, "latex": latex, "html": html}[form]
-    return write(comparison_columns(comparison, wide), title, lines)
+    return write(comparison_columns(comparison, wide), f"{title}: {sentence(comparison)}", lines)
 
 
 def _comparison_data(comparison: Comparison) -> dict[str, Any]:
@@ -351,7 +355,7 @@ BEGINS_BLOCK = re.compile(r"^(\d*)([-+#=>.):])")  # of a line: a list, a heading
 LATEX = str.maketrans({
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
     ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\char34{}", "`": r"\char96{}", "±": r"$\pm$", "†": r"\dag{}",
-    "−": "$-$", "–": "--", **{sign: f"\\{sign}" for sign in "{}$&#%_"},
+    "−": "$-$", "–": "--", "\u200b": r"\hspace{0pt}", **{sign: f"\\{sign}" for sign in "{}$&#%_"},
 })  # fmt: skip
 LATEX_NAME = 24  # characters of a line of a name
 # Shrinks what is wider than the lines of the article, for which it needs graphicx. Without {} before them, a star or a
@@ -390,19 +394,20 @@ LINES</ul>
 
 
 def markdown(columns: Sequence[Column], title: str, lines: Sequence[str]) -> str:
-    """The table, and the lines as a list; a title stands outside."""
+    """The title, the table, and the lines as a list."""
     rows = [[column.header for column in columns], *zip(*(column.cells for column in columns), strict=True)]
     table = [f"| {' | '.join(_one_line(cell).translate(MARKDOWN) for cell in row)} |" for row in rows]
     table.insert(1, f"| {' | '.join('---:' if column.kind == 'number' else '---' for column in columns)} |")
-    items = ["- " + BEGINS_BLOCK.sub(r"\1\\\2", _one_line(line).translate(MARKDOWN)) for line in lines]
-    return "\n".join([*table, "", *items, ""])
+    title, *items = (BEGINS_BLOCK.sub(r"\1\\\2", _one_line(line).translate(MARKDOWN)) for line in (title, *lines))
+    return "\n".join([title, "", *table, "", *(f"- {item}" for item in items), ""])
 
 
 def latex(columns: Sequence[Column], title: str, lines: Sequence[str]) -> str:
     """A table environment, with the lines under it."""
 
     def escaped(text: str) -> str:
-        return typeset_minus(_one_line(text)).translate(LATEX)
+        breakable = re.sub(r"\S{8}(?=\S{11})", "\\g<0>\u200b", typeset_minus(_one_line(text)))  # TeX breaks no name
+        return breakable.translate(LATEX)
 
     def cell(column: Column, text: str) -> str:
         parts = folded(_one_line(text), LATEX_NAME) if column.kind == "name" else text

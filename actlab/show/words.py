@@ -74,19 +74,19 @@ class Numbers:
             digits = ",.0f"
         else:
             digits = f",.{max(0, 2 + (not signed) - magnitude)}f" if LEAST_PLAIN <= largest < MOST_PLAIN else ".3e"
-        self.form = ("+" if signed else "") + digits
+        self.form, self.plain = f"{'+' if signed else ''}z{digits}", f"z{digits}"  # z: no "-0.00"
 
     def __call__(self, value: float) -> str:
         """The number, without its unit."""
-        return NO_VALUE if math.isnan(value) else format(value * self.factor + 0.0, self.form)  # 0.0: no "-0.00"
+        return NO_VALUE if math.isnan(value) else format(value * self.factor, self.form)
 
     def spread(self, mean: float, std: float) -> str:
         """ "97.53 ± 0.12"; the mean alone where there is no deviation."""
-        return self(mean) if math.isnan(std) else f"{self(mean)} ± {self(std).lstrip('+')}"
+        return self(mean) if math.isnan(std) else f"{self(mean)} ± {std * self.factor:{self.plain}}"
 
     def interval(self, low: float, high: float) -> str:
         """ "[97.41, 97.65]"; empty where there is none."""
-        return "" if math.isnan(low) else f"[{self(low)}, {self(high)}]"
+        return "" if math.isnan(low) else "[{:{f}}, {:{f}}]".format(low * self.factor, high * self.factor, f=self.plain)
 
 
 def number(value: float, metric: str = "") -> str:
@@ -211,6 +211,8 @@ def sentence(comparison: Comparison) -> str:
     for result in judged:
         found.setdefault(result.verdict, []).append(result)
     best = sorted(found.pop("better", []), key=lambda result: -abs(result.pairs.difference) if result.pairs else 0.0)
+    if len(found.get("not established", [])) == len(judged):
+        return f"no difference from {base} is established for {len(judged)} conditions{_too_few(judged)}"
     if not best:
         parts = [f"none of {len(judged)} conditions is established as better than {base}"]
     elif len(best) == 1:
@@ -235,7 +237,7 @@ def _too_few(results: Sequence[ConditionResult]) -> str:
         return ""
     pairs = max(result.pairs.n for result in results if result.pairs)
     needed = min(reason.facts["needed"] for reason in reasons if reason is not None)
-    return f": {counted(pairs, 'pair')} of seeds {'is' if pairs == 1 else 'are'} too few, {needed} might do"
+    return f": {counted(pairs, 'seed')} {'is' if pairs == 1 else 'are'} too few, {needed} might do"
 
 
 def _level(comparison: Comparison) -> str:
@@ -294,9 +296,9 @@ def caption(comparison: Comparison) -> str:
     if comparison.baselines:
         way = "higher" if higher_is_better(comparison.metric) else "lower"
         text += (
-            f"; difference of {comparison.metric} from {baseline_name(comparison)} by pairs of one seed, with its 95% "
-            f"interval by Student's t ({way} is better); p: joint over {counted(comparison.family, 'comparison')}"
+            f"; difference from {baseline_name(comparison)}, paired by seed, with its 95% t interval ({way} is better)"
         )
+        text += f"; p: over all {counted(comparison.family, 'comparison')} jointly" if comparison.family > 1 else ""
     if comparison.reach:
         metric, level = comparison.reach.split(" ")
         way = "at least" if higher_is_better(metric) else "at most"
@@ -304,29 +306,27 @@ def caption(comparison: Comparison) -> str:
     return text
 
 
-def notes(comparison: Comparison, every: bool = False) -> list[str]:
-    """What a reader must know, the most important first; the last line counts what is left out.
+def notes(comparison: Comparison, every: bool = False) -> tuple[list[str], int]:
+    """What a reader must know, the most important first, and how many lines are left out.
 
     Args:
-        every: all notes, with the reason of every verdict; else at most MOST_NOTES, those that change how a number is
+        every: all notes, and why verdicts are not established; else at most MOST_NOTES, those that change how a number is
             read and what the mark of a verdict means.
     """
     metric = comparison.metric
     beside: dict[str, list[str]] = {}
-    reasons: dict[str, list[str]] = {}
+    reasons: dict[tuple[str, str], list[str]] = {}
     for result in comparison.results:
         for one in result.beside:
             beside.setdefault(note(one, metric), []).append(result.name)
-        if text := reason(result, comparison):
-            reasons.setdefault(f"{result.verdict}: {result.name}: {text}", [])
-    first = [f"note: {note(one, metric)}" for one in comparison.notes if one.changes_reading]
-    first += [f"{BESIDE} {few(names)}: {text}" for text, names in beside.items()]
-    rest = [f"note: {note(one, metric)}" for one in comparison.notes if not one.changes_reading]
-    if every:
-        return [*first, *reasons, *rest]
-    shown = first if len(first) <= MOST_NOTES else first[: MOST_NOTES - 1]
-    left = len(first) + len(reasons) + len(rest) - len(shown)
-    return [*shown, f"{counted(left, 'note')} more: --notes"] if left else shown
+        if result.reason and (text := note(result.reason, metric)):
+            reasons.setdefault((result.verdict, text), []).append(result.name)
+    lines = [f"note: {note(one, metric)}" for one in comparison.notes if one.changes_reading]
+    lines += [f"{BESIDE} {few(names)}: {text}" for text, names in beside.items()]
+    most = len(lines) if every else min(MOST_NOTES, len(lines))
+    lines += [f"{verdict}: {few(names)}: {text}" for (verdict, text), names in reasons.items()]
+    lines += [f"note: {note(one, metric)}" for one in comparison.notes if not one.changes_reading]
+    return (lines, 0) if every else (lines[:most], len(lines) - most)
 
 
 def note(of: Note, metric: str = "") -> str:

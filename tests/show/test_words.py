@@ -39,7 +39,7 @@ def test_a_number_has_the_digits_and_the_unit_that_people_give_it(value: float, 
     [
         (0.0009, "val_accuracy", "+0.09 points"), (-0.0123, "accuracy", "-1.23 points"),
         (0.00002, "accuracy", "+0.002 points"),
-        (-0.0021, "val_loss", "-0.002100"), (3.0, "dead_units", "+3"), (NAN, "accuracy", "–"),
+        (-0.0021, "val_loss", "-0.00210"), (3.0, "dead_units", "+3"), (NAN, "accuracy", "–"),
     ],
 )  # fmt: skip
 def test_differences_of_accuracies_are_points(value: float, metric: str, text: str) -> None:
@@ -54,7 +54,7 @@ def test_numbers_of_a_column_have_the_same_decimals() -> None:
     assert write.spread(0.97531, NAN) == "97.53"
     assert write.interval(0.9, 0.98) == "[90.00, 98.00]"
     assert write.interval(NAN, NAN) == ""
-    assert Numbers("accuracy", [0.01], signed=True).interval(-0.001, 0.02) == "[-0.10, +2.00]"
+    assert Numbers("accuracy", [0.01], signed=True).interval(-0.001, 0.02) == "[-0.10, 2.00]"
 
 
 def test_intervals_in_sentences() -> None:
@@ -249,11 +249,13 @@ def compared(*results: ConditionResult, metric: str = "val_accuracy") -> Compari
         ([("tanh", "indicated worse", -0.01)],
          "tanh is indicated worse than relu by 1.00 points of validation accuracy, n = 6"),
         ([("elu", "not established", 0.0002)],
-         "no difference between elu and relu is established (+0.02 points, 6 pairs)"),
+         "no difference between elu and relu is established (+0.02 points)"),
         ([("prelu", "better", 0.0009), ("a", "worse", -0.1), ("b", "worse", -0.1), ("c", "not established", 0)],
          "prelu is better than relu by 0.09 points of validation accuracy; 2 of 4 are worse; c is not established"),
         ([("a", "better", 0.001), ("b", "better", 0.002), ("c", "indicated better", 0.1)],
          "b and a are better than relu, b most, by 0.20 points of validation accuracy; c is indicated better"),
+        ([("a", "not established", 0), ("b", "not established", 0)],
+         "no difference from relu is established for 2 conditions"),
         ([("a", "worse", -0.1), ("b", "worse", -0.1)],
          "none of 2 conditions is established as better than relu; all are worse"),
     ],
@@ -264,7 +266,7 @@ def test_the_sentence_on_top_answers_the_question(others: list[tuple[str, str, f
 
 def test_without_a_baseline_the_sentence_says_what_was_reached() -> None:
     alone = compared(condition("relu"))
-    assert words.sentence(alone).startswith("relu has a validation accuracy of 97.00% (mean of 6 seeds)")
+    assert words.sentence(alone).startswith("relu: validation accuracy of 97.00%, mean of 6 seeds")
     nothing = compared(condition("relu", n=0))
     assert words.sentence(nothing) == "no finished run has val_accuracy at the last evaluation"
 
