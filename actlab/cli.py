@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from actlab.run.sweep import Sweep
     from actlab.show.report.current import CurrentReport
     from actlab.show.tables import Terminal
-    from actlab.spec.conditions import Condition
     from actlab.spec.plan import Plan
+    from actlab.spec.where import Condition
+    from actlab.study.claims import Evidence, Study
 
 app = typer.Typer(
     name="actlab", no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False,
@@ -390,12 +391,11 @@ def compare(
     json: Json = False,
 ) -> None:
     """Compare finished runs: a row for each condition, over its seeds, held against a baseline; plots."""
-    from actlab.run.experiment import draw
     from actlab.run.folder import COMPARISON, RECORD, make_folder, write_bytes
     from actlab.show import words
+    from actlab.show.figures.comparison import draw_comparison
     from actlab.show.tables import FORMATS, Table, Terminal, comparison_columns, comparison_text, seed_columns
     from actlab.study import frame, judge
-    from actlab.study.compare import compare as compare_runs
 
     form = "json" if json else form
     _check_name("format", form, ("table", *FORMATS.values()))
@@ -420,8 +420,7 @@ def compare(
     elif out:
         make_folder(out)
         write_bytes(out / COMPARISON, comparison_text(comparison, "csv", title).encode())
-        before = compare_runs(comparison.runs, metrics or (), by or (), sort, baseline, at, (), reach)
-        files = [out / COMPARISON, *draw(out, before, title)]
+        files = [out / COMPARISON, *draw_comparison(out, comparison, title)]
     if form != "table":
         more = {"passed_over": passed_over, "files": list(map(str, files))} if form == "json" else {}
         typer.echo(comparison_text(comparison, form, title, wide, notes, **more), nl=False)
@@ -461,9 +460,89 @@ def claims(
     json: Json = False,
 ) -> None:
     """Hold the claims of config files against their runs: supported, refuted or undecided, and why."""
-    from actlab.commands import claims as command
+    from actlab.show import words
+    from actlab.show.tables import STYLES, Terminal
+    from actlab.study.claims import judge_claims
 
-    raise typer.Exit(command.claims(list(map(_found, paths)), results, json))
+    studies = _studies(list(map(_found, paths)), results)
+    judged = [(study, judge_claims(study.claims, study.runs)) for study in studies]
+    found = [verdict.verdict for _, verdicts in judged for verdict in verdicts]
+    if json:
+        _print_json([
+            {"name": study.name, "file": str(study.source), "notes": words.study_notes(study),
+             "claims": [
+                 {**of.claim.model_dump(by_alias=True), "sentence": str(of.claim), "verdict": of.verdict,
+                  "evidence": [_evidence(one, of.claim.metric) for one in of.evidence],
+                  "notes": [words.note(note, of.claim.metric) for note in of.notes]}
+                 for of in verdicts
+             ]}
+            for study, verdicts in judged
+        ])  # fmt: skip
+        raise typer.Exit(int("refuted" in found))
+    out = Terminal()
+    for study, verdicts in judged:
+        out.print(f"{study.name}  ({study.source})", style="bold", soft_wrap=True)
+        for of in verdicts:
+            out.print(f"\n{of.verdict}: {of.claim.says or of.claim}", style=f"bold {STYLES[of.verdict]}")
+            lines = [str(of.claim)] if of.claim.says else []
+            for line in (*lines, *words.claim_lines(of)):
+                out.print(f"  {line}")
+        if not verdicts:
+            out.print("states no claims")
+        for note in words.study_notes(study):
+            out.print(f"note: {note}")
+        out.print()
+    counts = [
+        f"{found.count(verdict)} {verdict}" for verdict in ("supported", "refuted", "undecided") if verdict in found
+    ]
+    out.print(words.counted(len(found), "claim") + (f": {', '.join(counts)}" if counts else ""))
+    raise typer.Exit(int("refuted" in found))
+
+
+def _studies(paths: Sequence[Path], results: Path | None) -> list[Study]:
+    """The experiments among the paths and in them; config files with their runs from the results folder."""
+    from actlab.run.folder import EXPERIMENT, RECORD
+    from actlab.run.record import discover, experiments
+    from actlab.spec.plan import read as read_plan
+    from actlab.study import claims
+
+    studies: list[Study] = []
+    for path in paths:
+        if path.is_dir():
+            folders = experiments([path])
+            if not folders and (path / RECORD).is_file():
+                raise ActlabError(f"{path}: is one run; claims are of an experiment: {path.resolve().parent}")
+            if not folders:
+                raise ActlabError(f"{path}: holds no {EXPERIMENT}; name the folder of an experiment")
+            studies += map(claims.read_folder, folders)
+        elif path.suffix in (".yaml", ".yml"):
+            plan = read_plan(path)
+            if results is None and not RESULTS.is_dir():
+                remedy = f"--results DIR names the folder that holds its runs; there is no folder {RESULTS} here"
+                raise ActlabError(f"{path}: is a config file; {remedy}")
+            if results is not None and not results.is_dir():
+                raise ActlabError(f"--results {results}: is no folder")
+            runs, passed_over = discover([results or RESULTS])
+            studies.append(replace(claims.read_plan(plan, runs), passed_over=tuple(passed_over)))
+        elif not path.is_file():  # a shell makes files, such as comparison.csv, of results/* too
+            raise ActlabError(f"{path}: does not exist")
+    if not studies:
+        raise ActlabError("no experiment in these paths; name experiment directories, or config files")
+    return studies
+
+
+def _evidence(of: Evidence, metric: str) -> dict[str, Any]:
+    """The evidence for a claim as plain data."""
+    from actlab.show import words
+    from actlab.study.stats.pairs import Paired
+
+    ends = {} if of.estimate is None else {"low": _finite(of.estimate.low), "high": _finite(of.estimate.high)}
+    return {
+        "condition": of.condition or "no run", "other": of.other or None, "verdict": of.verdict,
+        "reason": words.note(of.reason, metric), "by_seed": dict(of.values), "absent": words.claim_lacking(of),
+        "n": len(of.values), "mean": math.fsum(of.values.values()) / len(of.values) if of.values else None, **ends,
+        "p": _finite(of.p), "p_alone": _finite(of.estimate.p) if isinstance(of.estimate, Paired) else None,
+    }  # fmt: skip
 
 
 @app.command()
@@ -989,7 +1068,7 @@ def _run_at(path: Path) -> Run:
 
 def _conditions(where: Sequence[str] | None) -> list[Condition]:
     """The conditions of --where."""
-    from actlab.spec.conditions import parse_where
+    from actlab.spec.where import parse_where
 
     return [condition for text in where or () for condition in parse_where(text)]
 

@@ -15,7 +15,7 @@ from actlab.study.measures import higher_is_better
 
 if TYPE_CHECKING:
     from actlab.run.reproduction import Reproduction
-    from actlab.study.claims import ClaimVerdict, Evidence
+    from actlab.study.claims import ClaimVerdict, Evidence, Study
     from actlab.study.frame import Lack
     from actlab.study.guard import Note
     from actlab.study.judge import Comparison, ConditionResult
@@ -310,8 +310,8 @@ def notes(comparison: Comparison, every: bool = False) -> tuple[list[str], int]:
     """What a reader must know, the most important first, and how many lines are left out.
 
     Args:
-        every: all notes, and why verdicts are not established; else at most MOST_NOTES, those that change how a number is
-            read and what the mark of a verdict means.
+        every: all notes, and why verdicts are not established; else at most MOST_NOTES: those that change how a number
+            is read, and what the mark of a verdict means.
     """
     metric = comparison.metric
     beside: dict[str, list[str]] = {}
@@ -485,9 +485,7 @@ def claim_lines(verdict: ClaimVerdict) -> list[str]:
     """The evidence for a claim, a sentence each, and its notes; the verdict of each where they are not of one mind."""
     several = len({one.verdict for one in verdict.evidence}) > 1
     metric = verdict.claim.metric
-    found = [
-        (f"{one.verdict} for " if several else "") + claim_evidence(one, metric) for one in verdict.evidence
-    ]  # fmt: skip
+    found = [(f"{one.verdict} for " if several else "") + claim_evidence(one, metric) for one in verdict.evidence]
     return [*found, *(f"note: {note(of, metric)}" for of in verdict.notes)]
 
 
@@ -507,10 +505,8 @@ def claim_numbers(of: Evidence, metric: str) -> str:
     if of.reason.kind == "not at every seed":
         return f"{len(of.reason.facts['values'])} of {counted(len(of.values), 'seed')}"
     if estimate is None:
-        only = (
-            " (the only seed, others may differ)" if len(of.values) == 1 and of.reason.kind == "at every seed" else ""
-        )
-        return by_seed(of.values, metric, signed=bool(of.other)) + only
+        only = len(of.values) == 1 and of.reason.kind == "at every seed"
+        return by_seed(of.values, metric, signed=bool(of.other)) + " (the only seed, others may differ)" * only
     if of.other:
         return evidence(estimate, of.p, of.family, metric)  # type: ignore[arg-type]
     text = f"mean {number(estimate.mean, metric)}"  # type: ignore[union-attr]
@@ -525,3 +521,13 @@ def claim_lacking(of: Evidence) -> list[str]:
     for (name, seed), why in of.lacking.items():
         alike.setdefault((name, why), []).append(seed)
     return [f"{name} without {seeds(some)} ({lack(why)})" for (name, why), some in alike.items()]
+
+
+def study_notes(study: Study) -> list[str]:
+    """What a reader must know of the folder whose claims are judged."""
+    lines = [f"passed over: {text}" for text in study.passed_over]
+    if study.others:
+        are = "1 run is" if len(study.others) == 1 else f"{len(study.others)} runs are"
+        names = few([run.path.name for run in study.others])
+        lines.append(f"{are} not among those that {study.source} asks for, or there twice: {names}")
+    return lines
