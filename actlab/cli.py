@@ -404,7 +404,7 @@ def compare(
     if not len(runs):
         raise ActlabError("\n".join(["no runs to compare", *passed_over[:10]]))
     comparison = judge.compare(runs, metrics or (), by or (), sort, baseline, at, _conditions(where), reach)
-    studies = list(dict.fromkeys(run.path.resolve().parent.name or "comparison" for run in comparison.runs))
+    studies = list(dict.fromkeys(run.path.resolve().parent.name or "comparison" for run in runs["run", "run"]))
     title = ", ".join(studies if len(studies) <= 3 else [*studies[:2]])
     title += f" and {len(studies) - 2} other experiments" if len(studies) > 3 else ""
     if form == "table" and out is None:  # into the experiment that was named, or the folder above several

@@ -431,9 +431,14 @@ def test_status_tells_the_time_left_that_the_sweep_itself_told(
 def test_compare_prints_a_row_a_condition_and_writes_it(ask: Ask, study: Path) -> None:
     answer = ask("compare", study)
     assert (answer.code, answer.err) == (0, "")
-    rows = {line.split()[0]: line for line in answer.out.splitlines()[:4]}
-    assert "0.9550±0.0071" in rows["relu"].replace(" ", "")
-    assert rows["tanh"].split()[1:3] == ["1", "1"]  # n and diverged
+    lines = answer.out.splitlines()
+    assert (
+        lines[0] == "no difference between tanh and relu is established (-15.00 points): 1 seed is too few, 6 might do"
+    )
+    rows = {line.split()[0]: line for line in lines[3:5]}
+    assert "95.50 ± 0.71" in rows["relu"]
+    assert rows["tanh"].split()[1:4] == ["1", "of", "2"]
+    assert "diverged (loss is NaN)" in answer.out
     with (study / COMPARISON).open(newline="") as file:
         table = list(csv.DictReader(file))
     assert [row["activation"] for row in table] == ["relu", "tanh"]

@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
-from actlab.commands import compare as compare_command
+from actlab import cli
 from actlab.errors import ActlabError, RunDirError, RunLocked
 from actlab.run import folder
 from actlab.run.folder import (
@@ -327,14 +328,12 @@ def test_a_damaged_file_is_named_and_nothing_crashes(
 
 
 @pytest.mark.parametrize("name", [RECORD, HISTORY, TIMING])
-def test_the_command_says_so_too(
-    name: str, tmp_path: Path, make_run: MakeRun, resolved: Resolved, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_says_so_too(name: str, tmp_path: Path, make_run: MakeRun, resolved: Resolved) -> None:
     make_run(tmp_path, resolved(seed=1), [0.9, 0.95])
     bad = make_run(tmp_path, resolved(seed=2), [0.8, 0.85])
     _damage(bad / name, NOISE["bytes"])
-    compare_command.compare([tmp_path], [], [], None, None, False)
-    assert str(bad / name) in capsys.readouterr().out.replace("\n", "")
+    answer = CliRunner().invoke(cli.app, ["compare", str(tmp_path)])
+    assert str(bad / name) in answer.stdout.replace("\n", "")
 
 
 def _damage(path: Path, content: bytes | None) -> None:

@@ -355,3 +355,45 @@ def test_four_notes_at_most_and_the_rest_is_counted(made: Make, tmp_path: Path) 
     assert text.count("†") == 11 + 4
     assert f"{left_out} more notes: --notes" in text
     assert ask(tmp_path / "study", "--notes").count(": threads") == 11
+
+
+def test_several_keys_make_one_name_or_a_column_each(
+    tmp_path: Path, make_run: Callable[..., Path], resolved: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many keys differ, every condition keeps n, its whole mean and its verdict."""
+    for norm in ("none", "before"):
+        for rate in (0.01, 0.1):
+            for momentum in (0.0, 0.8):
+                optimizer = {"name": "sgd", "learning_rate": rate, "momentum": momentum}
+                model = {"name": "mnist_dense", "batch_norm": norm}
+                for seed in (0, 1):
+                    config = resolved(activation="sigmoid", model=model, optimizer=optimizer, seed=seed)
+                    make_run(tmp_path / "study", config, [0.9 + seed / 100])
+    for width in range(40, 110, 10):
+        monkeypatch.setenv("COLUMNS", str(width))
+        table = ask(tmp_path / "study").split("\n\n")[1]
+        assert len(re.findall(r"90\.50\s", table)) == 8 and table.count("± 0.71") in (8, 16)
+        assert sum("established" in line or "baseline" in line for line in table.splitlines()) == 8
+    monkeypatch.setenv("COLUMNS", "300")
+    head = ask(tmp_path / "study", "--wide").splitlines()[2]
+    assert all(key in head for key in ("model.batch_norm", "optimizer.learning_rate", "optimizer.momentum"))
+
+
+def test_what_is_no_terminal_has_no_width(made: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    made(["x" * 100, "y" * 100], seeds=2)
+    head, *rows = ask(tmp_path / "study", "--wide").split("\n\n")[1].splitlines()
+    assert len(rows) == 2 and all(name in head for name in ("condition", "seed: value", "data"))
+
+
+def test_one_condition_has_a_name(made: Make, tmp_path: Path) -> None:
+    made(["relu"], seeds=2)
+    assert "all runs" in ask(tmp_path / "study").split("\n\n")[1]
+
+
+def test_a_figure_of_several_experiments_names_them(
+    tmp_path: Path, make_run: Callable[..., Path], resolved: Callable[..., RunConfig]
+) -> None:
+    paths = [make_run(tmp_path / name, resolved(), [0.9]) for name in "abcd"]
+    for count, title in ((1, "a"), (3, "a, b, c"), (4, "a, b and 2 other experiments")):
+        assert f"<title>{title}: " in ask(*paths[:count], "--format", "html")

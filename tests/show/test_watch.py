@@ -20,8 +20,8 @@ from browser import Visit, chromium
 from typer.testing import CliRunner
 
 from actlab.cli import app
-from actlab.commands import run as running
 from actlab.errors import ActlabError
+from actlab.run.executors import local
 from actlab.run.job import Outcome
 from actlab.run.record import discover
 from actlab.show import report, watch
@@ -293,7 +293,9 @@ def test_run_with_report_keeps_the_page_current(
     pages: list[str] = []
     out = tmp_path / "results"
 
-    def pretend(jobs: list[Any], limits: Any, signals: Any, told: Callable[..., None]) -> dict[Path, Outcome]:
+    def pretend(
+        jobs: list[Any], limits: Any, signals: Any, told: Callable[..., None], draw: Any
+    ) -> dict[Path, Outcome]:
         outcomes = {}
         for job in jobs:
             job.path.rmdir()
@@ -305,7 +307,7 @@ def test_run_with_report_keeps_the_page_current(
             pages.append((out / "two" / "report.html").read_text())
         return outcomes
 
-    monkeypatch.setattr(running.local, "run", pretend)
+    monkeypatch.setattr(local, "run", pretend)
     config = write_config(
         "name: two\ndataset: {name: synth_mnist, train_images: 100, test_images: 50}\nmodel: mnist_dense\n"
         "activation: relu\nepochs: 2\nsweep: {seed: {range: 2}}\n"
