@@ -15,7 +15,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -534,14 +534,13 @@ def _studies(paths: Sequence[Path], results: Path | None) -> list[Study]:
 def _evidence(of: Evidence, metric: str) -> dict[str, Any]:
     """The evidence for a claim as plain data."""
     from actlab.show import words
-    from actlab.study.stats.pairs import Paired
 
     ends = {} if of.estimate is None else {"low": _finite(of.estimate.low), "high": _finite(of.estimate.high)}
     return {
         "condition": of.condition or "no run", "other": of.other or None, "verdict": of.verdict,
         "reason": words.note(of.reason, metric), "by_seed": dict(of.values), "absent": words.claim_lacking(of),
         "n": len(of.values), "mean": math.fsum(of.values.values()) / len(of.values) if of.values else None, **ends,
-        "p": _finite(of.p), "p_alone": _finite(of.estimate.p) if isinstance(of.estimate, Paired) else None,
+        "p": _finite(of.p), "p_alone": _finite(of.p_alone),
     }  # fmt: skip
 
 

@@ -272,12 +272,12 @@ def make_study(folder: Path, name: str) -> Path:
     changes = "".join(f"# --set {override}\n" for override in study.overrides)
     (experiment / "experiment.yaml").write_text(changes + (CONFIGS / f"{name}.yaml").read_text())
     stand_ins = {run.label: run for run in plan(f"{name}+stand_in")} if name == "mixed_data" else {}
-    for run in plan(name):
-        _write_run(experiment, study, stand_ins[run.label] if study.stand_in(run) else run, study.stand_in(run))
+    for place, run in enumerate(plan(name)):
+        _write_run(experiment, study, stand_ins[run.label] if study.stand_in(run) else run, study.stand_in(run), place)
     return experiment
 
 
-def _write_run(experiment: Path, study: Study, run: Planned, stood_in: bool) -> None:
+def _write_run(experiment: Path, study: Study, run: Planned, stood_in: bool, place: int) -> None:
     status, reason = study.ends(run)
     if status == "absent":
         return
@@ -293,7 +293,9 @@ def _write_run(experiment: Path, study: Study, run: Planned, stood_in: bool) -> 
     if status == "begun":
         return
     record = _record(run, rows, path, stood_in)
-    record = _merged({**record, "status": "done" if status == "damaged" else status}, study.changes(run))
+    record = _merged(
+        {**record, "plan_index": place, "status": "done" if status == "damaged" else status}, study.changes(run)
+    )
     if reason:
         record["reason"] = reason
     if record["status"] != "done":
