@@ -322,7 +322,8 @@ def test_each_seed_is_printed_where_it_was_asked_for(
     assert "0: 52.00, 1: 52.10, 2: 52.20" in ask(tmp_path / "study", "--seeds")
 
 
-def test_the_epochs_to_a_level_stand_in_the_table(made: Make, tmp_path: Path) -> None:
+def test_the_epochs_to_a_level_stand_in_the_table(made: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
     made(("relu", "elu"), 3)
     shown = ask(tmp_path / "study", "--reach", "0.51")
     assert "epochs to 0.51" in shown and "never" in shown and "seconds to" not in shown
