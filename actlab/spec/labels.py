@@ -27,7 +27,10 @@ def texts(column: str, values: Sequence[Any]) -> list[str]:
     exact = [json.dumps(value, sort_keys=True, default=str) for value in values]
     different = len(set(exact))
     if column in PARTS:
-        parts = [{"name": "", **part} if isinstance(part, Mapping) else {"name": str(part)} for part in values]
+        parts = [
+            {**part, "name": str(part.get("name", ""))} if isinstance(part, Mapping) else {"name": str(part)}
+            for part in values
+        ]
         shown = _telling(column, parts)
         attempts = ([_part(part, shown[part["name"]], form) for part in parts] for form in ("g", ".17g"))
     else:
