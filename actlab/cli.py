@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from actlab.run.job import Job, Outcome
     from actlab.run.record import Run
     from actlab.run.sweep import Sweep
-    from actlab.show.report.current import CurrentReport
+    from actlab.show.page.current import CurrentReport
     from actlab.show.tables import Terminal
     from actlab.spec.plan import Plan
     from actlab.spec.where import Condition
@@ -121,7 +121,7 @@ def run(
             continue
         page = None
         if report:
-            from actlab.show.report.current import CurrentReport
+            from actlab.show.page.current import CurrentReport
 
             page = CurrentReport(sweep.folder, sweep.folder / REPORT)
         sweep.begin()
@@ -606,27 +606,26 @@ def report(
     where: Where = None,
 ) -> None:
     """Write the page that one sends to others: question, verdicts, table, figures, data, how to reproduce."""
-    from actlab.run.folder import EXPERIMENT, make_folder, write_bytes
-    from actlab.show import report as pages
+    from actlab.run.folder import EXPERIMENT
+    from actlab.show.page import report as page
     from actlab.show.tables import Terminal
 
     _check_name("format", form, ("html", "markdown"))
     located = list(map(_found, paths))
-    page = (pages.report if form == "html" else pages.report_markdown)(
-        located, title, metrics=metrics or [], at=at, baseline=baseline, by=by or [],
-        where=_conditions(where),
-    )  # fmt: skip
+    choices: dict[str, Any] = {
+        "title": title, "metrics": metrics or [], "at": at, "baseline": baseline, "by": by or [],
+        "where": _conditions(where),
+    }  # fmt: skip
     if form == "markdown" and out is None:
-        typer.echo(page, nl=False)
+        typer.echo(page.text(located, "markdown", **choices), nl=False)
         return
     # into the experiment that was named; of several, or of a run, into the current folder
     one = len(located) == 1 and (located[0] / EXPERIMENT).is_file()
     target = out or (located[0] if one else Path.cwd()) / REPORT
     if target.is_dir():
         raise ActlabError(f"{target}: is a folder; name a file, such as {target / REPORT}")
-    make_folder(target.parent)
-    write_bytes(target, page.encode())
-    Terminal().print(f"report: {target} ({len(page.encode()) / 1e6:.2f} MB)", soft_wrap=True)
+    page.write(located, target, form, **choices)
+    Terminal().print(f"report: {target} ({target.stat().st_size / 1e6:.2f} MB)", soft_wrap=True)
 
 
 @app.command()
@@ -638,8 +637,8 @@ def watch(
     """Show the report in a browser of this machine; it reloads by itself while runs train."""
     import webbrowser
 
+    from actlab.show.page.current import Watch
     from actlab.show.tables import Terminal
-    from actlab.show.watch import Watch
 
     talk = Terminal()
     with Watch(_folders(paths), port) as served:
@@ -648,7 +647,7 @@ def watch(
         if browser and (sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
             webbrowser.open(served.address)
         try:
-            served.wait()
+            served.serve_forever()
         except KeyboardInterrupt:
             talk.print("stopped watching; `actlab report` writes the page into a file")
             raise typer.Exit(130) from None

@@ -275,7 +275,7 @@ def test_a_path_that_is_named_must_be_a_folder(command: str, ask: Ask, study: Pa
 
 def test_a_watch_waits_on_a_folder_that_is_empty(ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "results").mkdir()
-    monkeypatch.setattr("actlab.show.watch.Watch.wait", lambda self: None)
+    monkeypatch.setattr("actlab.show.page.current.Watch.serve_forever", lambda self: None)
     assert ask("watch", "results", "--no-browser").code == 0
 
 

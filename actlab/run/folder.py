@@ -320,7 +320,7 @@ def _whole_lines(data: bytes) -> bytes:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """A CSV table; a last row that was cut short is dropped. Its `attrs["sha256"]` is that of the file.
+    """A CSV table; a last row that was cut short is dropped. Its `attrs["bytes"]` are the file's.
 
     Raises:
         RunDirError: the file is missing, empty or not a table.
@@ -338,7 +338,7 @@ def read_table(path: Path) -> pd.DataFrame:
         raise RunDirError(f"{path}: damaged: {error}") from None
     if not isinstance(table.index, pd.RangeIndex):  # pandas takes surplus cells for names of rows
         raise RunDirError(f"{path}: damaged: rows are longer than the header")
-    table.attrs["sha256"] = hashlib.sha256(data).hexdigest()
+    table.attrs["bytes"] = data
     return table
 
 

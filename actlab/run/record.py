@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -116,7 +117,7 @@ class Run:
         """Of a table, of what was read; so that a file is opened once, whoever asks first."""
         if name in TABLES:
             with suppress(RunDirError):
-                return str(getattr(self, TABLES[name]).attrs["sha256"])
+                return hashlib.sha256(getattr(self, TABLES[name]).attrs["bytes"]).hexdigest()
         return sha256_or_none(self.path / name)
 
 

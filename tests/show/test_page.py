@@ -26,9 +26,10 @@ from typer.testing import CliRunner
 from actlab.cli import app
 from actlab.errors import ActlabError, UnknownName
 from actlab.run.folder import lock
-from actlab.show.report import inside, report, report_markdown
-from actlab.show.report.markdown import escaped
-from actlab.show.report.svg import inline
+from actlab.show.page import figures
+from actlab.show.page.markdown import escaped
+from actlab.show.page.report import text as report
+from actlab.show.page.svg import inline
 from actlab.spec.config import RunConfig
 
 Make = Callable[..., Path]
@@ -63,7 +64,9 @@ def make_study(folder: Path, make_run: Make, resolved: Resolved) -> Path:
             values = ENDS[number] - 0.3 * np.exp(-np.arange(1, EPOCHS + 1)) + noise.normal(0, 0.001, EPOCHS)
             config = resolved(activation=activation, seed=seed, epochs=EPOCHS, probes=["dead_units", "gradient_norms"])
             bad = number == 3 and seed == 7
-            ended = {"status": "diverged", "record": {"reason": "the loss is not finite at step 9"}} if bad else {}
+            ended: dict[str, Any] = {"status": "diverged", "record": {"reason": "the loss is not finite at step 9"}}
+            ended = ended if bad else {}
+            ended["record"] = {"plan_index": SEEDS * number + seed, "overrides": [], **ended.get("record", {})}
             path = make_run(folder, config, values.round(5).tolist(), **ended)
             if number == 1:  # as training writes it for parameters that are not the defaults
                 curve = "x,y,slope\n-4,-0.04,0.01\n-1e-06,-1e-08,0.01\n0,0,\n1e-06,1e-06,1\n4,4,1\n"
@@ -123,33 +126,56 @@ def words(html: str) -> str:
 # --- what it says ----------------------------------------------------------------------------------------------
 
 
-def test_question_verdicts_and_claims_come_first(html: str) -> None:
+def test_the_question_the_answer_the_table_and_the_first_figure_come_first(html: str) -> None:
     places = [html.index(text) for text in (
-        "Does a leak keep units alive?", "What came out", "What was expected", "The conditions", "Over the training",
+        "Does a leak keep units alive?", 'class="answer"', 'class="verdicts"', "The conditions", "Difference from relu",
+        "What the verdicts rest on", "All columns", "What was expected", "Every seed", "Over the training",
         "The functions and their data", "How to reproduce it",
     )]  # fmt: skip
     assert places == sorted(places)
 
 
+def test_the_answer_is_one_plain_sentence(html: str) -> None:
+    answer = re.search(r'<p class="answer">([^<]*)</p>', html)
+    assert answer is not None
+    better = r"prelu is better than relu by 1\.\d\d points of validation accuracy"
+    assert re.fullmatch(rf"{better}; sigmoid is worse; leaky_relu 0\.01 is not established\.", answer[1])
+
+
+def test_the_table_has_at_most_seven_columns_and_all_others_are_folded(html: str) -> None:
+    first, wide, *_ = re.findall(r"<thead>.*?</thead>", html, re.DOTALL)
+    assert first.count("<th ") == 7
+    assert wide.count("<th ") > 10
+    assert html.index("<details><summary>All columns") < html.index(wide)
+
+
 def test_verdicts_are_those_of_the_comparison(html: str) -> None:
-    said = words(html)
-    assert "each against relu in pairs that share a seed: 1 better, 1 worse and 1 not established" in said
-    assert re.search(r"▲ better prelu higher by 0\.0\d+ over 8 pairs", said)
-    assert re.search(r"▼ worse sigmoid lower by 0\.0\d+ over 7 pairs .* † without seed 7 \(diverged\)", said)
+    shown = words(html)
+    assert "▲ better prelu ▼ worse sigmoid ○ not established leaky_relu 0.01" in shown
+    assert re.search(r"▲ better 9\d", shown)
+    assert "not established: leaky_relu 0.01: p is not under 0.05; " in shown
+    assert re.search(r"† sigmoid: without seed 7 of sigmoid \(diverged", shown)
 
 
 def test_claims_have_a_verdict_and_evidence(html: str) -> None:
-    said = words(html)
-    assert "✓ supported with activation leaky_relu, dead_units at its highest is 0 at every seed" in said
-    assert "✗ refuted Learning a slope hurts with activation prelu, val_accuracy at the end" in said
+    shown = words(html)
+    assert "✓ supported with activation leaky_relu, dead_units at its highest is 0 at every seed" in shown
+    assert "✗ refuted Learning a slope hurts with activation prelu, val_accuracy at the end" in shown
+
+
+def test_a_pair_has_one_p_on_the_page(html: str) -> None:
+    """Of prelu and relu, in the table and in the claim about them."""
+    shown = words(html)
+    claim = re.search(r"prelu against relu: .*? p = ([\d.]+) among 3 comparisons", shown)
+    table = re.search(r"prelu 8 9\d\.\d\d ± \d\.\d\d \+1\.\d\d \[[^]]*\] ([\d.]+) ▲ better", shown)
+    assert claim and table and claim[1] == table[1]
 
 
 def test_numbers_of_the_table_are_those_of_the_runs(html: str, study: Path) -> None:
     finals = [json.loads(path.read_text())["results"]["final"] for path in sorted(study.glob("relu-seed*/run.json"))]
-    values = [row["val_accuracy"] for row in finals]
-    assert f"{np.mean(values):.4f} ± {np.std(values, ddof=1):.4f}" in html
-    tests = [row["test_accuracy"] for row in finals]
-    assert f"{np.mean(tests):.4f} ± {np.std(tests, ddof=1):.4f}" in html
+    for metric in ("val_accuracy", "test_accuracy"):
+        values = [100 * row[metric] for row in finals]
+        assert f"{np.mean(values):.2f} ± {np.std(values, ddof=1):.2f}" in html
 
 
 def test_what_diverged_is_shown_with_its_reason(html: str) -> None:
@@ -175,15 +201,29 @@ def test_how_to_reproduce_it_names_commands_versions_and_hashes(html: str, study
 def test_changes_of_the_command_line_are_part_of_the_command(
     tmp_path: Path, make_run: Make, resolved: Resolved
 ) -> None:
+    make_run(tmp_path / "x", resolved(), [0.9], record={"overrides": ["epochs=3", "name=a b"]})
+    (tmp_path / "x" / "experiment.yaml").write_text("# --set epochs=1\nname: x\n")  # a comment of the user's own
+    page = report([tmp_path / "x"])
+    assert "actlab run experiment.yaml --set epochs=3 --set &#39;name=a b&#39;\n" in page
+    assert "--set epochs=1" not in page.replace("# --set epochs=1", "")
+
+
+def test_a_comment_of_the_file_is_no_part_of_the_command(tmp_path: Path, make_run: Make, resolved: Resolved) -> None:
+    make_run(tmp_path / "x", resolved(), [0.9], record={"overrides": []})
+    (tmp_path / "x" / "experiment.yaml").write_text("# --set epochs=1\nname: x\n")
+    assert "\nactlab run experiment.yaml\n" in report([tmp_path / "x"])
+
+
+def test_an_older_record_has_its_changes_in_the_first_lines(tmp_path: Path, make_run: Make, resolved: Resolved) -> None:
     make_run(tmp_path / "x", resolved(), [0.9])
-    (tmp_path / "x" / "experiment.yaml").write_text("# --set epochs=3\n# --set name=a b\nname: x\n")
-    assert "actlab run experiment.yaml --set epochs=3 --set &#39;name=a b&#39;" in report([tmp_path / "x"])
+    (tmp_path / "x" / "experiment.yaml").write_text("# --set epochs=3\nname: x\n")
+    assert "\nactlab run experiment.yaml --set epochs=3\n" in report([tmp_path / "x"])
 
 
 def test_a_stand_in_is_loud(tmp_path: Path, make_run: Make, resolved: Resolved) -> None:
     stand_in = {"dataset": {"name": "synth_mnist", "sha256": "0", "stand_in_for": "mnist"}}
     make_run(tmp_path / "x", resolved(dataset="synth_mnist"), [0.9], record=stand_in)
-    for text in (report([tmp_path]), report_markdown([tmp_path])):
+    for text in (report([tmp_path]), report([tmp_path], "markdown")):
         assert "Not the real data: synth_mnist: a rendered stand-in, NOT mnist." in text
 
 
@@ -233,7 +273,7 @@ def test_damaged_files_are_named(file: str, tmp_path: Path, make_run: Make, reso
             path.write_bytes(damage)
     probe(make_run(tmp_path / "x", resolved(seed=9), [0.5, 0.6]), dead=True)
     said = words(report([tmp_path]))
-    assert "0.6000" in said
+    assert "60.00" in said
     assert [path for path in paths if str(path) not in said] == []
 
 
@@ -248,20 +288,19 @@ def test_a_torn_last_row_is_no_damage(tmp_path: Path, make_run: Make, resolved: 
 
 
 def test_markdown_is_a_readme(study: Path) -> None:
-    text = report_markdown([study])
+    text = report([study], "markdown")
     tokens = MarkdownIt("commonmark").enable("table").parse(text)
     headings = [tokens[i + 1].content for i, token in enumerate(tokens) if token.type == "heading_open"]
-    assert headings == ["leaks", "What came out", "What was expected", "The conditions", "How to reproduce it"]
+    assert headings == ["leaks", "The conditions", "What was expected", "How to reproduce it"]
     assert sum(token.type == "tr_open" for token in tokens) == 1 + len(ACTIVATIONS)
     fences = [token.content for token in tokens if token.type == "fence"]
     assert fences[1].strip() == CONFIG.strip()
 
 
 def test_numbers_in_markdown_stand_as_they_are(study: Path) -> None:
-    text = report_markdown([study])
+    text = report([study], "markdown")
     table = [line for line in text.splitlines() if line.startswith("| ")]
-    assert "\\" not in "".join(table[2:]), table[2:]
-    assert re.search(r"\| \+0\.0\d+ \(", text)
+    assert re.search(r"\| 95\.\d\d ± 0\.\d\d \| \+1\.\d\d \\\[", "".join(table)), table
 
 
 @pytest.mark.parametrize("text", [
@@ -358,7 +397,7 @@ def test_hostile_records_add_no_markup(hostile_html: str) -> None:
 
 
 def test_hostile_records_stay_text_in_markdown(hostile: Path) -> None:
-    tokens = MarkdownIt("commonmark").enable("table").parse(report_markdown([hostile]))
+    tokens = MarkdownIt("commonmark").enable("table").parse(report([hostile], "markdown"))
     inside = [child for token in tokens for child in token.children or []]
     assert not [
         token.type for token in [*tokens, *inside] if token.type in ("html_block", "html_inline", "link_open", "image")
@@ -398,7 +437,7 @@ def test_hostile_records_are_inert_in_a_browser(hostile_html: str, browser: Any,
 )
 def test_a_figure_brings_nothing_that_runs_or_loads(evil: str) -> None:
     text = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9">{evil}</svg>'
-    made = str(inline(text, "p", "<script>", "a & b", {}))
+    made = str(inline(text, "p", "<script>. a & b"))
     for sign in (
         "<script",
         "onload",
@@ -417,10 +456,10 @@ def test_a_figure_brings_nothing_that_runs_or_loads(evil: str) -> None:
 def test_figures_take_the_colours_of_the_page_and_keep_their_ids_apart() -> None:
     text = (
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 9 9">'
-        '<defs><path id="m1" d="M 0.123456 1"/></defs><g id="condition relu"><use xlink:href="#m1" '
+        '<defs><path id="m1" d="M 0.123456 1"/></defs><g id="condition-4"><use xlink:href="#m1" '
         'style="stroke: #0072b2; fill: #222222"/></g><g id="axes_1"><text>n</text></g></svg>'
     )
-    made = str(inline(text, "e0-curve", "t", "d", {"relu": 4}))
+    made = str(inline(text, "e0-curve", "t"))
     assert '<path d="M 0.12 1" id="e0-curve-m1" />' in made
     assert '<g data-condition="4"><use fill="var(--ink)" stroke="var(--c0)" href="#e0-curve-m1" /></g>' in made
     assert "axes_1" not in made
@@ -475,37 +514,42 @@ def test_every_figure_is_drawn_and_no_words_lie_over_others(page: Path, browser:
 
 
 def column(visit: Visit, number: int) -> list[str]:
-    return visit.page.evaluate(
-        f"[...document.querySelectorAll('table.sortable tbody tr')].map((row) => row.cells[{number}].dataset.sort)"
-    )
+    """What a column of the first table shows, from the top down, without intervals."""
+    rows = "[...document.querySelector('table.sortable').tBodies[0].rows]"
+    return visit.page.evaluate(f"{rows}.map((row) => row.cells[{number}].firstChild?.textContent.trim() ?? '')")
 
 
 def test_the_table_sorts_by_click_and_by_keyboard(page: Path, browser: Any) -> None:
     with Visit(browser, page) as visit:
-        heads = [head.text_content() for head in visit.page.query_selector_all("table.sortable thead th")]
-        number = next(i for i, head in enumerate(heads) if head.startswith("validation accuracy"))
+        table = visit.page.locator("table.sortable").first
+        heads = table.locator("thead th").all_text_contents()
+        number = heads.index("val_accuracy (%)")
         before = column(visit, number)
-        head = visit.page.locator("table.sortable thead th").nth(number)
+        head = table.locator("thead th").nth(number)
         head.locator("button").click()
         assert head.get_attribute("aria-sort") == "descending"
-        assert column(visit, number) == sorted(before, key=float, reverse=True) != before
+        assert column(visit, number) == sorted(before, reverse=True) != before
         head.locator("button").focus()
         visit.page.keyboard.press("Enter")
         assert head.get_attribute("aria-sort") == "ascending"
-        assert column(visit, number) == sorted(before, key=float)
-        visit.page.locator("table.sortable thead button").first.press("Space")
+        assert column(visit, number) == sorted(before)
+        table.locator("thead button").first.press("Space")
         assert head.get_attribute("aria-sort") == "none"
         assert column(visit, 0) == ["leaky_relu 0.01", "prelu", "relu", "sigmoid"]
         # the baseline has no difference: it goes to the end, whichever way
-        difference = next(i for i, head in enumerate(heads) if head.startswith("difference"))
-        for _ in range(2):
-            visit.page.locator("table.sortable thead button").nth(difference).click()
-            assert column(visit, difference)[-1] == ""
+        difference = heads.index("difference (points)")
+        for sign in (-1, 1):
+            table.locator("thead button").nth(difference).click()
+            shown = column(visit, difference)
+            assert shown[-1] == ""
+            numbers = [sign * float(text.replace("−", "-")) for text in shown[:-1]]
+            assert numbers == sorted(numbers)
 
 
 def test_histories_download_with_the_bytes_of_the_runs(page: Path, browser: Any, study: Path, tmp_path: Path) -> None:
     with Visit(browser, page) as visit:
-        links = visit.page.locator("a[download$='.csv']")
+        visit.page.get_by_text("All columns", exact=True).click()
+        links = visit.page.locator(".data a[download$='.csv']")
         names = [links.nth(i).get_attribute("download") for i in range(links.count())]
         assert sum(name.startswith("leaky_relu") for name in names) == SEEDS
         for index in (names.index(next(n for n in names if n.startswith("prelu-seed3"))), len(names) - 1):
@@ -515,7 +559,7 @@ def test_histories_download_with_the_bytes_of_the_runs(page: Path, browser: Any,
             original = study / names[index].removesuffix(".csv") / "history.csv"
             assert (tmp_path / "got.csv").read_bytes() == original.read_bytes()
         with visit.page.expect_download() as waiting:
-            visit.page.get_by_text("Download the table as CSV.").click()
+            visit.page.get_by_text("Download the table as CSV").click()
         waiting.value.save_as(tmp_path / "table.csv")
         assert pd.read_csv(tmp_path / "table.csv")["activation"].tolist() == [
             "relu",
@@ -610,8 +654,8 @@ def test_it_can_be_read_without_seeing_and_without_a_mouse(page: Path, browser: 
             "[...document.querySelectorAll('figure svg')].map((svg) => svg.getAttribute('aria-label'))"
         )
         assert all(len(name) > 40 for name in names)
-        assert "relu 0.9" in names[0]
-        assert "(n = 8)" in names[0]
+        assert "prelu +1.02 points (n = 8 pairs)" in names[0]
+        assert "relu 94." in names[1] and "(n = 8)" in names[1]
         ids = visit.page.evaluate("[...document.querySelectorAll('[id]')].map((part) => part.id)")
         assert len(ids) == len(set(ids))
         unreachable = "[...document.querySelectorAll('.scroll, pre')].filter((part) => part.tabIndex < 0).length"
@@ -637,8 +681,8 @@ def test_two_hundred_runs_take_seconds_and_megabytes(tmp_path: Path, make_run: M
     page = report([tmp_path / "rates"])
     assert time.process_time() - began < 20
     assert len(page.encode()) < 5e6
-    assert page.count('class="pick"') == 42
-    assert "The first 40 of 42 conditions are drawn; the table has all of them." in page
+    assert page.count('class="pick"') == 2 * 42  # in the table, and in that of all columns
+    assert len(set(re.findall(r'<g data-condition="(\d+)"', page))) == 42
 
 
 COLUMNS = ("gradient_norm_mean", "gradient_norm_max", "dead_units", "saturated_fraction", "weight_norm", "update_norm")
@@ -677,29 +721,9 @@ def test_a_page_of_many_probed_runs_stays_small(tmp_path: Path, make_run: Make, 
     page = report([tmp_path])
     assert time.process_time() - began < 30
     assert len(page.encode()) < 2e6
-    assert page.count('class="pick"') == 32
+    assert page.count('class="pick"') == 2 * 32
     assert page.count("left out, since this page shows several experiments. Their tables lie in") == 10
     assert "Histograms by layer, 2 of 4 conditions" in page
-
-
-def test_long_lines_are_thinned_and_panels_share_what_is_behind() -> None:
-    points = [(i / 10, 10 * math.sin(i / 100)) for i in range(1000)]
-    panels = "".join(
-        f'<g id="panel_{left}"><path clip-path="url(#c{left})" style="fill: none; stroke: #d9d9d9" d="'
-        + " ".join(f"{'L' if i else 'M'} {x + left:.6f} {y + 50:.6f}" for i, (x, y) in enumerate(points))
-        + '"/></g>'
-        for left in (0, 200)
-    )
-    text = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 100">{panels}</svg>'
-    made = str(inline(text, "p", "t", "d", {}))
-    assert len(made) < len(text) / 20
-    assert made.count("<path") == 1 and re.findall(r'<use href="#p-line0" x="([\d.]+)" y="50"', made) == ["0", "200"]
-    assert made.count('clip-path="url(#p-c') == 2
-    (steps,) = re.findall(r'd="M0 0l([^"]*)"', made)
-    numbers = np.array([float(n) for n in re.findall(r"-?[\d.]+", steps)]).reshape(-1, 2)
-    places = np.vstack([[0, 0], numbers.cumsum(axis=0)])
-    np.testing.assert_allclose(places[-1], points[-1], atol=0.051)
-    np.testing.assert_allclose(places[:, 1], 10 * np.sin(places[:, 0] / 10), atol=0.15)
 
 
 def film(path: Path, frames: int, size: int = 512) -> bytes:
@@ -718,7 +742,8 @@ def test_a_large_film_is_made_smaller_and_said_to_be(tmp_path: Path, make_run: M
     data = base64.b64decode(carried)
     assert len(data) < len(whole) / 4
     with Image.open(io.BytesIO(data)) as shown:
-        assert (shown.size, shown.n_frames) == ((256, 256), inside.MOST_FRAMES)
+        assert shown.size == (256, 256)
+        assert figures.MOST_FRAMES / 2 <= shown.n_frames <= figures.MOST_FRAMES
         times = []
         for place in range(shown.n_frames):
             shown.seek(place)
@@ -733,7 +758,7 @@ def test_films_share_the_room_of_a_page(
 ) -> None:
     runs = [make_run(tmp_path / name, resolved(), [0.5, 0.6]) for name in ("x", "y")]
     data = [film(run / "weight_film.webp", 2, 64) for run in runs]
-    monkeypatch.setattr(inside, "FILM_BYTES", len(data[0]) + 10)
+    monkeypatch.setattr(figures, "FILM_BYTES", len(data[0]) + 10)
     page = report([tmp_path / "x", tmp_path / "y"])
     assert page.count("data:image/webp") == 1
     assert f"Too large for this page: {runs[1] / 'weight_film.webp'}." in words(page)

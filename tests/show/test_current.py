@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import math
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +26,8 @@ from actlab.errors import ActlabError
 from actlab.run.executors import local
 from actlab.run.job import Outcome
 from actlab.run.record import discover
-from actlab.show import report, watch
-from actlab.show.report.current import CurrentReport, Pace
-from actlab.show.watch import Watch
+from actlab.show.page import current, report
+from actlab.show.page.current import CurrentReport, Watch
 from actlab.spec.config import RunConfig
 
 Make = Callable[..., Path]
@@ -41,13 +42,23 @@ def study(tmp_path: Path, make_run: Make, resolved: Resolved) -> Path:
     return tmp_path / "x"
 
 
+@contextmanager
+def serving(paths: list[Path]) -> Iterator[Watch]:
+    """A watch that answers while the block runs, as often as it is asked."""
+    with Watch(paths) as watch:
+        thread = threading.Thread(target=watch.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        try:
+            yield watch
+        finally:
+            watch.shutdown()
+            thread.join()
+
+
 @pytest.fixture
-def watched(study: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
-    monkeypatch.setattr(watch, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(watch, "PAUSE_SECONDS", 0.05)
-    with Watch([study]) as found:
-        found.pace.share = 1.0
-        yield found
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages may be made one after the other."""
+    monkeypatch.setattr(current, "WATCHED_SHARE", math.inf)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +66,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, make_run: Make, resolved: R
     """A watch of a study that does not change."""
     folder = tmp_path_factory.mktemp("results") / "x"
     make_run(folder, resolved(), [0.5, 0.6])
-    with Watch([folder]) as found:
+    with serving([folder]) as found:
         yield found
 
 
@@ -74,19 +85,15 @@ def ask(address: str, path: str = "/", host: str | None = None, method: str = "G
 # --- what it answers -------------------------------------------------------------------------------------------
 
 
-def test_it_serves_the_page_and_its_version(served: Watch) -> None:
+def test_it_serves_the_page_that_would_be_written(served: Watch) -> None:
     status, page, headers = ask(served.address)
     assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-    version = ask(served.address, "/version")[1]
-    assert f'data-version="{version}"' in page
-    # but for what makes it reload, it is the page that would be written into a file
-    file = report.report(served.paths)
-    assert "connect-src &#39;self&#39;" in page
-    assert "connect-src" not in file
-    assert page.count("<script>") == file.count("<script>") + 1
+    assert page == report.text(served.paths, refresh=current.REFRESH_SECONDS)
+    assert '<meta http-equiv="refresh" content="10">' in page
+    assert 'http-equiv="refresh"' not in report.text(served.paths)
 
 
-@pytest.mark.parametrize("path", ["/run.json", "/../x", "/version/", "/?x=1", "/x/experiment.yaml"])
+@pytest.mark.parametrize("path", ["/run.json", "/../x", "/version", "/?x=1", "/x/experiment.yaml"])
 def test_nothing_else_is_served(path: str, served: Watch) -> None:
     assert ask(served.address, path)[0] == 404
 
@@ -99,17 +106,17 @@ def test_only_reading_is_answered(method: str, served: Watch) -> None:
 @pytest.mark.parametrize("host", ["evil.test", "evil.test:{port}", "127.0.0.1", "127.0.0.1:1", "0.0.0.0:{port}", ""])
 def test_other_names_of_this_machine_get_nothing(host: str, served: Watch) -> None:
     """A page of another site whose name leads here must not read the runs."""
-    port = served.server.server_port
-    for path in ("/", "/version"):
+    port = served.server_port
+    for path in ("/", "/elsewhere"):
         status, body, _ = ask(served.address, path, host.format(port=port))
         assert (status, body) == (403, "this address is for a browser of this machine\n")
     assert ask(served.address, host=f"localhost:{port}")[0] == 200
 
 
 def test_it_listens_on_the_loopback_interface_only(served: Watch) -> None:
-    assert served.server.server_address[0] == "127.0.0.1"
+    assert served.server_address[0] == "127.0.0.1"
     with pytest.raises(OSError, match="refused"):  # another address of the same machine
-        socket.create_connection(("127.0.0.2", served.server.server_port), timeout=5)
+        socket.create_connection(("127.0.0.2", served.server_port), timeout=5)
 
 
 def test_answers_are_not_kept_framed_or_read_by_others(served: Watch) -> None:
@@ -131,58 +138,88 @@ def wait_for(true: Callable[[], bool], seconds: float = 300) -> None:
         time.sleep(0.02)
 
 
-def test_a_new_run_makes_a_new_version(watched: Watch, study: Path, make_run: Make, resolved: Resolved) -> None:
-    before = watched.shown
-    make_run(study, resolved(seed=1), [0.5, 0.7])
-    wait_for(lambda: watched.shown[0] != before[0])
-    assert "2 runs of 1 condition" in ask(watched.address)[1]
+@pytest.mark.usefixtures("unhurried")
+def test_a_new_run_is_on_the_next_page(study: Path, make_run: Make, resolved: Resolved) -> None:
+    with serving([study]) as watch:
+        assert "1 run of 1 condition" in ask(watch.address)[1]
+        make_run(study, resolved(seed=1), [0.5, 0.7])
+        assert "2 runs of 1 condition" in ask(watch.address)[1]
 
 
+def test_a_page_is_made_once_for_the_same_runs(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    monkeypatch.setattr(report, "text", lambda paths, **_: f"page {len(made)}{made.append(paths) or ''}")
+    with serving([study]) as watch:
+        assert {ask(watch.address)[1] for _ in range(3)} == {"page 0"}
+    assert made == [[study]]
+
+
+def test_pages_take_no_more_than_a_share_of_a_core(
+    study: Path, make_run: Make, resolved: Resolved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, made = [1000.0], []
+
+    def slow(paths: list[Path], **_: Any) -> str:
+        made.append(now[0])
+        now[0] += 3.0
+        return "page"
+
+    monkeypatch.setattr(report, "text", slow)
+    monkeypatch.setattr(current.time, "monotonic", lambda: now[0])
+    watch = Watch([study])
+    try:
+        for seed in range(1, 40):
+            make_run(study, resolved(seed=seed), [0.5])
+            watch.page()
+            now[0] += 1.0
+    finally:
+        watch.server_close()
+    assert len(made) == 3  # each takes 3 seconds, and the next is made 15 seconds later
+    assert made[1] - made[0] >= 15
+
+
+@pytest.mark.usefixtures("unhurried")
 def test_nothing_yet_is_no_error(tmp_path: Path, make_run: Make, resolved: Resolved) -> None:
-    with Watch([tmp_path / "x"]) as watched:
-        status, page, _ = ask(watched.address)
+    with serving([tmp_path / "x"]) as watch:
+        status, page, _ = ask(watch.address)
         assert status == 200
         assert "Nothing to show yet" in page
         assert "no runs to report" in page
         make_run(tmp_path / "x", resolved(), [0.5])
-        watched.refresh()
-        assert "1 run of 1 condition" in ask(watched.address)[1]
+        assert "1 run of 1 condition" in ask(watch.address)[1]
 
 
-def test_a_page_that_cannot_be_made_is_told(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "report", lambda *_, **__: 1 / 0)
-    with Watch([study]) as watched:
-        assert "ZeroDivisionError: division by zero" in ask(watched.address)[1]
+def test_a_page_that_cannot_be_made_says_why(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "text", lambda *_, **__: 1 / 0)
+    with serving([study]) as watch:
+        assert "ZeroDivisionError: division by zero" in ask(watch.address)[1]
 
 
 def test_a_taken_port_gets_one_clear_error(served: Watch) -> None:
-    port = served.server.server_port
+    port = served.server_port
     with pytest.raises(ActlabError, match=f"--port {port}: cannot be used: address already in use; give another one"):
         Watch(served.paths, port)
 
 
-def test_an_open_page_reloads_and_keeps_what_was_chosen(
-    watched: Watch, study: Path, make_run: Make, resolved: Resolved
+@pytest.mark.usefixtures("unhurried")
+def test_an_open_page_follows_and_keeps_what_was_opened(
+    study: Path, make_run: Make, resolved: Resolved, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(current, "REFRESH_SECONDS", 2)
     for activation in ("tanh", "elu"):
         make_run(study, resolved(activation=activation), [0.5, 0.6])
-    wait_for(lambda: b"3 runs of 3 conditions" in watched.shown[1])
-    with chromium() as browser, Visit(browser, watched.address) as visit:
+    with serving([study]) as watch, chromium() as browser, Visit(browser, watch.address) as visit:
         page = visit.page
-        page.get_by_text("How to reproduce it").wait_for()
-        page.locator("summary").first.click()
+        page.get_by_text("3 runs of 3 conditions").wait_for()
         page.locator(".pick").nth(1).click()
-        page.locator("table.sortable thead button").first.click()
+        page.get_by_text("All columns", exact=True).click()
         make_run(study, resolved(seed=1), [0.5, 0.7])
         page.get_by_text("4 runs of 3 conditions").wait_for(timeout=300_000)
         page.locator("details[open]").first.wait_for()
-        assert page.locator("th[aria-sort='ascending']").count() == 1
-        assert page.locator(".pick[aria-pressed='true']").count() == 1
+        pressed = page.locator(".pick[aria-pressed='true']").all_text_contents()
+        assert len(set(pressed)) == 1
         assert visit.said == []
-        assert {url.removeprefix(watched.address) for url in visit.asked if not url.startswith("data:")} == {
-            "",
-            "version",
-        }
+        assert {url for url in visit.asked if not url.startswith("data:")} == {watch.address}
 
 
 def test_ctrl_c_ends_it_with_a_sentence(study: Path) -> None:
@@ -207,82 +244,62 @@ def test_ctrl_c_ends_it_with_a_sentence(study: Path) -> None:
 
 
 def test_a_current_page_never_holds_up_who_asks_for_it(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made, go_on = threading.Event(), threading.Event()
+    began, go_on = threading.Event(), threading.Event()
+    pages: list[int] = []
 
-    def slow(paths: list[Path]) -> str:
-        made.set()
+    def slow(paths: list[Path], path: Path, refresh: int) -> None:
+        began.set()
         assert go_on.wait(60)
-        return "page"
+        pages.append(refresh)
 
-    monkeypatch.setattr(report, "report", slow)
-    current = CurrentReport(study, study / "report.html", pause_seconds=0.0)
-    began = time.monotonic()
-    current.update(1)
-    assert made.wait(60)
-    current.update(2)  # the first page is still being made
-    assert time.monotonic() - began < 30
-    assert current.shown == 1
+    monkeypatch.setattr(report, "write", slow)
+    page = CurrentReport(study, study / "report.html")
+    page.update(1)  # returns, though the page cannot be made yet
+    assert began.wait(60)
+    page.update(2)  # nor does it wait for the first, or make another beside it
+    assert pages == []
     go_on.set()
-    current.finish()
-    assert (study / "report.html").read_text() == "page"
-    assert current.problem == ""
+    page.finish()
+    assert pages == [10, 0]  # the last page is not loaded again
+    assert page.problem == ""
 
 
-def test_pages_keep_their_distance() -> None:
-    pace = Pace(pause_seconds=0.0, share=0.5)
-    assert pace.due
-    began = time.monotonic()
-    with pace.measured():
-        compute(0.2)
-    assert pace.next - began >= 0.4  # twice as long as it took
-    assert not pace.due or time.monotonic() - began >= 0.4
-    pace = Pace(pause_seconds=30.0)
-    with pace.measured():
-        pass
-    assert not pace.due
+def test_pages_keep_their_distance(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The least between two, and more where they take long."""
+    clock, work = {"now": 0.0, "thread": 0.0}, [0.1, 2.0, 0.1, 0.1]
+    made = []
+
+    def write(paths: list[Path], path: Path, refresh: int) -> None:
+        made.append(clock["now"])
+        clock["thread"] += work[len(made) - 1]
+
+    monkeypatch.setattr(report, "write", write)
+    monkeypatch.setattr(current.time, "monotonic", lambda: clock["now"])
+    monkeypatch.setattr(current.time, "thread_time", lambda: clock["thread"])
+    page = CurrentReport(study, study / "report.html")
+    for second in range(70):
+        clock["now"] = float(second)
+        page.update(second + 1)
+        if page._thread:
+            page._thread.join()
+    assert made == [0.0, 10.0, 50.0, 60.0]  # 2 seconds are a twentieth of 40
 
 
-def compute(seconds: float) -> None:
-    """Take so much of a core."""
-    began = time.thread_time()
-    while time.thread_time() - began < seconds:
-        pass
-
-
-def test_who_watches_is_not_kept_waiting() -> None:
-    found = []
-    for seconds in (0.0, 0.3, 1.0):
-        pace = Pace(pause_seconds=2.0, share=0.05, patience_seconds=4.0)
-        began = time.monotonic()
-        with pace.measured():
-            compute(seconds)
-        found.append(pace.next - began)
-    assert found[0] == pytest.approx(2.0, abs=0.5)  # the least
-    assert found[1] == pytest.approx(4.0, abs=0.5)  # not the six seconds of a twentieth of a core
-    assert 5.0 <= found[2] < 8.0  # a page that takes a second takes no more than a fifth of a core
-
-
-def test_what_only_waits_for_a_core_takes_none() -> None:
-    pace = Pace(pause_seconds=0.0)
-    with pace.measured():
-        time.sleep(0.2)
-    assert pace.next - time.monotonic() < 1.0
-
-
-def test_imports_do_not_count_as_the_making_of_a_page(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "load", lambda: compute(1.0))
-    monkeypatch.setattr(report, "report", lambda *_, **__: "page")
-    with Watch([study]) as watched:
-        assert watched.pace.next - time.monotonic() < 2.5
-        assert watched.pace.patience_seconds == 10.0
+def test_no_page_is_made_while_nothing_ends(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    monkeypatch.setattr(report, "write", lambda *_, refresh: made.append(refresh))
+    page = CurrentReport(study, study / "report.html")
+    page.update(0)
+    page.finish()
+    assert made == [0]
 
 
 def test_a_page_that_fails_leaves_the_sweep_alone(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "report", lambda *_: 1 / 0)
-    current = CurrentReport(study, study / "report.html", pause_seconds=0.0)
-    current.update(1)
-    current.finish()
-    assert current.problem == f"{study / 'report.html'}: cannot be made: division by zero"
+    monkeypatch.setattr(report, "write", lambda *_, **__: 1 / 0)
+    page = CurrentReport(study, study / "report.html")
+    page.update(1)
+    page.finish()
+    assert page.problem == f"{study / 'report.html'}: cannot be made: division by zero"
     assert not (study / "report.html").exists()
 
 
@@ -294,7 +311,7 @@ def test_run_with_report_keeps_the_page_current(
     out = tmp_path / "results"
 
     def pretend(
-        jobs: list[Any], limits: Any, signals: Any, told: Callable[..., None], draw: Any
+        jobs: list[Any], limits: Any, signals: Any, look: Callable[..., None], draw: Any
     ) -> dict[Path, Outcome]:
         outcomes = {}
         for job in jobs:
@@ -302,7 +319,7 @@ def test_run_with_report_keeps_the_page_current(
             made = make_run(job.path.parent, job.config, [0.5, 0.6])
             assert made == job.path
             outcomes[job.path] = Outcome("done")
-            told([], outcomes)
+            look([], outcomes)
             wait_for(lambda: (out / "two" / "report.html").exists())
             pages.append((out / "two" / "report.html").read_text())
         return outcomes

@@ -1,26 +1,22 @@
 "use strict";
-// Sorting: rows go by their data-sort, numbers as numbers; what has no value stays at the end.
-function compareCells(a, b, direction) {
-  if (a === "" || b === "") return (a === "") - (b === "");
-  const x = Number(a), y = Number(b);
-  if (Number.isNaN(x) || Number.isNaN(y)) return direction * a.localeCompare(b, "en", {numeric: true});
-  return direction * (x - y);
-}
-
+// Sorting: rows go by what a column shows, numbers as numbers; what has no value stays at the end.
 function sortTable(header, direction) {
-  const table = header.closest("table"), body = table.tBodies[0];
-  const column = header.cellIndex;
+  const table = header.closest("table"), isNumber = header.classList.contains("number");
   for (const other of table.tHead.rows[0].cells) other.setAttribute("aria-sort", "none");
   header.setAttribute("aria-sort", direction > 0 ? "ascending" : "descending");
-  const rows = [...body.rows];
-  rows.sort((a, b) => compareCells(a.cells[column].dataset.sort, b.cells[column].dataset.sort, direction));
-  body.append(...rows);
+  const shown = (row) => row.cells[header.cellIndex].firstChild?.textContent.trim() ?? "";
+  const number = (row) => Number.parseFloat(shown(row).replace("−", "-").replace(/[,<%]/g, ""));
+  const empty = (row) => (isNumber ? Number.isNaN(number(row)) : ["", "–"].includes(shown(row)));
+  const rows = [...table.tBodies[0].rows];
+  rows.sort((a, b) => empty(a) - empty(b) || direction * (isNumber
+    ? number(a) - number(b) : shown(a).localeCompare(shown(b), "en", {numeric: true})) || 0);
+  table.tBodies[0].append(...rows);
 }
 
 for (const button of document.querySelectorAll("table.sortable thead button")) {
   button.addEventListener("click", () => {
     const header = button.closest("th"), now = header.getAttribute("aria-sort");
-    const first = button.hasAttribute("data-high-first") ? -1 : 1;
+    const first = header.classList.contains("number") ? -1 : 1;
     sortTable(header, now === "none" ? first : now === "ascending" ? -1 : 1);
   });
 }
@@ -52,4 +48,18 @@ for (const article of document.querySelectorAll("article")) {
   article.addEventListener("keydown", (event) => {
     if (event.key === "Escape") for (const number of [...chosen]) toggle(number);
   });
+}
+
+// A page that is loaded again and again keeps what was opened.
+if (document.querySelector("meta[http-equiv='refresh']")) {
+  const named = (part) => `${part.closest("article")?.id} ${part.textContent.trim()}`;
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  const kept = JSON.parse(sessionStorage.getItem("actlab-report") ?? "{}");
+  for (const summary of all("summary")) if (kept.open?.includes(named(summary))) summary.parentElement.open = true;
+  for (const button of all(".pick"))
+    if (kept.picked?.includes(named(button)) && button.getAttribute("aria-pressed") === "false") button.click();
+  scrollTo(0, kept.y ?? 0);
+  addEventListener("pagehide", () => sessionStorage.setItem("actlab-report", JSON.stringify({
+    open: all("details[open] > summary").map(named), picked: all(".pick[aria-pressed='true']").map(named), y: scrollY,
+  })));
 }

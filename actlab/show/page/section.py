@@ -1,0 +1,295 @@
+"""What the templates print of an experiment: its answer, table, functions, commands, facts and records."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from actlab.errors import ActlabError, RunDirError
+from actlab.parts.activations import ACTIVATIONS, resolve
+from actlab.parts.activations.curves import function_table
+from actlab.run.folder import EXPERIMENT, FUNCTION, read_numbers
+from actlab.run.record import Run
+from actlab.show import words
+from actlab.show.figures.comparison import stand_in_note
+from actlab.show.figures.style import PALETTE, Look
+from actlab.show.page.chapter import Chapter
+from actlab.show.tables import comparison_columns
+from actlab.spec import yaml
+from actlab.spec.where import flat
+
+if TYPE_CHECKING:
+    from actlab.study.judge import Comparison
+
+# a shape beside each verdict, for those who see no colours; and its colour
+SIGNS = {"better": "▲", "worse": "▼", "indicated better": "△", "indicated worse": "▽", "supported": "✓", "refuted": "✗"}
+KINDS = {"better": "good", "supported": "good", "worse": "bad", "refuted": "bad"}
+VERDICTS = ("better", "indicated better", "worse", "indicated worse", "not established")
+LOW, HIGH = -2.5, 4.5  # heights between which a function is drawn, from x = −4 to 4
+DEFAULTS = re.compile(r" \([-−\d., ]+\)$")
+MOST_DATA = 2_000_000  # characters of CSV that a chapter carries
+
+
+def section(chapter: Chapter, looks: dict[str, Look], number: int) -> dict[str, Any]:
+    """All that is printed of an experiment but its figures, by the names that the templates know."""
+    comparison = chapter.comparison
+    return {
+        "id": f"e{number}", "name": chapter.name, "question": chapter.question, "summary": _summary(chapter),
+        "warnings": _warnings(chapter), "claims": _claims(chapter), "code": words.listed(_code(chapter.runs)),
+        "commands": _commands(chapter), "config_text": chapter.config_text.rstrip(),
+        "config_address": address(chapter.config_text.encode(errors="replace"), "text/yaml"),
+        "facts": _facts(chapter.runs), "answer": "", "verdicts": [], "groups": [],
+        **(_compared(chapter, comparison, looks) if comparison else {}),
+    }  # fmt: skip
+
+
+def _compared(chapter: Chapter, comparison: Comparison, looks: dict[str, Look]) -> dict[str, Any]:
+    """What there is to print where runs were compared."""
+    answer, wide = words.sentence(comparison), comparison_columns(comparison, wide=True)
+    if not answer.startswith(tuple(comparison.names)):
+        answer = answer[:1].upper() + answer[1:]
+    csv = comparison.table().to_csv(index=False).encode(errors="replace")
+    carried, left_out = _histories(chapter, comparison)
+    results = [
+        {"name": result.name, "number": number, "baseline": result.name in comparison.baselines,
+         "swatch": swatch(looks[result.name]), "mark": mark(result.verdict), "functions": _functions(result.runs),
+         "numbers": _means(result.runs, comparison.metric), "histories": carried[result.name],
+         "records": [_record(run) for run in result.runs]}
+        for number, result in enumerate(comparison.results)
+    ]  # fmt: skip
+    return {
+        "answer": answer, "verdicts": _verdicts(comparison), "results": results,
+        "columns": comparison_columns(comparison), "wide": wide, "caption": words.caption(comparison),
+        "notes": words.notes(comparison)[0], "all_notes": words.notes(comparison, every=True)[0],
+        "table_address": address(csv, "text/csv"), "left_out": left_out,
+        "ends": [words.metric_name(name) for name in _ends(comparison.metric)],
+    }  # fmt: skip
+
+
+def _summary(chapter: Chapter) -> str:
+    """How many runs there are, of what, how they ended, and when."""
+    conditions = len(chapter.comparison.results) if chapter.comparison else 0
+    of = f" of {words.counted(conditions, 'condition')}" if conditions else ""
+    ends = [f"{count} {end}" for end in ("failed", "diverged", "interrupted") if (count := chapter.count(end))]
+    data = dict.fromkeys(str((run.record.get("dataset") or {}).get("name")) for run in chapter.runs)
+    days = sorted(str(run.record["ended"])[:10] for run in chapter.runs if run.record.get("ended"))
+    when = f"trained {' to '.join(dict.fromkeys([days[0], days[-1]]))}" if days else ""
+    texts = [f"{words.counted(len(chapter.runs), 'run')}{of}", *ends, f"data: {words.listed(data)}" if data else ""]
+    return "; ".join(filter(None, [*texts, when]))
+
+
+def _warnings(chapter: Chapter) -> list[str]:
+    """What nobody may overlook: a stand-in, and a sweep that still trains."""
+    found = []
+    if chapter.comparison and (note := stand_in_note(chapter.comparison)):
+        found.append(f"Not the real data: {note}. These numbers say nothing about it.")
+    training, waiting = chapter.count("running"), chapter.waiting
+    if training or waiting:
+        ended, total = len(chapter.runs) - training - chapter.count("interrupted"), len(chapter.runs) + waiting
+        left = [f"{training} train now"] * bool(training) + [f"{waiting} have not begun"] * bool(waiting)
+        found.append(f"Not finished: {ended} of {words.counted(total, 'run')} have ended; {words.listed(left)}.")
+    return found
+
+
+# --- verdicts ----------------------------------------------------------------------------------------------------
+
+
+def mark(verdict: str) -> dict[str, str]:
+    """How a verdict is printed: its word, a shape, the kind of its colour."""
+    return {"word": verdict, "sign": SIGNS.get(verdict, "○"), "kind": KINDS.get(verdict, "open")}
+
+
+def _verdicts(comparison: Comparison) -> list[dict[str, str]]:
+    """The conditions of each verdict, the established ones first."""
+    names = {verdict: [r.name for r in comparison.results if r.verdict == verdict] for verdict in VERDICTS}
+    return [{**mark(verdict), "about": words.few(of), "count": f"{len(of)}"} for verdict, of in names.items() if of]
+
+
+def _claims(chapter: Chapter) -> list[dict[str, Any]]:
+    """What the author says first, then exactly what was held against the runs, and what came out."""
+    found = []
+    for judged in chapter.claims:
+        text, exactly = judged.claim.says, str(judged.claim)
+        evidence = [exactly] * bool(text) + words.claim_lines(judged)
+        found.append({**mark(judged.verdict), "about": text or exactly, "evidence": evidence})
+    return found
+
+
+# --- functions and data ------------------------------------------------------------------------------------------
+
+
+def swatch(look: Look) -> dict[str, Any]:
+    """A piece of the line that figures draw: the number of its colour in the palette, and its dashes."""
+    on_off = look.linestyle[1] if isinstance(look.linestyle, tuple) else ()
+    color = PALETTE.index(look.color) if look.color in PALETTE else 0
+    return {"color": color, "dashes": " ".join(f"{2 * length:g}" for length in on_off)}
+
+
+def _functions(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """The activations of a condition, each once."""
+    first: dict[str, Run] = {}
+    for run in runs:
+        first.setdefault(json.dumps(run.config.get("activation"), sort_keys=True), run)
+    return [_function(run) for run in first.values()]
+
+
+def _function(run: Run) -> dict[str, Any]:
+    """The activation of a run: equation, parameters, drawing, and what to know of that."""
+    part = run.config.get("activation")
+    given = dict(part) if isinstance(part, dict) else {"name": part}
+    name = str(given.pop("name", ""))
+    try:
+        entry = ACTIVATIONS.get(name)
+        parameters, defaults = resolve(entry, given), {} if entry.facts.example else resolve(entry)
+    except (ActlabError, TypeError):
+        return {
+            "equation": name, "parameters": ", ".join(f"{key} = {value}" for key, value in given.items()), "path": "",
+            "remark": "not known to this version of actlab",
+        }  # fmt: skip
+    equation = str(given["formula"]) if name == "formula" else entry.facts.formula
+    parameters.pop("formula", None)
+    named = {key for key in parameters if re.search(rf"\b{re.escape(key)}\b", equation)}
+    changed = {key for key, value in parameters.items() if value != defaults.get(key)}
+    remarks = [] if entry.facts.elementwise else ["drawn: the first output while the first input moves, the others 0"]
+    if entry.facts.learned:
+        how = "with the mean of what one run learned" if (run.path / FUNCTION).exists() else "as it starts"
+        remarks.append(f"drawn {how}; {words.listed(entry.facts.learned).replace('_', ' ')} is learned")
+    if name != "formula" and changed - named:
+        remarks.append("the equation is that of the default parameters; the drawing is of these")
+    shown = [f"{key} = {value}" for key, value in parameters.items() if key in named | changed]
+    equation = DEFAULTS.sub("", equation) if shown else equation  # defaults in brackets, where the values follow
+    return {
+        "equation": equation, "parameters": words.typeset_minus(", ".join(shown)), "remark": "; ".join(remarks),
+        "path": _curve(run),
+    }  # fmt: skip
+
+
+def _curve(run: Run) -> str:
+    """The function of a run as an SVG path; empty where its table is neither shipped nor in the run."""
+    part = run.config.get("activation")
+    table = function_table(part) if isinstance(part, dict) else None
+    if (run.path / FUNCTION).exists():  # with what was learned, or other parameters
+        with suppress(RunDirError):
+            table = read_numbers(run.path / FUNCTION, ("x", "y", "slope"))
+    if table is None:
+        return ""
+    table = table[table["x"].between(-4, 4)]
+    seen = table["y"].between(LOW, HIGH) & table["slope"].notna()  # a line breaks at a kink, where f may jump
+    path, pen = "", "M"
+    for x, y, is_seen in zip(table["x"], table["y"], seen, strict=True):
+        path += f"{pen}{x:.3g} {-y:.3g}" if is_seen else ""
+        pen = "L" if is_seen else "M"
+    return path
+
+
+def _ends(metric: str) -> tuple[str, str]:
+    split = "test" if metric.startswith("test_") else "val"
+    return f"{split}_accuracy", f"{split}_loss"
+
+
+def _means(runs: Sequence[Run], metric: str) -> list[tuple[str, str]]:
+    """An accuracy and the loss beside it at the end, on the images of the metric: each with n."""
+    found = []
+    for name in _ends(metric):
+        values = [(run.results.get("final") or {}).get(name) for run in runs if run.status == "done"]
+        known = [value for value in values if value is not None and math.isfinite(value)]
+        text = words.number(fmean(known), name) if known else words.NO_VALUE
+        found.append((text, f"n = {len(known)}"))
+    return found
+
+
+def _histories(chapter: Chapter, comparison: Comparison) -> tuple[dict[str, list[dict[str, str]]], str]:
+    """For each condition the histories of its runs, bytes as they are, as far as MOST_DATA allows; what is left out."""
+    found: dict[str, list[dict[str, str]]] = {}
+    room, left_out = MOST_DATA, 0
+    for result in comparison.results:
+        found[result.name] = []
+        for run in sorted(result.runs, key=lambda run: int(run.config.get("seed", 0))):
+            try:
+                link = address(run.history.attrs["bytes"], "text/csv")
+            except RunDirError:
+                continue
+            if len(link) > room:
+                left_out += 1
+                continue
+            room -= len(link)
+            seed = f"{run.config.get('seed', 0)}"
+            about = f"history of {result.name}, seed {seed}, as CSV"
+            found[result.name].append({"label": seed, "name": f"{run.path.name}.csv", "address": link, "title": about})
+    return found, f"{left_out} histories are left out for their size; they lie in {chapter.folder}." * bool(left_out)
+
+
+def address(data: bytes, kind: str) -> str:
+    """Bytes as a data: URI; text stays nearly as short as it was."""
+    if not kind.startswith("text/"):
+        return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+    return f"data:{kind};charset=utf-8,{quote(data, safe=',.-_:(){}[]/=')}"
+
+
+# --- what was trained, where and how -----------------------------------------------------------------------------
+
+
+def _commands(chapter: Chapter) -> list[tuple[str, str]]:
+    """Command and what it does, to train all of an experiment again."""
+    options = "".join(f" --set {shlex.quote(change)}" for change in chapter.overrides)
+    folder = f"results/{shlex.quote(chapter.folder.name)}"
+    found = [(f"actlab run {EXPERIMENT}{options}", "trains every run anew")] if chapter.config_text else []
+    done = next((run for run in chapter.runs if run.status == "done"), None)
+    if done:
+        name = shlex.quote(done.path.name)
+        found.append((f"actlab reproduce {folder}/{name}", "trains one again and compares every byte"))
+    return [*found, (f"actlab report {folder} -o report.html", "makes this page")]
+
+
+def _code(runs: Sequence[Run]) -> list[str]:
+    """Versions of actlab that trained, with their commits."""
+    found: Counter[str] = Counter()
+    for run in runs:
+        versions, git = run.environment.get("versions"), run.environment.get("git")
+        text = f"actlab {versions['actlab']}" if isinstance(versions, dict) and "actlab" in versions else "actlab"
+        if isinstance(git, dict):
+            text += f", commit {git.get('commit')}" + ", with uncommitted changes" * bool(git.get("dirty"))
+        found[text] += 1
+    return [f"{text} ({words.counted(n, 'run')})" if len(found) > 1 else text for text, n in found.most_common()]
+
+
+def _facts(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
+    """Data and environment of the runs: a name such as "versions.keras", and its values, the most common first."""
+    plain = {None: "none", True: "yes", False: "no"}
+    rows = [{k: v for key in ("dataset", "environment") for k, v in flat(run.record.get(key) or {}, key).items()}
+            for run in runs]  # fmt: skip
+    found = []
+    for name in dict.fromkeys(name for row in rows for name in row):
+        values = [row.get(name) for row in rows]
+        counts = Counter(plain[v] if v is None or isinstance(v, bool) else str(v) for v in values).most_common()
+        texts = [f"{text} ({words.counted(n, 'run')})" if len(counts) > 1 else text for text, n in counts]
+        found.append((name.removeprefix("environment.").replace("_", " "), texts))
+    return found
+
+
+def _record(run: Run) -> dict[str, Any]:
+    """One run in full."""
+    shown = {key: run.record.get(key) for key in ("started", "ended", "wall_seconds", "stopped_early", "parameters",
+                                                  "results", "initial_weights_sha256")}  # fmt: skip
+    shown["files_sha256"] = run.record.get("files")
+    return {
+        "folder": run.path.name, "status": run.status, "reason": str(run.record.get("reason") or ""), "hash": run.hash,
+        "config": _as_yaml(run.config), "facts": _as_yaml({key: value for key, value in shown.items() if value}),
+    }  # fmt: skip
+
+
+def _as_yaml(data: Any) -> str:
+    """As a config is written; as JSON what YAML 1.2 cannot say without doubt."""
+    try:
+        return yaml.dump(data).rstrip()
+    except ValueError:
+        return json.dumps(data, indent=2)
