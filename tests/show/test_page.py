@@ -8,8 +8,10 @@ import io
 import itertools
 import json
 import math
+import os
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from html import unescape
 from pathlib import Path
@@ -251,6 +253,26 @@ def test_several_experiments_are_a_chapter_each(tmp_path: Path, make_run: Make, 
 def test_no_runs_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(ActlabError, match="no runs to report"):
         report([tmp_path])
+
+
+def test_each_file_of_a_run_is_opened_once(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: Counter[str] = Counter()
+    real = io.open
+
+    def counting(file: Any, *arguments: Any, **options: Any) -> Any:
+        if isinstance(file, str | os.PathLike) and str(file).startswith(str(study)):
+            opened[str(Path(file).relative_to(study))] += 1
+        return real(file, *arguments, **options)
+
+    monkeypatch.setattr(io, "open", counting)
+    report([study])
+    tables = [
+        path for path in study.glob("*/*") if path.name in ("run.json", "history.csv", "timing.csv", "layers.csv")
+    ]
+    assert len(tables) == 4 * len(ACTIVATIONS) * SEEDS
+    assert {path: count for path, count in opened.items() if count > 1} == {}
+    assert opened["experiment.yaml"] == 1
+    assert all(opened[str(path.relative_to(study))] for path in tables if path.name == "history.csv")
 
 
 # --- damage ----------------------------------------------------------------------------------------------------
