@@ -349,9 +349,9 @@ def _comparison_frame(comparison: Comparison) -> pd.DataFrame:
 
 # --- Markdown, LaTeX, HTML -------------------------------------------------------------------------------------
 
-# what would end a cell, a table or the text; `<`, `>` and `&` of Markdown become entities, since it may hold HTML
-MARKDOWN = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_[]|~$"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"})
-BEGINS_BLOCK = re.compile(r"^(\d*)([-+#=>.):])")  # of a line: a list, a heading, a quotation, a rule
+# what Markdown reads as markup: an underline within a word is none, nor is a number such as 0.95 at the start of a line
+MARKUP = re.compile(r"([\\`*\[\]|~$]|(?<!\w)_|_(?!\w))")
+BEGINS_BLOCK = re.compile(r"^([-+](?=\s|$)|-(?=[-\s]*$)|=+$|#(?=#{0,5}(\s|$))|\d{1,9}(?=[.)](\s|$)))")
 LATEX = str.maketrans({
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
     ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\char34{}", "`": r"\char96{}", "±": r"$\pm$", "†": r"\dag{}",
@@ -393,12 +393,20 @@ LINES</ul>
 """
 
 
+def markdown_text(text: str) -> str:
+    """Text on one line that Markdown, and HTML in it, takes as it is."""
+    plain = _one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return BEGINS_BLOCK.sub(
+        lambda match: f"{match[0]}\\" if match[0].isdecimal() else f"\\{match[0]}", MARKUP.sub(r"\\\1", plain)
+    )
+
+
 def markdown(columns: Sequence[Column], title: str, lines: Sequence[str]) -> str:
     """The title, the table, and the lines as a list."""
     rows = [[column.header for column in columns], *zip(*(column.cells for column in columns), strict=True)]
-    table = [f"| {' | '.join(_one_line(cell).translate(MARKDOWN) for cell in row)} |" for row in rows]
+    table = [f"| {' | '.join(markdown_text(cell) for cell in row)} |" for row in rows]
     table.insert(1, f"| {' | '.join('---:' if column.kind == 'number' else '---' for column in columns)} |")
-    title, *items = (BEGINS_BLOCK.sub(r"\1\\\2", _one_line(line).translate(MARKDOWN)) for line in (title, *lines))
+    title, *items = map(markdown_text, (title, *lines))
     return "\n".join([title, "", *table, "", *(f"- {item}" for item in items), ""])
 
 

@@ -29,9 +29,9 @@ from actlab.cli import app
 from actlab.errors import ActlabError, UnknownName
 from actlab.run.folder import lock
 from actlab.show.page import figures
-from actlab.show.page.markdown import escaped
 from actlab.show.page.report import text as report
 from actlab.show.page.svg import inline
+from actlab.show.tables import markdown_text as escaped
 from actlab.spec.config import RunConfig
 
 Make = Callable[..., Path]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -18,9 +19,9 @@ from actlab.show import words
 from actlab.show.figures.comparison import looks_of
 from actlab.show.page.chapter import read
 from actlab.show.page.figures import Drawer, Room
-from actlab.show.page.markdown import escaped, fenced
 from actlab.show.page.section import section
 from actlab.show.page.svg import color_style
+from actlab.show.tables import markdown_text
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -95,12 +96,12 @@ def _hash(code: str) -> str:
 
 @cache
 def _environment(form: str) -> jinja2.Environment:
-    """Templates that print nothing as it is but our own markup: HTML is escaped by jinja, Markdown by `escaped`."""
+    """Templates that print nothing as it is but our own markup: jinja escapes for HTML, `markdown_text` for Markdown."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, Markup):
             return value
-        return words.printable(value) if form == "html" else escaped(str(value))
+        return words.printable(value) if form == "html" else markdown_text(str(value))
 
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=form == "html", undefined=jinja2.StrictUndefined,
@@ -108,3 +109,10 @@ def _environment(form: str) -> jinja2.Environment:
     )  # fmt: skip
     made.filters |= {"fenced": fenced, "minus": words.typeset_minus}
     return made
+
+
+def fenced(text: str, language: str) -> Markup:
+    """A block of code of Markdown that no text can end."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return Markup(f"{fence}{language}\n{words.printable(text)}\n{fence}")
