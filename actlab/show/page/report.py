@@ -96,7 +96,7 @@ def _hash(code: str) -> str:
 
 @cache
 def _environment(form: str) -> jinja2.Environment:
-    """Templates that print nothing as it is but our own markup: jinja escapes for HTML, `markdown_text` for Markdown."""
+    """Templates that print nothing as it is but our own markup: jinja escapes HTML, `markdown_text` Markdown."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, Markup):
