@@ -552,8 +552,8 @@ def diff(
 ) -> None:
     """Say what differs between two runs: config, data, environment, outcome. Ends with 1 where something does."""
     from actlab.show.tables import Terminal, diff_table
-    from actlab.study.compare import describe
     from actlab.study.diff import difference
+    from actlab.study.frame import texts_of
 
     runs = _run_at(first), _run_at(second)
     found = difference(*runs)
@@ -570,8 +570,7 @@ def diff(
     out = Terminal()
     for name, run in zip(("first", "second"), runs, strict=True):
         out.print(f"{name}: {run.path}", soft_wrap=True)
-    described = describe(runs)  # a part of another name is one line
-    config = {key: (described[0][key], described[1][key]) for key in described[0]}
+    config = {key: (one, other) for key, (one, other) in texts_of([run.config for run in runs]).items()}
     config |= {key: found.config[key] for key in ("seed",) if key in found.config}
     sections = {"config": config, "data": found.data, "environment": found.environment, "outcome": found.outcome}
     if not found.same:

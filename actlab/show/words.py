@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from actlab.study.frame import Lack
     from actlab.study.guard import Note
     from actlab.study.judge import Comparison, ConditionResult
-    from actlab.study.stats import Paired
+    from actlab.study.stats.pairs import Paired
 
 NO_VALUE = "–"
 MOST_NAMES, MOST_SEEDS = 6, 8  # that a sentence lists

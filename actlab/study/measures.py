@@ -97,7 +97,7 @@ def _at_row(series: pd.DataFrame, column: str, number: float) -> float:
 
 
 def _noted_row(run: Run, at: str) -> tuple[str, float]:
-    """The column and number that tell the evaluation: as run.json says, or as the history of an unfinished run has it."""
+    """Column and number that tell the evaluation: as run.json says, or as the history of an unfinished run has it."""
     numbers = run.results.get(NOTED[at], {})
     for column in ("step", "epoch"):
         if numbers.get(column) is not None:

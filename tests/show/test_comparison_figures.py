@@ -27,7 +27,8 @@ from actlab.show.figures.style import PALETTE, Heading, look, looks, png, svg
 from actlab.spec.config import RunConfig
 from actlab.study.frame import Lack
 from actlab.study.judge import Comparison, ConditionResult, Note, compare
-from actlab.study.stats import paired, summary
+from actlab.study.stats.pairs import paired
+from actlab.study.stats.summaries import summary
 
 HOSTILE = ["$\\frac$ <script>alert(1)</script> a_{b}^2 & co.", "_" + "x" * 300]
 

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from actlab.show import words
 from actlab.show.words import Numbers
-from actlab.study import stats
 from actlab.study.frame import Lack
 from actlab.study.guard import Note, NoteKind
 from actlab.study.judge import Comparison, ConditionResult
+from actlab.study.stats.pairs import paired
+from actlab.study.stats.summaries import summary
 
 NAN = math.nan
 
@@ -229,10 +230,10 @@ def test_the_sentence_of_a_note(kind: NoteKind) -> None:
 def condition(name: str, verdict: str = "baseline", by: float = 0.0, n: int = 6) -> ConditionResult:
     """A condition whose seeds differ from those of "relu" by so much, more or less."""
     values = [0.97 + by + seed / 1e5 for seed in range(n)]
-    pairs = None if verdict == "baseline" else stats.paired(values, [0.97] * n)
+    pairs = None if verdict == "baseline" else paired(values, [0.97] * n)
     against = "" if verdict == "baseline" else "relu"
     return ConditionResult(
-        name, {"activation": name}, [], dict(enumerate(values)), {}, stats.summary(values),
+        name, {"activation": name}, [], dict(enumerate(values)), {}, summary(values),
         baseline=against, pairs=pairs, verdict=typing.cast(Any, verdict), p=0.03,
     )  # fmt: skip
 
@@ -274,7 +275,7 @@ def test_without_a_baseline_the_sentence_says_what_was_reached() -> None:
 def test_of_several_baselines_the_common_value_is_named() -> None:
     results = [
         ConditionResult(f"{name} {rate}", {"activation": name, "optimizer.learning_rate": rate}, [], {}, {},
-                        stats.summary([]), baseline=base)
+                        summary([]), baseline=base)
         for name, rate, base in (
             ("relu", "0.1", ""), ("relu", "0.2", ""), ("elu", "0.1", "relu 0.1"), ("elu", "0.2", "relu 0.2"),
         )

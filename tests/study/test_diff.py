@@ -153,7 +153,7 @@ def test_sixty_columns_are_enough(train: Train) -> None:
 
 def test_hostile_words_are_inert(train: Train) -> None:
     environment = {**ENVIRONMENT, "device": "\x1b[31m[bold]cpu[/bold]\x07"}
-    out = ask(train("a"), train("b", record={"environment": environment})).stdout
+    out = ask(train("a"), train("b", record={"environment": environment}), columns=200).stdout
     assert "\x1b" not in out
     assert "\x07" not in out
     assert "[bold]cpu[/bold]" in out.replace("\n", "")
