@@ -342,7 +342,7 @@ def verdict_on(pair: Pair, p: float, family: int) -> Judgement:
     excluded = numbers.low > 0 or numbers.high < 0  # false for the NaN of a single pair
     if n >= MINIMUM_PAIRS and p < ALPHA and excluded:
         verdict = "better" if better else "worse"
-    elif n < MINIMUM_PAIRS and p < ALPHA_OF_FEW and one_sign:
+    elif FEWEST_PAIRS <= n < MINIMUM_PAIRS and p < ALPHA_OF_FEW and one_sign:
         verdict = "indicated better" if better else "indicated worse"
     more = numbers.seeds_needed if numbers.seeds_needed and numbers.seeds_needed > n else None
     if verdict != "not established":

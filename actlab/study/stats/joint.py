@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from actlab.study.stats.arrays import Floats
+from actlab.study.stats.summaries import Floats
 
 MINIMUM_PAIRS = 6  # the fewest whose two-sided p can be under 0.05: 2/2⁵ = 0.0625, 2/2⁶ = 0.03125
 EXACT_SEEDS = 12  # up to here all 2ⁿ flips are counted

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from actlab.study.stats.arrays import Floats, finite, rounding, share
-from actlab.study.stats.comparisons import pairs_needed_for_power, smallest_p
-from actlab.study.stats.summaries import std, t_interval
+from actlab.study.stats.joint import DRAWS, MINIMUM_PAIRS
+from actlab.study.stats.summaries import Floats, finite, rounding, share, std, t_interval
 
 EXACT_PAIRS = 36  # up to here every sign flip is counted, in some hundredths of a second
-DRAWS = 19_999  # flips that are drawn where there are more pairs; p is then a multiple of 1/20,000
+MOST_PAIRS = 1_000_000  # a difference that takes more is one that nobody will see
+POWER = 0.8
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,7 @@ class Paired:
 
 
 def paired(
-    values: ArrayLike, baseline: ArrayLike, confidence: float = 0.95, comparisons: int = 1,
-    generator: np.random.Generator | None = None,
+    values: ArrayLike, baseline: ArrayLike, confidence: float = 0.95, comparisons: int = 1
 ) -> Paired:  # fmt: skip
     """d = values − baseline: its mean with a t interval, its sign-flip p, how often it is above 0.
 
@@ -68,8 +68,7 @@ def paired(
         values: (seeds,), finite; may be empty.
         baseline: (seeds,), finite, of the same seeds in the same order.
         confidence: between 0 and 1, of both intervals.
-        comparisons: how many the table has. Only `seeds_needed` depends on it: with Holm over more of them, more.
-        generator: draws the sign flips where there are more than EXACT_PAIRS pairs; by default always the same ones.
+        comparisons: how many the table has. Only `seeds_needed` depends on it: among more of them, it takes more.
 
     Raises:
         ValueError: the lengths differ, a value is not finite, or the confidence is not between 0 and 1.
@@ -85,7 +84,7 @@ def paired(
     low, high = t_interval(d, share(confidence))
     exact = n <= EXACT_PAIRS
     return Paired(
-        n, tuple(d.tolist()), 0.0 if abs(mean) <= off else mean, low, high, sign_flip_p(d, off, generator),
+        n, tuple(d.tolist()), 0.0 if abs(mean) <= off else mean, low, high, sign_flip_p(d, off),
         smallest_p(n) if exact else 1 / (DRAWS + 1), *superiority(d, confidence), _seeds_needed(d, off, comparisons),
         confidence, exact, off,
     )  # fmt: skip
@@ -98,9 +97,7 @@ def _seeds_needed(differences: Floats, off: float, comparisons: int) -> int | No
     return pairs_needed_for_power(float(differences.mean()) / std(differences), comparisons)
 
 
-def sign_flip_p(
-    differences: ArrayLike, off: float | None = None, generator: np.random.Generator | None = None
-) -> float:  # fmt: skip
+def sign_flip_p(differences: ArrayLike, off: float | None = None) -> float:
     """p = #{s ∈ {−1, 1}ⁿ : |Σ sᵢdᵢ| ≥ |Σ dᵢ|} / 2ⁿ, two-sided.
 
     It assumes only that, where the condition changes nothing, each d is as likely as −d. Up to EXACT_PAIRS pairs all
@@ -113,7 +110,6 @@ def sign_flip_p(
     Args:
         differences: (pairs,), finite.
         off: how far each of them may be off by rounding; by default, as far as numbers of their own size may be.
-        generator: draws the flips beyond EXACT_PAIRS; by default always the same ones.
 
     Returns:
         p in (0, 1]; NaN without pairs.
@@ -132,7 +128,9 @@ def sign_flip_p(
     if observed <= 0:
         return 1.0
     if d.size > EXACT_PAIRS:
-        return _drawn_p(d, tie, generator or np.random.default_rng(0))
+        drawn = np.random.default_rng(0).integers(0, 2, (DRAWS, d.size))
+        as_far = np.abs(np.where(drawn, -d, d).sum(axis=1)) >= observed
+        return float(1 + as_far.sum()) / (1 + DRAWS)
     one, other = _signed_sums(d[::2]), _signed_sums(d[1::2])
     as_high = other.size * one.size - int(np.searchsorted(other, observed - one).sum())
     return float(2 * as_high / 2**d.size)  # those that are as low are the same flips turned round
@@ -144,22 +142,6 @@ def _signed_sums(values: Floats) -> Floats:
     for value in values:
         sums = np.concatenate((sums - value, sums + value))
     return np.sort(sums)
-
-
-def _drawn_p(differences: Floats, tie: float, generator: np.random.Generator) -> float:
-    from scipy import stats
-
-    grain = 2**20 * tie  # far wider than rounding, so that ties are equal; far narrower than a difference that matters
-
-    def distance(flipped: Floats, axis: int) -> Floats:
-        steps: Floats = np.rint(np.abs(flipped.sum(axis=axis)) / grain)
-        return steps
-
-    test = stats.permutation_test(
-        (differences,), distance, permutation_type="samples", alternative="greater", vectorized=True,
-        n_resamples=DRAWS, batch=10_000, rng=generator,
-    )  # fmt: skip
-    return float(test.pvalue)
 
 
 def superiority(differences: ArrayLike, confidence: float = 0.95) -> tuple[float, float, float]:
@@ -194,3 +176,57 @@ def superiority(differences: ArrayLike, confidence: float = 0.95) -> tuple[float
     low = float(special.betaincinv(wins, n - wins + 1, tail)) if wins > 0 else 0.0
     high = float(special.betaincinv(wins + 1, n - wins, 1 - tail)) if wins < n else 1.0
     return wins / n, low, high
+
+
+def smallest_p(n: int) -> float:
+    """2/2ⁿ, the two-sided p of n pairs whose differences all point the same way; 1 for n = 0."""
+    return min(1.0, 2.0 ** (1 - n))
+
+
+def pairs_needed_for_power(effect_size: float, comparisons: int = 1, alpha: float = 0.05) -> int | None:
+    """The smallest n whose `t_test_power` is 0.8 or more at alpha / comparisons.
+
+    With so many pairs a two-sided paired t-test finds such an effect four times in five. Alpha is shared among the
+    comparisons, which is a little more than a joint test asks for. Never fewer than MINIMUM_PAIRS. An effect size that
+    was estimated from a few seeds is rough, and so is the answer.
+
+    Args:
+        effect_size: mean of the differences divided by their standard deviation.
+        comparisons: of the table, 1 or more.
+        alpha: between 0 and 1.
+
+    Returns:
+        Pairs; None where the effect size is 0 or not finite, or takes more than MOST_PAIRS.
+
+    Raises:
+        ValueError: a number is out of its range.
+
+    Reference: Cohen 1988, Statistical Power Analysis for the Behavioral Sciences, chapter 2.
+    """
+    if not math.isfinite(effect_size) or effect_size == 0:
+        return None
+    candidates = range(MINIMUM_PAIRS, MOST_PAIRS + 1)
+    found = bisect_left(candidates, POWER, key=lambda n: t_test_power(effect_size, n, alpha / comparisons))
+    return candidates[found] if found < len(candidates) else None
+
+
+def t_test_power(effect_size: float, pairs: int, alpha: float = 0.05) -> float:
+    """P(F > t(n − 1, 1 − alpha/2)²), F noncentral with 1 and n − 1 degrees of freedom and noncentrality n · effect².
+
+    F is the square of the noncentral t: both tails in one number, and finite where SciPy's noncentral t is NaN.
+
+    Args:
+        effect_size: mean of the differences divided by their standard deviation.
+        pairs: 2 or more.
+        alpha: between 0 and 1.
+
+    Returns:
+        The chance that a two-sided paired t-test finds the effect.
+
+    Reference: as `statsmodels.stats.power.TTestPower`.
+    """
+    from scipy import special
+
+    critical = float(special.stdtrit(pairs - 1, 1 - share(alpha, "alpha") / 2))
+    missed = float(special.ncfdtr(1, pairs - 1, pairs * effect_size * effect_size, critical * critical))
+    return 1.0 if math.isnan(missed) else 1 - missed  # NaN comes of effects that are never missed
