@@ -131,7 +131,8 @@ class Table:
     """
 
     def __init__(self, columns: Sequence[Column], repeat: int = 0, name_room: int = NAME_ROOM) -> None:
-        self.columns, self.repeat, self.name_room = list(columns), repeat, name_room
+        shown = [replace(column, cells=list(map(printable, column.cells))) for column in columns]  # as wide as printed
+        self.columns, self.repeat, self.name_room = shown, repeat, name_room
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         room = options.max_width

@@ -32,6 +32,7 @@ from golden.differences import Difference, differences
 #     ("show", "plan_index"), ("show", "overrides"): "fields that are new in run.json"
 CHANGED: dict[tuple[str, str], str] = {
     ("compare", "p"): "family-wise by the joint test (Westfall and Young), in place of Holm on exact p",
+    ("compare", "seeds needed"): "its floor is 6 pairs, not what Holm asked for of so many comparisons",
     ("compare", "verdict"): "better and worse by the joint p; indicated where there are 3 to 5 pairs",
     ("compare", "reason"): "facts and not sentences travel; words.note makes them",
     ("compare", "beside"): "as above",
