@@ -204,9 +204,9 @@ def sentence(comparison: Comparison) -> str:
         (result,) = judged
         if result.verdict != "not established":
             few_pairs = f", n = {result.pairs.n}" if result.pairs and "indicated" in result.verdict else ""
-            return f"{result.name} is {result.verdict} than {base} by {by(result)}{few_pairs}"
+            return f"{result.short} is {result.verdict} than {base} by {by(result)}{few_pairs}"
         seen = f" ({difference(result.pairs.difference, metric)})" if result.pairs and result.pairs.n else ""
-        return f"no difference between {result.name} and {base} is established{seen}{_too_few(judged)}"
+        return f"no difference between {result.short} and {base} is established{seen}{_too_few(judged)}"
     found: dict[str, list[ConditionResult]] = {}
     for result in judged:
         found.setdefault(result.verdict, []).append(result)
@@ -216,15 +216,15 @@ def sentence(comparison: Comparison) -> str:
     if not best:
         parts = [f"none of {len(judged)} conditions is established as better than {base}"]
     elif len(best) == 1:
-        parts = [f"{best[0].name} is better than {base} by {by(best[0])}"]
+        parts = [f"{best[0].short} is better than {base} by {by(best[0])}"]
     else:
-        parts = [
-            f"{few([result.name for result in best])} are better than {base}, {best[0].name} most, by {by(best[0])}"
-        ]
+        who = f"{len(best)} of {len(judged)}" if len(best) < len(judged) else f"all {len(best)}"
+        who = listed([result.short for result in best]) if len(best) == 2 else who
+        parts = [f"{who} are better than {base}, {best[0].short} most, by {by(best[0])}"]
     for verdict in ("indicated better", "worse", "indicated worse", "not established"):
         if some := found.get(verdict):
-            of_all = f" of {len(judged)}" if best and len(parts) == 1 else ""
-            who = f"{some[0].name} is" if len(some) == 1 else f"{len(some)}{of_all} are"
+            of_all = f" of {len(judged)}" if len(best) in (1, 2) and len(parts) == 1 else ""
+            who = f"{some[0].short} is" if len(some) == 1 else f"{len(some)}{of_all} are"
             text = f"{'all are' if len(some) == len(judged) else who} {verdict}"
             parts.append(text + (_too_few(some) if verdict == "not established" else ""))
     return "; ".join(parts)
@@ -249,14 +249,14 @@ def _level(comparison: Comparison) -> str:
     best = choose(known, key=lambda result: result.summary.mean)
     of = f"{metric_name(comparison.metric)} of {number(best.summary.mean, comparison.metric)}"
     rest = "" if len(known) == 1 else f", the best of {counted(len(known), 'condition')}; nothing is compared"
-    return f"{best.name}: {of}, mean of {counted(best.summary.n, 'seed')}{rest}"
+    return f"{best.short}: {of}, mean of {counted(best.summary.n, 'seed')}{rest}"
 
 
 def baseline_name(comparison: Comparison) -> str:
     """What conditions are held against; of several baselines what they have in common: "relu at the same model"."""
     names = comparison.baselines
     if len(names) == 1:
-        return names[0]
+        return comparison[names[0]].short
     keys = [comparison[name].keys for name in names]
     common = [column for column in comparison.differs if len({of[column] for of in keys}) == 1]
     others = [column.rpartition(".")[2] for column in comparison.differs if column not in common]

@@ -82,8 +82,8 @@ def _axes(grid: dict[str, Any], path: Path, problems: Problems) -> list[list[Cel
                 together = [_axis(name, values, (*where, name), problems) for name, values in group.items()]
                 lengths = dict(zip(group, map(len, together), strict=True))
                 if len(set(lengths.values())) > 1:
-                    told = ", ".join(f"{name} has {length}" for name, length in lengths.items())
-                    problems.add(where, f"axes of unequal length: {told}")
+                    listing = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+                    problems.add(where, f"axes of unequal length: {listing}")
                     continue
                 axes.append([_joined(cells) for cells in zip(*together, strict=True)])
         elif key != "exclude":

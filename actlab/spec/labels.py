@@ -9,6 +9,7 @@ from typing import Any
 from actlab.errors import UnknownName
 from actlab.registry import find
 from actlab.spec.part import PARTS
+from actlab.spec.where import at_key
 
 EMPTY = '""'  # a name of no characters could not be seen
 
@@ -49,7 +50,7 @@ def _telling(kind: str, parts: Sequence[Mapping[str, Any]]) -> dict[str, list[st
             values = [part.get(parameter) for part in alike]
             if parameter in defaults and parameter != "schedule":
                 values.append(defaults[parameter])
-            if len({json.dumps(value, sort_keys=True, default=str) for value in values}) > 1:
+            if _differ(values):
                 found[name].append(parameter)
     return found
 
@@ -101,3 +102,40 @@ def condition_names(columns: Sequence[str], values: Sequence[tuple[str, ...]]) -
     if len(set(short)) == len(short):
         return short
     return [", ".join(f"{column}={word!r}" for column, word in zip(columns, of, strict=True)) for of in values]
+
+
+def short_names(
+    columns: Sequence[str], keys: Sequence[Mapping[str, str]], configs: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """What sentences and figures call conditions: no more than tells them apart from each other.
+
+    "rmsprop rho=0.9" where four of them differ in that alone, "batch_size 50" where nothing else differs.
+
+    Args:
+        columns: in which the conditions differ.
+        keys: of each condition, column to its value as text.
+        configs: of each condition, the config of one of its runs.
+
+    Returns:
+        A name each, in the order of the conditions; the texts in full where less would not tell them apart.
+    """
+    names = [""] * len(keys)
+    for column in columns:
+        parts = [part if isinstance(part := at_key(config, column), Mapping) else {} for config in configs]
+        for i, part in enumerate(parts):
+            piece, last = keys[i][column], column.rpartition(".")[2]
+            if column in PARTS and part.get("name") not in (None, "formula"):
+                alike = [other for other in parts if other.get("name") == part["name"]]
+                telling = [key for key in part if key != "name" and _differ([other.get(key) for other in alike])]
+                bare = column == "activation" and len(telling) == 1  # everybody knows what 0.01 of leaky_relu is
+                values = [text(part[key]) if bare else f"{key}={text(part[key])}" for key in telling]
+                piece = " ".join([str(part["name"]), *values])
+            elif column not in (*PARTS, "data"):
+                piece = f"{last}{' ' if len(columns) == 1 else '='}{piece or EMPTY}"
+            names[i] = f"{names[i]} {piece}".strip()
+    whole = [" ".join(map(named, of, of.values())) for of in keys]
+    return names if len(set(names)) == len(names) else whole
+
+
+def _differ(values: Sequence[Any]) -> bool:
+    return len({json.dumps(value, sort_keys=True, default=str) for value in values}) > 1

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from actlab.errors import ActlabError, RunDirError, UnknownName
 from actlab.registry import nearest
 from actlab.run.record import Run
+from actlab.spec.labels import short_names
 from actlab.spec.metrics import TEST_METRICS
 from actlab.spec.where import Condition as Where
 from actlab.study import frame as framing
@@ -74,6 +75,7 @@ class ConditionResult:
         parameters: of the model; None where the runs differ or do not say.
         seconds_an_epoch: mean over the finished runs; NaN if none has timing.
         data: what it was trained on; several names between commas.
+        short: what sentences and figures call it: no more than tells it apart from the other conditions.
     """
 
     name: str
@@ -96,6 +98,11 @@ class ConditionResult:
     parameters: int | None = None
     seconds_an_epoch: float = math.nan
     data: str = ""
+    short: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.short:  # of a condition by itself
+            object.__setattr__(self, "short", self.name)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -457,6 +464,8 @@ def compare(
         *guarding.standard_errors(frame, metrics, at), *guarding.uncommitted(frame), *guard.pooled(conditions),
         *(Note("counted once", (), {"path": str(one.path), "same_as": str(kept.path)}) for one, kept in twice),
     ]  # fmt: skip
+    short = short_names(list(conditions[0].keys), [r.keys for r in results], [r.runs[0].config for r in results])
+    results = [replace(result, short=name or result.name) for result, name in zip(results, short, strict=True)]
     order = [result.name for result in results]
     level = "" if reach is None else f"{timed} {reach:g}"
     comparison = Comparison(metrics[0], at, metrics, list(conditions[0].keys), results, order, notes, level)

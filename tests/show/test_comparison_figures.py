@@ -606,7 +606,9 @@ def test_any_number_of_conditions_has_looks_by_rule(train: Train) -> None:
     assert len(set(chosen.values())) == 60
     assert {look.color for look in chosen.values()} == set(PALETTE)
     figure = comparison_figures(of, "sixty")["val_accuracy"]
-    assert titles(figure, of.names) == of.names, "each is named where it is drawn"
+    short = [f"negative_slope {i / 100:g}" for i in range(60)]
+    assert [result.short for result in of.results] == short
+    assert titles(figure, short) == short, "each is named where it is drawn"
 
 
 def test_a_41st_activation_has_a_look_like_any_other() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from itertools import combinations
@@ -121,7 +122,8 @@ def looks_of(comparisons: Sequence[Comparison]) -> list[dict[str, Look]]:
         looks = {}
         for number, name in enumerate(comparison.names):
             dashes, color = divmod(places[axis][values[name]], len(PALETTE))
-            looks[name] = look((dashes * most + style[name]) * len(PALETTE) + color, number)
+            of_place = look((dashes * most + style[name]) * len(PALETTE) + color, number)
+            looks[name] = replace(of_place, label=comparison[name].short)
         found.append(looks)
     return found
 

@@ -16,7 +16,7 @@ import pandas as pd
 from actlab.show import words
 from actlab.show.figures import axes as on
 from actlab.show.figures.axes import Floats, Scale, finite, label_of, time_column
-from actlab.show.figures.style import FAINT, PALETTE, Heading, Look, fitted, layer_colors, looks, page, styled
+from actlab.show.figures.style import FAINT, PALETTE, Heading, Look, fitted, layer_colors, literal, looks, page, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,7 +50,8 @@ class Line:
         points: indexed by epoch or step: `mean`; where they are known, `low` and `high`, the edges of a band (of `high`
             alone, a thin line), and `count`, of how many seeds.
         seeds: how many were started.
-        label: what stands at its end; empty for nothing, None for the name.
+        label: what stands at its end; empty for nothing, None for what it is called.
+        beside: what stands behind that: of how many seeds it is, or where it ends.
     """
 
     name: str
@@ -58,6 +59,11 @@ class Line:
     points: pd.DataFrame
     seeds: int = 1
     label: str | None = None
+    beside: str = ""
+
+    @property
+    def called(self) -> str:
+        return literal(self.look.label or self.name)
 
     @property
     def end(self) -> tuple[float, float] | None:
@@ -216,16 +222,12 @@ def _over_seeds(curves: pd.DataFrame, column: str, time: str, look_of: Mapping[s
     lines = []
     for name, n in zip(map(str, seeds.index), seeds, strict=True):
         line = Line(name, look_of[name], of.get(name, points.iloc[:0]), int(n))
-        label = fitted(name, NAME_INCHES)
-        if 0 < line.left < n:
-            label += f"  n = {line.left} of {n}"
-        elif seeds.nunique() > 1:
-            label += f"  n = {n}"
+        beside = f"  n = {line.left} of {n}" if 0 < line.left < n else f"  n = {n}" if seeds.nunique() > 1 else ""
         if line.end is None:
-            label += ", no finite value"
+            beside += ", no finite value"
         elif line.end[0] < latest:
-            label += f", to {time} {line.end[0]:g}"
-        lines.append(replace(line, label=label))
+            beside += f", to {time} {line.end[0]:g}"
+        lines.append(replace(line, beside=beside))
     return lines
 
 
@@ -318,7 +320,10 @@ def evenly(count: int, most: int) -> list[int]:
 
 def _stack(panels: Sequence[Panel], time: str, heading: Heading) -> Figure:
     """Panels over each other, with the names of lines at their ends."""
-    labels = [[line.name if line.label is None else line.label for line in panel.lines] for panel in panels]
+    labels = [
+        [fitted(of.called, NAME_INCHES) + of.beside if of.label is None else of.label for of in panel.lines]
+        for panel in panels
+    ]
     right = on.room_for([label for some in labels for label in some])
     height = {1: 3.55, 2: 4.85}.get(len(panels), 0.75 + 1.85 * len(panels))
     figure, grid = page(heading, (5.6 + right, height), right=right, rows=len(panels))
@@ -343,7 +348,7 @@ def _multiples(panels: Sequence[Panel], time: str, heading: Heading) -> Figure:
     said = [f"upper: {panels[0].label}", f"lower: {panels[1].label}"] if two else [panels[0].label]
     part = f"the first {MOST_CELLS} of {len(panels[0].lines)} conditions" if len(panels[0].lines) > MOST_CELLS else ""
     heading = Heading(heading.title, heading.note, (*said, *heading.meaning, part, "grey: all others"))
-    titles, chosen = [line.label or line.name for line in lines], [line.look for line in lines]
+    titles, chosen = [line.called + line.beside for line in lines], [line.look for line in lines]
     figure, cells = on.small_multiples(heading, titles, chosen, 0.97 if two else 1.13, len(panels))
     for axes, panel in zip(cells.stack, panels, strict=True):
         some = panel.set_scale(axes)

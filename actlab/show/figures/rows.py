@@ -113,7 +113,7 @@ def _figure(
 
     if len(rows) > MOST_ROWS:
         heading, rows = heading.plus(f"the first {MOST_ROWS} of {len(rows)} conditions"), rows[:MOST_ROWS]
-    names = [fitted(row.name, NAME_INCHES) for row in rows]
+    names = [fitted(look_of[row.name].label or row.name, NAME_INCHES) for row in rows]
     left = 2 * EDGE + max(map(text_width, names))
     right = 2 * EDGE + max(text_width(row.words, bold=row.strong) for row in rows)
     width, each = left + AXES_INCHES + right, CLOSE_ROW_INCHES if len(rows) >= CLOSE_FROM else ROW_INCHES

@@ -77,11 +77,13 @@ class Look:
         color: one of PALETTE, or that of a layer.
         linestyle: as Matplotlib takes it.
         number: of the condition on the page; None of what is no condition.
+        label: what the condition is called beside its line; its name, if empty.
     """
 
     color: Any
     linestyle: Any = "-"
     number: int | None = field(default=None, compare=False)
+    label: str = field(default="", compare=False)
 
     @property
     def gid(self) -> str | None:
