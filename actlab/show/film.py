@@ -9,11 +9,11 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import product
 from math import ceil, sqrt
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Pictures = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
-Encoder = Callable[[float, int, Sequence[int]], bytes]  # zoom, coarseness, places of frames
+Format = Literal["GIF", "WEBP", "PNG"]
 
 MARK = "#E69F00"  # of dead units: the orange of Okabe and Ito, which no grey tile has
 PAPER = 255
@@ -38,6 +38,7 @@ LEAST_TILE = 6
 WEBP_BYTES, GIF_BYTES, PNG_BYTES = 2_900_000, 8_000_000, 1_500_000  # what a file is kept under, where it can be
 QUALITIES = (60, 30, 12)  # of the WebP, 0 to 100
 GREYS = (24, 12)  # of the GIF: fewer make it smaller
+PNG_LEVEL = 6
 FASTEST, SLOWEST, ALL_FRAMES, LAST = 100, 600, 12_000, 2_500  # milliseconds
 
 MEANING = (
@@ -86,25 +87,30 @@ def film(frames: Pictures, dead: Mask | None, moments: Sequence[str], title: str
     if dead is not None:
         heads = [f"{head}: {int(mask.sum())} of {len(mask)} units dead" for head, mask in zip(heads, dead, strict=True)]
     legend = UNKNOWN if dead is None else DEAD
-    zooms, still_zooms = (_zooms(frames.shape[1:], side) for side in (FILM_SIDE, STILL_SIDE))
+    page_at = cache(partial(_page, frames, dead, heads, title, note))
 
-    @cache
-    def page(zoom: float, legend: str = legend) -> _Page:
-        return _Page(frames, dead, heads, zoom, title, note, legend)
+    def kept_under(most: int, kind: Format, side: int, settings: Sequence[int], places: list[int], text: str) -> bytes:
+        """The first choice at which all frames take at most so many bytes; the last one if none does."""
 
-    def still(zoom: float, _: int, __: Sequence[int]) -> bytes:
-        return _png(page(zoom, MEANING + legend).frame(count - 1))
+        def made(zoom: float, setting: int, places: list[int]) -> bytes:
+            shown = [durations[place] for place in places]
+            return _encoded([page_at(text, zoom)(place) for place in places], shown, kind, setting)
 
-    def webp(zoom: float, quality: int, places: Sequence[int]) -> bytes:
-        return _webp([page(zoom).frame(place) for place in places], [durations[place] for place in places], quality)
-
-    def gif(zoom: float, greys: int, places: Sequence[int]) -> bytes:
-        return _gif([page(zoom).frame(place) for place in places], [durations[place] for place in places], greys)
+        # a few frames tell roughly what all would take, so that few choices are made in full
+        some = sorted({places[len(places) * part // 8] for part in (1, 3, 5, 7)})
+        *choices, last = product(_zooms(frames.shape[1:], side), settings)
+        for choice in choices:
+            if (
+                len(made(*choice, some)) * len(places) / len(some) <= most
+                and len(data := made(*choice, places)) <= most
+            ):
+                return data
+        return made(*last, places)
 
     return Film(
-        gif=_kept_under(GIF_BYTES, gif, list(product(zooms, GREYS)), count),
-        webp=_kept_under(WEBP_BYTES, webp, list(product(zooms, QUALITIES)), count),
-        png=_kept_under(PNG_BYTES, still, [(zoom, 0) for zoom in still_zooms], 1),
+        gif=kept_under(GIF_BYTES, "GIF", FILM_SIDE, GREYS, [*range(count)], legend),
+        webp=kept_under(WEBP_BYTES, "WEBP", FILM_SIDE, QUALITIES, [*range(count)], legend),
+        png=kept_under(PNG_BYTES, "PNG", STILL_SIDE, (PNG_LEVEL,), [count - 1], MEANING + legend),
         durations=durations,
     )
 
@@ -127,77 +133,48 @@ def _zooms(shape: tuple[int, ...], side: int) -> list[float]:
     return [*map(float, larger), *(1 / factor for factor in smaller)]
 
 
-def _kept_under(most: int, made: Encoder, choices: Sequence[tuple[float, int]], count: int) -> bytes:
-    """The bytes of the first choice at which all frames take at most so many; of the last one if none does.
-
-    A few frames tell roughly what all would take, so that few choices are made in full.
-    """
-    some = sorted({count * part // 8 for part in (1, 3, 5, 7)})
-    for choice in choices[:-1]:
-        if len(made(*choice, some)) * count / len(some) <= most and len(found := made(*choice, range(count))) <= most:
-            return found
-    return made(*choices[-1], range(count))
-
-
 # --- drawing ---------------------------------------------------------------------------------------------------
 
 
-class _Page:
-    """Frames of one size: a heading that stays, and a mosaic under a line that says which moment it is."""
+def _page(
+    frames: Pictures, dead: Mask | None, heads: Sequence[str], title: str, note: str, legend: str, zoom: float
+) -> Callable[[int], Image]:
+    """What draws the frame at a place: a heading that stays, and a mosaic under a line that says which moment it is."""
+    from PIL import Image, ImageDraw
 
-    def __init__(
-        self, frames: Pictures, dead: Mask | None, heads: Sequence[str], zoom: float, title: str, note: str, legend: str
-    ) -> None:
-        self.frames, self.dead, self.heads, self.zoom = frames, dead, heads, zoom
-        self.columns = columns_of(frames.shape[1:])
-        self.tile = np.array(resized(frames[0, :1], zoom).shape[1:])  # height, width in pixels
-        rows = ceil(frames.shape[1] / self.columns)
-        mosaic_height, mosaic_width = (self.tile + GAP) * (rows, self.columns) + GAP
-        self.width = max(LEAST_WIDTH, mosaic_width + 2 * EDGE)
-        self.texts = [*self._lines(title, TITLE_POINTS, INK, 2), *self._lines(note, TEXT_POINTS, ALERT, 3)]
-        self.head = EDGE + sum(_leading(points) for _, points, _ in self.texts)
-        self.left, self.top = (self.width - mosaic_width) // 2, self.head + _leading(TEXT_POINTS + 1)
-        below = self._lines(legend, TEXT_POINTS, QUIET, 6)
-        self.height = self.top + mosaic_height + sum(_leading(points) for _, points, _ in below) + EDGE
-        self.below = below, self.top + mosaic_height
-        self.ground = self._ground()
+    columns = columns_of(frames.shape[1:])
+    height, width = resized(frames[0, :1], zoom).shape[1:]
+    mosaic_width = columns * (width + GAP) + GAP
+    page_width = max(LEAST_WIDTH, mosaic_width + 2 * EDGE)
 
-    def _lines(self, text: str, points: float, color: str, most: int) -> list[tuple[str, float, str]]:
-        room = (self.width - 2 * EDGE) / DPI
+    def lines(text: str, points: float, color: str, most: int) -> list[tuple[str, float, str]]:
+        room = (page_width - 2 * EDGE) / DPI
         return [(line, points, color) for line in wrapped(text, room, points, color == ALERT, most)]
 
-    def _ground(self) -> Image:
-        """What is the same in every frame."""
-        from PIL import Image
+    over = [*lines(title, TITLE_POINTS, INK, 2), *lines(note, TEXT_POINTS, ALERT, 3)]
+    under = lines(legend, TEXT_POINTS, QUIET, 6)
+    head = EDGE + sum(_leading(points) for _, points, _ in over)
+    left, top = (page_width - mosaic_width) // 2, head + _leading(TEXT_POINTS + 1)
+    bottom = top + ceil(frames.shape[1] / columns) * (height + GAP) + GAP
+    page_height = bottom + sum(_leading(points) for _, points, _ in under) + EDGE
+    ground = Image.new("RGB", (page_width, page_height), (PAPER,) * 3)
+    _write(ground, EDGE, over)
+    _write(ground, bottom, under)
 
-        page = Image.new("RGB", (int(self.width), int(self.height)), (PAPER,) * 3)
-        _write(page, EDGE, self.texts)
-        _write(page, self.below[1], self.below[0])
-        return page
-
-    def frame(self, index: int) -> Image:
-        from PIL import Image
-
-        page = self.ground.copy()
-        _write(page, self.head, [(self.heads[index], TEXT_POINTS + 1, INK)])
-        tiles = resized(self.frames[index], self.zoom)
-        page.paste(Image.fromarray(_mosaic(tiles, self.columns)), (int(self.left), int(self.top)))
-        if self.dead is not None:
-            for unit in np.flatnonzero(self.dead[index]):
-                self._mark(page, int(unit))
-        return page
-
-    def _mark(self, page: Image, unit: int) -> None:
-        """A frame around a tile, and its corner cut off: a shape for those who do not see the colour."""
-        from PIL import ImageDraw
-
-        height, width = map(int, self.tile)
-        y = int(self.top) + GAP + unit // self.columns * (height + GAP)
-        x = int(self.left) + GAP + unit % self.columns * (width + GAP)
+    def frame(index: int) -> Image.Image:
+        page = ground.copy()
+        _write(page, head, [(heads[index], TEXT_POINTS + 1, INK)])
+        page.paste(Image.fromarray(_mosaic(resized(frames[index], zoom), columns)), (left, top))
         draw = ImageDraw.Draw(page)
-        draw.rectangle((x - FRAME, y - FRAME, x + width + FRAME - 1, y + height + FRAME - 1), outline=MARK, width=FRAME)
-        corner = max(2, min(height, width) // 4)
-        draw.polygon([(x, y), (x + corner, y), (x, y + corner)], fill=MARK)
+        for unit in [] if dead is None else np.flatnonzero(dead[index]).tolist():
+            x, y = left + GAP + unit % columns * (width + GAP), top + GAP + unit // columns * (height + GAP)
+            around = x - FRAME, y - FRAME, x + width + FRAME - 1, y + height + FRAME - 1
+            draw.rectangle(around, outline=MARK, width=FRAME)
+            corner = max(2, min(height, width) // 4)  # cut off: a shape for those who do not see the colour
+            draw.polygon([(x, y), (x + corner, y), (x, y + corner)], fill=MARK)
+        return page
+
+    return frame
 
 
 def resized(tiles: Pictures, zoom: float) -> Pictures:
@@ -249,38 +226,25 @@ def _font(points: float, bold: bool) -> FreeTypeFont:
 # --- bytes -----------------------------------------------------------------------------------------------------
 
 
-def _png(page: Image) -> bytes:
-    target = io.BytesIO()
-    page.save(target, "PNG", compress_level=6)
-    return target.getvalue()
-
-
-def _webp(pages: Sequence[Image], durations: Sequence[int], quality: int) -> bytes:
-    return _saved(pages, durations, "WEBP", quality=quality, method=4)
-
-
-def _gif(pages: Sequence[Image], durations: Sequence[int], greys: int) -> bytes:
-    from PIL.Image import Dither
-
-    palette = _palette(greys)
-    indexed = [page.quantize(palette=palette, dither=Dither.NONE) for page in pages]
-    return _saved(indexed, durations, "GIF", optimize=False)
-
-
-def _palette(count: int) -> Image:
-    """Greys, the mark, and the colour of notes with its edges: all that a page has."""
+def _encoded(pages: Sequence[Image], durations: Sequence[int], kind: Format, setting: int) -> bytes:
+    """Pages as a file: `setting` is the quality of a WebP, the number of greys of a GIF, the level of a PNG."""
     from PIL import Image, ImageColor
 
-    greys = [(round(g),) * 3 for g in np.linspace(0, 255, count)]
-    alert = np.array(ImageColor.getrgb(ALERT))
-    edges = [tuple(map(int, PAPER + (alert - PAPER) * part)) for part in (0.25, 0.5, 0.75, 1.0)]
-    colors = [*greys, ImageColor.getrgb(MARK), *edges]
-    palette = Image.new("P", (1, 1))
-    palette.putpalette([channel for color in colors for channel in color])
-    return palette
-
-
-def _saved(pages: Sequence[Image], durations: Sequence[int], kind: str, **options: Any) -> bytes:
+    options: dict[str, Any] = {"WEBP": {"quality": setting, "method": 4}, "PNG": {"compress_level": setting}}.get(
+        kind, {}
+    )
+    if kind == "GIF":  # greys, the mark, and the colour of notes with its edges: all that a page has
+        alert = np.array(ImageColor.getrgb(ALERT))
+        edges = [PAPER + (alert - PAPER) * part for part in (0.25, 0.5, 0.75, 1.0)]
+        colors = [*((grey,) * 3 for grey in np.linspace(0, 255, setting).round()), ImageColor.getrgb(MARK), *edges]
+        palette = Image.new("P", (1, 1))
+        palette.putpalette([int(channel) for color in colors for channel in color])
+        pages, options = (
+            [page.quantize(palette=palette, dither=Image.Dither.NONE) for page in pages],
+            {"optimize": False},
+        )
+    if kind != "PNG":
+        options |= {"save_all": True, "append_images": pages[1:], "duration": list(durations), "loop": 0}
     target = io.BytesIO()
-    pages[0].save(target, kind, save_all=True, append_images=pages[1:], duration=list(durations), loop=0, **options)
+    pages[0].save(target, kind, **options)
     return target.getvalue()

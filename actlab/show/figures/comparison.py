@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -40,9 +41,13 @@ Numbers = Mapping[str, float]  # condition to a number of its config
 def draw_comparison(folder: Path, comparison: Comparison, title: str, curves_only: bool = False) -> list[Path]:
     """Draw every figure that applies to a comparison, or its curves only, as PNG files; returns the files."""
     files = []
-    for stem, figure in comparison_figures(comparison, title, curves_only=curves_only).items():
-        files.append(folder / f"{stem}.png")
-        write_bytes(files[-1], png(figure))
+    gc.freeze()  # a thousand runs make collections slow, and figures make many: a quarter of the time
+    try:
+        for stem, figure in comparison_figures(comparison, title, curves_only=curves_only).items():
+            files.append(folder / f"{stem}.png")
+            write_bytes(files[-1], png(figure))
+    finally:
+        gc.unfreeze()
     return files
 
 
@@ -245,12 +250,13 @@ def _cross(places: Collection[tuple[float, float]]) -> bool:
 
 
 def _lines(comparison: Comparison, numbers: Numbers, keys: Sequence[str]) -> dict[str, dict[str, float]]:
-    """All lines of two points or more; and single points that differ from such a line in name only.
+    """All lines of two points or more; and single points that differ from such a line in the activation only.
 
-    So ReLU, whose slope is 0, stands beside the slopes of LeakyReLU.
+    So ReLU, whose slope is 0, stands beside the slopes of LeakyReLU; the momentum of two optimizers is no such number.
     """
     line = _without(comparison, keys)
-    beside = _without(comparison, [*keys, *(key.split(".")[0] for key in keys)])
+    activation = [ACTIVATION] if any(key.startswith(f"{ACTIVATION}.") for key in keys) else []
+    beside = _without(comparison, [*keys, *activation])
     points = Counter(line[name] for name in numbers)
     near = {beside[name] for name in numbers if points[line[name]] > 1}
     lines: dict[str, dict[str, float]] = {}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from actlab.study.judge import Comparison
 
 MOST_ROWS = 60
-NAME_INCHES, AXES_INCHES = 2.6, 4.6
+NAME_INCHES, AXES_INCHES = 3.2, 4.6
 ROW_INCHES, CLOSE_ROW_INCHES, CLOSE_FROM = 0.42, 0.31, 13
 DOT_POINTS, LANES = 5.0, 3
 DOTS_AT, MEAN_AT = -0.14, 0.2  # where things stand in a row, in rows from its middle, downwards
@@ -143,7 +143,7 @@ def _figure(
         axes.text(1 + EDGE / AXES_INCHES, place, row.words, fontweight="bold" if row.strong else "normal", **text)
         heights = [place + DOTS_AT - lift for lift in _lifts(axes, values)]
         dots.append(dict(zip(row.values, zip(values, heights, strict=True), strict=True)))
-        drawn = {"color": look.color, "gid": look.gid}
+        drawn: Any = {"color": look.color, "gid": look.gid, "clip_on": False}
         axes.plot(values, heights, "o", markersize=DOT_POINTS, markeredgewidth=0, alpha=0.6, label=row.name, **drawn)
         if len(values) > 1:
             axes.plot([estimate.low, estimate.high], [y, y], "-|", linewidth=1.8, solid_capstyle="butt", markersize=6,

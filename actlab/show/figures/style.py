@@ -280,7 +280,7 @@ def wrapped(text: str, width: float, points: float = TEXT_POINTS, bold: bool = F
 
 def png(figure: Figure, dpi: int = 150) -> bytes:
     """The figure as PNG; the same figure gives the same bytes (no date, no version)."""
-    return _saved(figure, format="png", dpi=dpi, metadata={"Software": None}, pil_kwargs={"compress_level": 3})
+    return _saved(figure, format="png", dpi=dpi, metadata={"Software": None}, pil_kwargs={"compress_level": 1})
 
 
 def svg(figure: Figure, dark: bool = False, transparent: bool = False) -> str:
