@@ -316,35 +316,25 @@ class Cells:
         Args:
             label: of the horizontal axis.
         """
-        left = [cell for cell in range(len(self.offsets)) if cell % self.columns == 0]
-        bottom = [cell for cell in range(len(self.offsets)) if cell + self.columns >= len(self.offsets)]
-        text: Any = {"textcoords": "offset points", "fontsize": TEXT_POINTS, "color": INK, "annotation_clip": False}
+        cells, count = range(len(self.offsets)), len(self.offsets)
+
+        def write(cell: int, to: Transform, text: str, place: tuple[float, float], shift: tuple[float, float]) -> None:
+            at: Any = {"ha": "right", "va": "center"} if shift[0] else {"ha": "center", "va": "top"}
+            axes.annotate(text, place, shift, xycoords=self.moved(cell, to), textcoords="offset points",
+                          fontsize=TEXT_POINTS, color=INK, annotation_clip=False, **at)  # fmt: skip
+
         for axes in self.stack:
             up, across = axes.get_yaxis_transform(), axes.get_xaxis_transform()
             heights = [t for t in axes.get_yticks() if axes.get_ylim()[0] <= t <= axes.get_ylim()[1]]
+            times = [t for t in axes.get_xticks() if axes.get_xlim()[0] <= t <= axes.get_xlim()[1]]
             self.draw_in_all(axes, [[(0, t), (1, t)] for t in heights], up, GRID, 0.8, 0.5)
             self.draw_in_all(axes, [[(0, 1), (0, 0), (1, 0)]], axes.transAxes, AXIS, 0.8, 2.5)
-            for cell, tick in product(left, heights):
-                number = axes.yaxis.get_major_formatter()(tick)
-                axes.annotate(
-                    number, (0, tick), (-5, 0), xycoords=self.moved(cell, up), ha="right", va="center", **text
-                )
-            if axes is self.stack[-1]:
-                for cell in bottom:
-                    for tick in [t for t in axes.get_xticks() if axes.get_xlim()[0] <= t <= axes.get_xlim()[1]]:
-                        number = f"{tick:.10g}"
-                        axes.annotate(
-                            number, (tick, 0), (0, -4), xycoords=self.moved(cell, across), ha="center", va="top", **text
-                        )
-                    axes.annotate(
-                        label,
-                        (0.5, 0),
-                        (0, -19),
-                        xycoords=self.moved(cell, axes.transAxes),
-                        ha="center",
-                        va="top",
-                        **text,
-                    )
+            for cell, tick in product(cells[:: self.columns], heights):
+                write(cell, up, axes.yaxis.get_major_formatter()(tick), (0, tick), (-5, 0))
+            for cell in cells[max(count - self.columns, 0) :] if axes is self.stack[-1] else ():
+                for tick in times:
+                    write(cell, across, f"{tick:.10g}", (tick, 0), (0, -4))
+                write(cell, axes.transAxes, label, (0.5, 0), (0, -19))
             axes.set_axis_off()
 
     @property

@@ -12,10 +12,8 @@ from actlab.show.figures.style import FAINT, PALETTE, Heading, page, styled
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-HIGHEST, STEEPEST = (
-    12,
-    10,
-)  # beyond which nothing is drawn: in full, slopes as at 0 of signed_sqrt would flatten the rest
+# beyond which nothing is drawn: in full, slopes as at 0 of signed_sqrt would flatten the rest
+HIGHEST, STEEPEST = 12, 10
 
 
 @styled
@@ -33,10 +31,8 @@ def function_figure(table: pd.DataFrame, title: str, x_label: str = "x") -> Figu
     axes.axhline(0, color=FAINT, linewidth=0.8, zorder=0)
     axes.axvline(0, color=FAINT, linewidth=0.8, zorder=0)
     # broken at the kinks, so that a jump is not drawn as a steep line
-    values, slopes = (
-        np.where((np.abs(y) <= HIGHEST) & ~kink, y, np.nan),
-        np.where(np.abs(slope) <= STEEPEST, slope, np.nan),
-    )
+    values = np.where((np.abs(y) <= HIGHEST) & ~kink, y, np.nan)
+    slopes = np.where(np.abs(slope) <= STEEPEST, slope, np.nan)
     axes.plot(x, values, color=PALETTE[0], linewidth=2.2, label="f(x)")
     axes.plot(x, slopes, color=PALETTE[1], linewidth=1.8, linestyle=(0, (5, 2)), label="slope f′(x)")
     if kink.any():

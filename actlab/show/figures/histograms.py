@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from actlab.show.figures.axes import PANEL_POINTS, Floats, label_of, set_scale, time_column
+from actlab.show.figures.axes import PANEL_POINTS, label_of, set_scale, time_column
 from actlab.show.figures.curves import evenly
 from actlab.show.figures.style import FAINT, INK, LEFT, PALETTE, QUIET, SMALL_POINTS, Heading, page, styled, wrapped
 
@@ -96,18 +96,13 @@ def _draw(axes: Axes, rows: pd.DataFrame) -> None:
     axes.set(ylim=(-0.05, last + 1), xlim=(left - 0.03 * (right - left), right + 0.03 * (right - left)))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
     for row, bin_ in np.argwhere(shares > full * 1.001):
-        _write_share(axes, shares[row, bin_], edges[row, bin_ : bin_ + 2], last - row)
-
-
-def _write_share(axes: Axes, share: float, edges: Floats, row: int) -> None:
-    """In a bar that is cut, or beside it on the side that has more room."""
-    low, high = axes.get_xlim()
-    left, right = (edges - low) / (high - low)  # in parts of the axis
-    inside, before = right - left > 0.2, right > 0.7
-    place = right - 0.02 if inside else left - 0.02 if before else right + 0.02
-    axes.text(place, row + TALLEST - 0.04, percent(share), ha="right" if inside or before else "left", va="top",
-              fontsize=SMALL_POINTS, color="white" if inside else QUIET, transform=axes.get_yaxis_transform("grid")
-              )  # fmt: skip
+        # in a bar that is cut, or beside it on the side that has more room; places in parts of the axis
+        start, end = (edges[row, bin_ : bin_ + 2] - axes.get_xlim()[0]) / np.diff(axes.get_xlim())
+        inside, before = end - start > 0.2, end > 0.7
+        place = end - 0.02 if inside else start - 0.02 if before else end + 0.02
+        axes.text(place, last - row + TALLEST - 0.04, percent(shares[row, bin_]), va="top",
+                  ha="right" if inside or before else "left", color="white" if inside else QUIET, fontsize=SMALL_POINTS,
+                  transform=axes.get_yaxis_transform("grid"))  # fmt: skip
 
 
 def percent(share: float) -> str:

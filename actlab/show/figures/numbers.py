@@ -226,7 +226,8 @@ def heat_map(
     """
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import LogNorm, Normalize
+    from matplotlib.colors import LogNorm, Normalize, to_rgb
+    from matplotlib.patches import Rectangle
     from matplotlib.ticker import FuncFormatter
 
     metric, shown = comparison.metric, list(maps)[:MOST_MAPS]
@@ -255,7 +256,8 @@ def heat_map(
     size = whole + spare, over + 0.66 + rows * (height + GAP[1]) - GAP[1]
     figure, grid = page(heading, size, rows=rows, columns=columns, left=left, right=right + spare, gap=GAP, over=over)
     low, high = (min(means), max(means)) if means else (0.0, 0.0)
-    colors = ScalarMappable((LogNorm if log else Normalize)(low, high), colormaps["viridis"])
+    write = words.Numbers(metric, [low, high])
+    colors: Any = ScalarMappable((LogNorm if log else Normalize)(low, high), colormaps["viridis"])
     every = ceil((max(text_width(f"{number:g}") for number in across) + 0.1) * len(across) / width)
     for index, axes in enumerate(grid):
         if index >= len(shown):
@@ -271,8 +273,18 @@ def heat_map(
         title = "\n".join(wrapped(shown[index], width, PANEL_POINTS))
         axes.set_title(title, loc="left", fontsize=PANEL_POINTS, color=INK, pad=4, linespacing=1.1, y=1.0)
         for (x, y), result in cells[index].items():
-            write = None if small else words.Numbers(metric, [low, high])
-            _draw_cell(axes, across.index(x), up.index(y), result, colors, write, look_of[result.name].gid)
+            summary, gid = result.summary, look_of[result.name].gid
+            color, i, j = to_rgb(colors.to_rgba(summary.mean) if summary.n else EMPTY), across.index(x), up.index(y)
+            axes.add_patch(Rectangle((i - 0.5, j - 0.5), 1, 1, facecolor=color, edgecolor="white", linewidth=1.5,
+                                     hatch="///" if small and result.lacking else None, gid=gid))  # fmt: skip
+            if small:
+                continue
+            ink = ON_LIGHT if np.dot(color, (0.299, 0.587, 0.114)) > 0.5 else ON_DARK
+            text: Any = {"ha": "center", "va": "center", "color": ink, "gid": gid}
+            seeds = count(result.values, result.lacking)
+            axes.text(i, j - 0.22 if summary.n else j, seeds, fontsize=SMALL_POINTS, **text)
+            if summary.n:
+                axes.text(i, j + 0.15, write(summary.mean), fontsize=PANEL_POINTS, **text)
     name_value_axis(grid[0], label_of(keys[1]))
     grid[0].yaxis.set_label_coords((EDGE - left) / width, 1 + (0.38 if named else 0.07) / height)
     if low < high:
@@ -286,24 +298,3 @@ def heat_map(
         bar.solids.set_rasterized(True)
         bar.ax.minorticks_off()
     return figure
-
-
-def _draw_cell(
-    axes: Axes, x: int, y: int, result: ConditionResult, colors: Any, write: words.Numbers | None,
-    gid: str | None,
-) -> None:  # fmt: skip
-    from matplotlib.colors import to_rgb
-    from matplotlib.patches import Rectangle
-
-    mean, n = result.summary.mean, result.summary.n
-    color = to_rgb(colors.to_rgba(mean)) if n else to_rgb(EMPTY)
-    hatch = "///" if result.lacking and write is None else None
-    axes.add_patch(
-        Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=color, edgecolor="white", linewidth=1.5, hatch=hatch, gid=gid)
-    )
-    if write is not None:
-        ink = ON_LIGHT if np.dot(color, (0.299, 0.587, 0.114)) > 0.5 else ON_DARK
-        text: Any = {"ha": "center", "va": "center", "color": ink, "gid": gid}
-        axes.text(x, y - 0.22 if n else y, count(result.values, result.lacking), fontsize=SMALL_POINTS, **text)
-        if n:
-            axes.text(x, y + 0.15, write(mean), fontsize=PANEL_POINTS, **text)
