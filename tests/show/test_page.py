@@ -10,7 +10,6 @@ import json
 import math
 import os
 import re
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from html import unescape
@@ -142,6 +141,19 @@ def test_the_answer_is_one_plain_sentence(html: str) -> None:
     assert answer is not None
     better = r"prelu is better than relu by 1\.\d\d points of validation accuracy"
     assert re.fullmatch(rf"{better}; sigmoid is worse; leaky_relu is not established\.", answer[1])
+
+
+def test_a_long_description_stands_above_the_answer_by_its_first_sentence(
+    tmp_path: Path, make_run: Make, resolved: Resolved
+) -> None:
+    make_run(tmp_path / "x", resolved(), [0.9])
+    config = tmp_path / "x" / "experiment.yaml"
+    rest = "It was asked in arXiv 1505.00853. " * 12
+    config.write_text(f"name: x\ndescription: Does it help? {rest}\n")
+    page = report([tmp_path / "x"])
+    assert '<p class="question">Does it help?</p>' in page
+    assert f'<p class="more">{rest.strip()}</p></details>' in page
+    assert f"Does it help? {rest.strip()}" in report([tmp_path / "x"], "markdown")
 
 
 def test_the_table_has_at_most_seven_columns_and_all_others_are_folded(html: str) -> None:
@@ -691,17 +703,15 @@ def test_it_prints_on_white(page: Path, browser: Any, tmp_path: Path) -> None:
         assert len(visit.page.pdf()) > 20_000
 
 
-# --- size and speed --------------------------------------------------------------------------------------------
+# --- size -----------------------------------------------------------------------------------------------------
 
 
-def test_two_hundred_runs_take_seconds_and_megabytes(tmp_path: Path, make_run: Make, resolved: Resolved) -> None:
+def test_two_hundred_runs_take_few_megabytes(tmp_path: Path, make_run: Make, resolved: Resolved) -> None:
     for rate in np.logspace(-4, 0, 42):
         for seed in range(5):
             config = resolved(seed=seed, epochs=30, optimizer={"name": "sgd", "learning_rate": float(rate)})
             make_run(tmp_path / "rates", config, np.linspace(0.5, 0.9, 30).round(4).tolist())
-    began = time.process_time()
     page = report([tmp_path / "rates"])
-    assert time.process_time() - began < 20
     assert len(page.encode()) < 5e6
     assert page.count('class="pick"') == 2 * 42  # in the table, and in that of all columns
     assert len(set(re.findall(r'<g data-condition="(\d+)"', page))) == 42
@@ -739,13 +749,13 @@ def test_a_page_of_many_probed_runs_stays_small(tmp_path: Path, make_run: Make, 
                 config = resolved(seed=seed, epochs=30, optimizer={"name": "sgd", "learning_rate": float(rate)})
                 values = np.random.default_rng([seed, study, int(1e6 * rate)]).uniform(0.5, 0.9, 30).round(4)
                 probe_widely(make_run(tmp_path / f"study{study}", config, values.tolist()))
-    began = time.process_time()
     page = report([tmp_path])
-    assert time.process_time() - began < 30
     assert len(page.encode()) < 2e6
     assert page.count('class="pick"') == 2 * 32
-    assert page.count("left out, since this page shows several experiments. Their tables lie in") == 10
-    assert "Histograms by layer, 2 of 4 conditions" in page
+    left_out = "saturated fraction, gradient norm max, weight norm, update norm and figures by layer"
+    assert page.count(f"Left out, since this page shows many experiments: {left_out}. A report of this one") == 6
+    assert "Histograms by layer" not in page
+    assert "Histograms by layer, one run of each condition" in report([tmp_path / "study0"])
 
 
 def film(path: Path, frames: int, size: int = 512) -> bytes:
@@ -756,34 +766,21 @@ def film(path: Path, frames: int, size: int = 512) -> bytes:
     return path.read_bytes()
 
 
-def test_a_large_film_is_made_smaller_and_said_to_be(tmp_path: Path, make_run: Make, resolved: Resolved) -> None:
-    run = make_run(tmp_path / "x", resolved(), [0.5, 0.6])
-    whole = film(run / "weight_film.webp", 15)
-    page = report([tmp_path / "x"])
-    (carried,) = re.findall(r"data:image/webp;base64,([^\"]+)", page)
-    data = base64.b64decode(carried)
-    assert len(data) < len(whole) / 4
-    with Image.open(io.BytesIO(data)) as shown:
-        assert shown.size == (256, 256)
-        assert figures.MOST_FRAMES / 2 <= shown.n_frames <= figures.MOST_FRAMES
-        times = []
-        for place in range(shown.n_frames):
-            shown.seek(place)
-            shown.load()
-            times.append(shown.info["duration"])
-    assert sum(times) == 1500
-    assert f"Made smaller for this page, with 10 frames at most; {run / 'weight_film.webp'} is whole." in words(page)
-
-
-def test_films_share_the_room_of_a_page(
+def test_films_that_have_no_room_are_named(
     tmp_path: Path, make_run: Make, resolved: Resolved, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runs = [make_run(tmp_path / name, resolved(), [0.5, 0.6]) for name in ("x", "y")]
+    runs = [make_run(tmp_path / "x", resolved(activation=name), [0.5, 0.6]) for name in ("relu", "tanh")]
     data = [film(run / "weight_film.webp", 2, 64) for run in runs]
     monkeypatch.setattr(figures, "FILM_BYTES", len(data[0]) + 10)
-    page = report([tmp_path / "x", tmp_path / "y"])
-    assert page.count("data:image/webp") == 1
+    page = report([tmp_path / "x"])
+    (carried,) = re.findall(r'<img src="data:image/webp;base64,([^"]+)" alt="How the weights of relu changed', page)
+    assert base64.b64decode(carried) == data[0]
     assert f"Too large for this page: {runs[1] / 'weight_film.webp'}." in words(page)
+
+
+def test_what_is_no_film_is_not_shown(tmp_path: Path, make_run: Make, resolved: Resolved) -> None:
+    (make_run(tmp_path / "x", resolved(), [0.5, 0.6]) / "weight_film.webp").write_bytes(b"<script>")
+    assert "Films of the weights" not in report([tmp_path / "x"])
 
 
 # --- the command -----------------------------------------------------------------------------------------------

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import io
-import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
@@ -32,37 +29,27 @@ if TYPE_CHECKING:
 
     from actlab.study.judge import Comparison
 
-FEW = len(PALETTE)  # conditions up to which each gets figures of its own
+Drawn = tuple[str, Markup]  # a title, and the figure under it
+
+FEW = len(PALETTE)  # conditions up to which each gets figures by layer
 NAMED = 12  # conditions whose numbers stand in the text that replaces a figure
 FURTHER = (
     "saturated_fraction", "inactive_units", "unmoved_units", "revived_units", "gradient_norm_max", "weight_norm",
     "update_norm",
 )  # fmt: skip
-MOST_WITH_FURTHER = 4  # experiments of a page on which further measures are drawn
-MOST_BY_LAYER = 16  # conditions that a page shows by layer, over all its experiments
+MOST_WITH_ALL = 4  # experiments of a page that draws further measures, and figures by layer
 FILM = "weight_film.webp"
-FILM_BYTES = 1_000_000  # that the films of a page may take; those that do not fit are named
-SMALL_FILM_BYTES = 150_000  # up to which a film is carried as it is
-MOST_FRAMES = 10  # of a film that is made smaller
-
-
-@dataclass
-class Room:
-    """What a page of so many experiments has room for, of which each takes its part."""
-
-    experiments: int
-    film_bytes: int = field(default_factory=lambda: FILM_BYTES)
+FILM_BYTES = 3_000_000  # that the films of a page may take, each experiment its part; what does not fit is named
 
 
 @dataclass
 class Group:
-    """Figures and films under one heading; `folded` ones, by their headings, are shown when they are asked for."""
+    """Figures under one heading; `folded` ones, by their headings, are shown when they are asked for."""
 
     id: str
     title: str
-    figures: list[tuple[str, Markup]] = field(default_factory=list)
-    folded: dict[str, list[tuple[str, Markup]]] = field(default_factory=dict)
-    films: list[tuple[str, str, str]] = field(default_factory=list)  # title, address, note
+    figures: list[Drawn] = field(default_factory=list)
+    folded: dict[str, list[Drawn]] = field(default_factory=dict)
     text: str = ""
 
 
@@ -73,11 +60,11 @@ class Drawer:
         comparison: of its runs.
         looks: condition to how it is drawn.
         prefix: of the ids of its figures.
-        room: what the page has room for; the films that are shown are taken off.
+        experiments: how many share the page.
     """
 
-    def __init__(self, comparison: Comparison, looks: Mapping[str, Look], prefix: str, room: Room) -> None:
-        self.comparison, self.looks, self.prefix, self.room = comparison, looks, prefix, room
+    def __init__(self, comparison: Comparison, looks: Mapping[str, Look], prefix: str, experiments: int) -> None:
+        self.comparison, self.looks, self.prefix, self.experiments = comparison, looks, prefix, experiments
         self.curves = comparison.curves()
         self.stand_in = stand_in_note(comparison)
 
@@ -94,10 +81,9 @@ class Drawer:
                 seeds.figures.append(self._figure(drawn[stem], stem, *self._about(stem)))
         found = [seeds, curves, *self._probes(), self._films()]
         first = next((group.figures.pop(0) for group in found if group.figures), None)
-        groups = [group for group in found if group.figures or group.folded or group.films or group.text]
-        return {"first": first, "groups": groups}
+        return {"first": first, "groups": [group for group in found if group.figures or group.folded or group.text]}
 
-    def _figure(self, figure: Figure, stem: str, title: str, about: str) -> tuple[str, Markup]:
+    def _figure(self, figure: Figure, stem: str, title: str, about: str) -> Drawn:
         title = title[:1].upper() + title[1:]
         prefix = f"{self.prefix}-{re.sub('[^A-Za-z0-9]+', '-', stem)}"
         try:
@@ -126,78 +112,77 @@ class Drawer:
     # --- what the probes saw
 
     def _probes(self) -> list[Group]:
-        found, layers = [], {r.name: seen for r in self.comparison.results if (seen := _layers(r.runs))}
-        columns = [column for column in self.curves if self.curves[column].notna().any()]
+        dead, gradients = Group("dead", "Dead units"), Group("gradients", "Gradients")
+        activations, further = Group("activations", "Activations"), Group("further", "Further measures")
+        columns, layers = [column for column in self.curves if self.curves[column].notna().any()], self._layers()
         if "dead_units" in columns:
             units = {watched_units(table) for _, table in layers.values()}
             of = units.pop() if len(units) == 1 else None
             figure = dead_units_figure(self.curves, "", self.stand_in, of, look_of=self.looks)
             about = "Validation accuracy over dead units", self._last_values("dead_units")
-            found.append(Group("dead", "Dead units", [self._figure(figure, "dead", *about)]))
+            dead.figures.append(self._figure(figure, "dead", *about))
         if "gradient_norm_mean" in columns:
-            found.append(Group("gradients", "Gradients", [self._overlay("gradient_norm_mean")]))
-            self._by_layer(found[-1], "Gradient norms by layer", "gradient_norm_mean", layers)
-        activations = Group("activations", "Activations")
-        self._by_layer(activations, "Histograms by layer", "activation_histogram_00", layers)
-        further = Group("further", "Further measures")
+            gradients.figures.append(self._overlay("gradient_norm_mean"))
         names = {column: words.metric_name(column) for column in FURTHER if column in columns}
-        if names and self.room.experiments > MOST_WITH_FURTHER:
-            further.text = f"Left out, since this page shows many experiments: {words.listed(names.values())}. "
+        if self.experiments > MOST_WITH_ALL:
+            left_out = [*names.values(), *["figures by layer"] * bool(layers)]
+            further.text = f"Left out, since this page shows many experiments: {words.listed(left_out)}. "
             further.text += "A report of this one alone draws them."
+            further.text *= bool(left_out)
         else:
             further.folded = {name.capitalize(): [self._overlay(column)] for column, name in names.items()}
-        return [*found, activations, further]
+            activations.folded = self._by_layer("Histograms by layer", "activation_histogram_00", layers)
+            gradients.folded = self._by_layer("Gradient norms by layer", "gradient_norm_mean", layers)
+        return [dead, gradients, activations, further]
 
-    def _overlay(self, column: str) -> tuple[str, Markup]:
+    def _layers(self) -> dict[str, tuple[Run, pd.DataFrame]]:
+        """For each condition the first finished run with a table of its layers, and the table."""
+        found = {}
+        for result in self.comparison.results:
+            for run in (run for run in result.runs if run.status == "done" and (run.path / LAYERS).is_file()):
+                with suppress(RunDirError):  # a damaged one is named on the page
+                    if len(run.layers):
+                        found[result.name] = run, run.layers
+                        break
+        return found
+
+    def _overlay(self, column: str) -> Drawn:
         figure = curves_figure(self.curves, [column], Heading("", self.stand_in), self.looks)
         return self._figure(figure, column, words.metric_name(column), self._last_values(column))
 
     def _by_layer(
-        self, group: Group, heading: str, column: str, layers: Mapping[str, tuple[Run, pd.DataFrame]]
-    ) -> None:
-        """Add a figure by layer of one run of each condition, where there are few; say which are left out."""
-        having = {name: seen for name, seen in layers.items() if column in seen[1]}
-        if not having or len(self.comparison.results) > FEW:
-            return
+        self, heading: str, column: str, layers: Mapping[str, tuple[Run, pd.DataFrame]]
+    ) -> dict[str, list[Drawn]]:
+        """A figure by layer of one run of each condition, where there are few."""
         draw = histograms_figure if column.startswith("activation_histogram") else gradient_norms_figure
-        shown = list(having.items())[: max(1, MOST_BY_LAYER // self.room.experiments)]
         figures = []
-        for place, (name, (run, table)) in enumerate(shown):
-            last = table.dropna(subset=[column]).groupby("layer", sort=False)[column].last()
-            about = f"n = 1 run. {words.metric_name(column).capitalize()} at the last evaluation: " + ", ".join(
-                f"{layer} {words.number(float(value), column)}" for layer, value in last.items()
-            )
-            title = f"{name}, seed {run.config.get('seed', 0)}"
-            figures.append(self._figure(draw(table, "", self.stand_in), f"{column}-{place}", title, about))
-        left_out = len(having) - len(shown)
-        which = f"{len(shown)} of {len(having)} conditions" if left_out else "one run of each condition"
-        group.folded[f"{heading}, {which}"] = figures
-        if left_out:
-            missing = words.counted(left_out, "condition")
-            folder = self.comparison.results[0].runs[0].path.parent
-            group.text = f"{heading}: {missing} left out, since this page shows several experiments. "
-            group.text += f"{'Its table lies' if left_out == 1 else 'Their tables lie'} in {folder}."
-
-    # --- films
+        for name, (run, table) in layers.items() if len(self.comparison.results) <= FEW else ():
+            if column in table:
+                last = table.dropna(subset=[column]).groupby("layer", sort=False)[column].last()
+                ends = [f"{layer} {words.number(float(value), column)}" for layer, value in last.items()]
+                about = f"n = 1 run. {words.metric_name(column).capitalize()} at the last evaluation: {', '.join(ends)}"
+                title = f"{name}, seed {run.config.get('seed', 0)}"
+                figures.append(self._figure(draw(table, "", self.stand_in), f"{column}-{len(figures)}", title, about))
+        return {f"{heading}, one run of each condition": figures} if figures else {}
 
     def _films(self) -> Group:
         """The film of one run of each condition, as far as there is room for them."""
-        group, left_out = Group("films", "Films of the weights"), []
+        group, left_out, room = Group("films", "Films of the weights"), [], FILM_BYTES // self.experiments
         for result in self.comparison.results:
             path = next((file for run in result.runs if (file := run.path / FILM).is_file()), None)
-            data = _webp(path) if path else b""
-            if path is None or not data:
+            if path is None:
                 continue
-            shown = _small(data)
-            if len(shown) > self.room.film_bytes:
+            if path.stat().st_size > room:
                 left_out.append(str(path))
                 continue
-            self.room.film_bytes -= len(shown)
-            note = f"n = 1 run: {path.parent.name}. From black, the unit's least change, to white, its greatest."
-            if shown is not data:
-                note += f" Made smaller for this page, with {MOST_FRAMES} frames at most; {path} is whole."
+            data = path.read_bytes()
+            if data[:4] != b"RIFF" or data[8:12] != b"WEBP":  # a damaged one
+                continue
+            room -= len(data)
             title = f"How the weights of {result.name} changed, a tile a unit"
-            group.films.append((title, address(shown, "image/webp"), note))
+            note = f"n = 1 run: {path.parent.name}. From black, the unit's least change, to white, its greatest."
+            picture = Markup('<img src="{}" alt="{}">').format(address(data, "image/webp"), words.printable(title))
+            group.folded[title] = [(note, picture)]
         group.text = f"Too large for this page: {', '.join(left_out)}." if left_out else ""
         return group
 
@@ -207,50 +192,3 @@ def _some(rows: Iterable[tuple[str, str, int]], unit: str = "") -> str:
     texts = [f"{name} {text} (n = {n}{unit})" for name, text, n in rows]
     more = f", and {len(texts) - NAMED} more" if len(texts) > NAMED else ""
     return f"{', '.join(texts[:NAMED])}{more}."
-
-
-def _layers(runs: Sequence[Run]) -> tuple[Run, pd.DataFrame] | None:
-    """What the probes saw in the first finished run that has a table of it."""
-    for run in runs:
-        try:
-            if run.status == "done" and (run.path / LAYERS).is_file() and len(run.layers):
-                return run, run.layers
-        except RunDirError:
-            continue
-    return None
-
-
-def _webp(path: Path) -> bytes:
-    """What a file holds, if that is a WebP picture; else nothing."""
-    try:
-        data = path.read_bytes()
-    except OSError:
-        return b""
-    return data if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else b""
-
-
-@lru_cache(maxsize=16)  # a page that is watched is made again and again
-def _small(data: bytes) -> bytes:
-    """A film at half its size, in which a tile still has a pixel for each weight, and with few frames.
-
-    One that is small already, or cannot be read, stays as it is.
-    """
-    from PIL import Image, ImageSequence
-
-    if len(data) <= SMALL_FILM_BYTES:
-        return data
-    frames, times = [], []
-    try:
-        with Image.open(io.BytesIO(data)) as film:
-            every = math.ceil(getattr(film, "n_frames", 1) / MOST_FRAMES)
-            for place, frame in enumerate(ImageSequence.Iterator(film)):
-                frame.load()
-                if place % every == 0:
-                    frames.append(frame.convert("RGB").reduce(2))
-                    times.append(0)
-                times[-1] += int(frame.info.get("duration", 0))  # and those of the frames left out behind it
-    except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError):
-        return data
-    target = io.BytesIO()
-    frames[0].save(target, "WEBP", save_all=True, append_images=frames[1:], duration=times, quality=45, method=0)
-    return min(target.getvalue(), data, key=len)

@@ -18,7 +18,7 @@ from actlab.run.folder import make_folder, write_bytes
 from actlab.show import words
 from actlab.show.figures.comparison import looks_of
 from actlab.show.page.chapter import read
-from actlab.show.page.figures import Drawer, Room
+from actlab.show.page.figures import Drawer
 from actlab.show.page.section import section
 from actlab.show.page.svg import color_style
 from actlab.show.tables import markdown_text
@@ -56,12 +56,12 @@ def text(paths: Sequence[Path], form: str = "html", title: str | None = None, re
     names = [chapter.name for chapter in chapters]
     several = f"{names[0]}, {names[-1]} and {len(names) - 2} other experiments" if len(names) > 3 else ""
     looks = iter(looks_of([chapter.comparison for chapter in chapters if chapter.comparison]))
-    room, sections = Room(len(chapters)), []
+    sections = []
     for number, chapter in enumerate(chapters):
         look_of = next(looks) if chapter.comparison else {}
         made = section(chapter, look_of, number)
         if chapter.comparison and form == "html":
-            made |= Drawer(chapter.comparison, look_of, made["id"], room).figures()
+            made |= Drawer(chapter.comparison, look_of, made["id"], len(chapters)).figures()
         sections.append(made)
     runs = sum(len(chapter.runs) for chapter in chapters)
     return _rendered(

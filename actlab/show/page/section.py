@@ -35,43 +35,65 @@ SIGNS = {"better": "▲", "worse": "▼", "indicated better": "△", "indicated 
 KINDS = {"better": "good", "supported": "good", "worse": "bad", "refuted": "bad"}
 VERDICTS = ("better", "indicated better", "worse", "indicated worse", "not established")
 LOW, HIGH = -2.5, 4.5  # heights between which a function is drawn, from x = −4 to 4
+LONGEST_QUESTION = 300  # characters of a description that stand above the answer; of a longer one the first sentence
+FIRST_SENTENCE = re.compile(r".+?[.?!](?=\s+[A-Z])", re.DOTALL)
 DEFAULTS = re.compile(r" \([-−\d., ]+\)$")
 MOST_DATA = 2_000_000  # characters of CSV that a chapter carries
 
 
 def section(chapter: Chapter, looks: dict[str, Look], number: int) -> dict[str, Any]:
     """All that is printed of an experiment but its figures, by the names that the templates know."""
-    comparison = chapter.comparison
-    return {
-        "id": f"e{number}", "name": chapter.name, "question": chapter.question, "summary": _summary(chapter),
-        "warnings": _warnings(chapter), "claims": _claims(chapter), "code": words.listed(_code(chapter.runs)),
+    question, more = chapter.question, ""
+    if len(question) > LONGEST_QUESTION and (first := FIRST_SENTENCE.match(question)):
+        question, more = first[0], question[first.end() :].strip()
+    found = {
+        "id": f"e{number}", "name": chapter.name, "question": question, "more": more, "summary": _summary(chapter),
+        "warnings": _warnings(chapter), "claims": _claims(chapter),
         "commands": _commands(chapter), "config_text": chapter.config_text.rstrip(),
         "config_address": address(chapter.config_text.encode(errors="replace"), "text/yaml"),
         "facts": _facts(chapter.runs), "answer": "", "verdicts": [], "groups": [],
-        **(_compared(chapter, comparison, looks) if comparison else {}),
     }  # fmt: skip
+    return found | _compared(chapter, chapter.comparison, looks) if chapter.comparison else found
 
 
 def _compared(chapter: Chapter, comparison: Comparison, looks: dict[str, Look]) -> dict[str, Any]:
     """What there is to print where runs were compared."""
-    answer, wide = words.sentence(comparison), comparison_columns(comparison, wide=True)
+    answer = words.sentence(comparison)
     if not answer.startswith(tuple(comparison.names)):
         answer = answer[:1].upper() + answer[1:]
+    verdicts = []  # the established ones first
+    for verdict in VERDICTS:
+        if names := [result.name for result in comparison.results if result.verdict == verdict]:
+            about = words.listed(names) if len(names) <= 3 else words.counted(len(names), "condition")
+            verdicts.append({**mark(verdict), "about": about})
+    split = "test" if comparison.metric.startswith("test_") else "val"
+    ends = [f"{split}_accuracy", f"{split}_loss"]
+    room, left_out, results = MOST_DATA, 0, []
+    for number, result in enumerate(comparison.results):
+        activations = {str(run.config.get("activation")): run for run in reversed(result.runs)}  # a run for each
+        histories = []
+        for run in sorted(result.runs, key=lambda run: int(run.config.get("seed", 0))):
+            with suppress(RunDirError):
+                link, seed = address(run.history.attrs["bytes"], "text/csv"), run.config.get("seed", 0)
+                if len(link) > room:
+                    left_out += 1
+                    continue
+                room -= len(link)
+                title = f"history of {result.name}, seed {seed}, as CSV"
+                histories.append({"label": seed, "name": f"{run.path.name}.csv", "address": link, "title": title})
+        results.append({
+            "name": result.name, "number": number, "swatch": swatch(looks[result.name]), "mark": mark(result.verdict),
+            "functions": [_function(run) for run in reversed(activations.values())],
+            "numbers": [_mean(result.runs, name) for name in ends],
+            "histories": histories, "records": [_record(run) for run in result.runs],
+        })  # fmt: skip
     csv = comparison.table().to_csv(index=False).encode(errors="replace")
-    carried, left_out = _histories(chapter, comparison)
-    results = [
-        {"name": result.name, "number": number, "baseline": result.name in comparison.baselines,
-         "swatch": swatch(looks[result.name]), "mark": mark(result.verdict), "functions": _functions(result.runs),
-         "numbers": _means(result.runs, comparison.metric), "histories": carried[result.name],
-         "records": [_record(run) for run in result.runs]}
-        for number, result in enumerate(comparison.results)
-    ]  # fmt: skip
     return {
-        "answer": answer, "verdicts": _verdicts(comparison), "results": results,
-        "columns": comparison_columns(comparison), "wide": wide, "caption": words.caption(comparison),
+        "answer": answer, "verdicts": verdicts, "results": results, "caption": words.caption(comparison),
+        "columns": comparison_columns(comparison), "wide": comparison_columns(comparison, wide=True),
         "notes": words.notes(comparison)[0], "all_notes": words.notes(comparison, every=True)[0],
-        "table_address": address(csv, "text/csv"), "left_out": left_out,
-        "ends": [words.metric_name(name) for name in _ends(comparison.metric)],
+        "table_address": address(csv, "text/csv"), "ends": [words.metric_name(name) for name in ends],
+        "left_out": f"{left_out} histories are left out for their size; they lie in {chapter.folder}." * bool(left_out),
     }  # fmt: skip
 
 
@@ -108,19 +130,14 @@ def mark(verdict: str) -> dict[str, str]:
     return {"word": verdict, "sign": SIGNS.get(verdict, "○"), "kind": KINDS.get(verdict, "open")}
 
 
-def _verdicts(comparison: Comparison) -> list[dict[str, str]]:
-    """The conditions of each verdict, the established ones first."""
-    names = {verdict: [r.name for r in comparison.results if r.verdict == verdict] for verdict in VERDICTS}
-    return [{**mark(verdict), "about": words.few(of), "count": f"{len(of)}"} for verdict, of in names.items() if of]
-
-
 def _claims(chapter: Chapter) -> list[dict[str, Any]]:
     """What the author says first, then exactly what was held against the runs, and what came out."""
     found = []
     for judged in chapter.claims:
         text, exactly = judged.claim.says, str(judged.claim)
         evidence = [exactly] * bool(text) + words.claim_lines(judged)
-        found.append({**mark(judged.verdict), "about": text or exactly, "evidence": evidence})
+        is_open = judged.verdict != "supported"  # what came out otherwise is what a reader asks about
+        found.append({**mark(judged.verdict), "about": text or exactly, "evidence": evidence, "open": is_open})
     return found
 
 
@@ -134,43 +151,26 @@ def swatch(look: Look) -> dict[str, Any]:
     return {"color": color, "dashes": " ".join(f"{2 * length:g}" for length in on_off)}
 
 
-def _functions(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """The activations of a condition, each once."""
-    first: dict[str, Run] = {}
-    for run in runs:
-        first.setdefault(json.dumps(run.config.get("activation"), sort_keys=True), run)
-    return [_function(run) for run in first.values()]
-
-
 def _function(run: Run) -> dict[str, Any]:
     """The activation of a run: equation, parameters, drawing, and what to know of that."""
     part = run.config.get("activation")
-    given = dict(part) if isinstance(part, dict) else {"name": part}
-    name = str(given.pop("name", ""))
+    parameters = dict(part) if isinstance(part, dict) else {"name": part}
+    name, equation, remarks = str(parameters.pop("name", "")), "", []
     try:
         entry = ACTIVATIONS.get(name)
-        parameters, defaults = resolve(entry, given), {} if entry.facts.example else resolve(entry)
+        parameters = resolve(entry, parameters)
     except (ActlabError, TypeError):
-        return {
-            "equation": name, "parameters": ", ".join(f"{key} = {value}" for key, value in given.items()), "path": "",
-            "remark": "not known to this version of actlab",
-        }  # fmt: skip
-    equation = str(given["formula"]) if name == "formula" else entry.facts.formula
-    parameters.pop("formula", None)
-    named = {key for key in parameters if re.search(rf"\b{re.escape(key)}\b", equation)}
-    changed = {key for key, value in parameters.items() if value != defaults.get(key)}
-    remarks = [] if entry.facts.elementwise else ["drawn: the first output while the first input moves, the others 0"]
-    if entry.facts.learned:
-        how = "with the mean of what one run learned" if (run.path / FUNCTION).exists() else "as it starts"
-        remarks.append(f"drawn {how}; {words.listed(entry.facts.learned).replace('_', ' ')} is learned")
-    if name != "formula" and changed - named:
-        remarks.append("the equation is that of the default parameters; the drawing is of these")
-    shown = [f"{key} = {value}" for key, value in parameters.items() if key in named | changed]
-    equation = DEFAULTS.sub("", equation) if shown else equation  # defaults in brackets, where the values follow
-    return {
-        "equation": equation, "parameters": words.typeset_minus(", ".join(shown)), "remark": "; ".join(remarks),
-        "path": _curve(run),
-    }  # fmt: skip
+        equation, remarks = name, ["not known to this version of actlab"]
+    else:
+        equation = str(parameters.pop("formula")) if name == "formula" else entry.facts.formula
+        equation = DEFAULTS.sub("", equation) if parameters else equation  # in brackets, where the values follow
+        if not entry.facts.elementwise:
+            remarks.append("drawn: the first output while the first input moves, the others 0")
+        if entry.facts.learned:
+            how = "with the mean of what one run learned" if (run.path / FUNCTION).exists() else "as it starts"
+            remarks.append(f"drawn {how}; {words.listed(entry.facts.learned).replace('_', ' ')} is learned")
+    shown = words.typeset_minus(", ".join(f"{key} = {value}" for key, value in parameters.items()))
+    return {"equation": equation, "parameters": shown, "remark": "; ".join(remarks), "path": _curve(run)}
 
 
 def _curve(run: Run) -> str:
@@ -191,41 +191,11 @@ def _curve(run: Run) -> str:
     return path
 
 
-def _ends(metric: str) -> tuple[str, str]:
-    split = "test" if metric.startswith("test_") else "val"
-    return f"{split}_accuracy", f"{split}_loss"
-
-
-def _means(runs: Sequence[Run], metric: str) -> list[tuple[str, str]]:
-    """An accuracy and the loss beside it at the end, on the images of the metric: each with n."""
-    found = []
-    for name in _ends(metric):
-        values = [(run.results.get("final") or {}).get(name) for run in runs if run.status == "done"]
-        known = [value for value in values if value is not None and math.isfinite(value)]
-        text = words.number(fmean(known), name) if known else words.NO_VALUE
-        found.append((text, f"n = {len(known)}"))
-    return found
-
-
-def _histories(chapter: Chapter, comparison: Comparison) -> tuple[dict[str, list[dict[str, str]]], str]:
-    """For each condition the histories of its runs, bytes as they are, as far as MOST_DATA allows; what is left out."""
-    found: dict[str, list[dict[str, str]]] = {}
-    room, left_out = MOST_DATA, 0
-    for result in comparison.results:
-        found[result.name] = []
-        for run in sorted(result.runs, key=lambda run: int(run.config.get("seed", 0))):
-            try:
-                link = address(run.history.attrs["bytes"], "text/csv")
-            except RunDirError:
-                continue
-            if len(link) > room:
-                left_out += 1
-                continue
-            room -= len(link)
-            seed = f"{run.config.get('seed', 0)}"
-            about = f"history of {result.name}, seed {seed}, as CSV"
-            found[result.name].append({"label": seed, "name": f"{run.path.name}.csv", "address": link, "title": about})
-    return found, f"{left_out} histories are left out for their size; they lie in {chapter.folder}." * bool(left_out)
+def _mean(runs: Sequence[Run], metric: str) -> tuple[str, str]:
+    """The mean of a metric at the end of finished runs, and their n."""
+    values = [(run.results.get("final") or {}).get(metric) for run in runs if run.status == "done"]
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    return words.number(fmean(known), metric) if known else words.NO_VALUE, f"n = {len(known)}"
 
 
 def address(data: bytes, kind: str) -> str:
@@ -248,18 +218,6 @@ def _commands(chapter: Chapter) -> list[tuple[str, str]]:
         name = shlex.quote(done.path.name)
         found.append((f"actlab reproduce {folder}/{name}", "trains one again and compares every byte"))
     return [*found, (f"actlab report {folder} -o report.html", "makes this page")]
-
-
-def _code(runs: Sequence[Run]) -> list[str]:
-    """Versions of actlab that trained, with their commits."""
-    found: Counter[str] = Counter()
-    for run in runs:
-        versions, git = run.environment.get("versions"), run.environment.get("git")
-        text = f"actlab {versions['actlab']}" if isinstance(versions, dict) and "actlab" in versions else "actlab"
-        if isinstance(git, dict):
-            text += f", commit {git.get('commit')}" + ", with uncommitted changes" * bool(git.get("dirty"))
-        found[text] += 1
-    return [f"{text} ({words.counted(n, 'run')})" if len(found) > 1 else text for text, n in found.most_common()]
 
 
 def _facts(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
