@@ -2,8 +2,8 @@
 
 What is allowed: numbers, `x`, `pi`, `e`, + − * / **, comparisons (chained too), and / or / not, brackets, and the
 functions of `FUNCTIONS`. The text is parsed to a tree, never run by Python's `eval`; every node must be on this list
-and is rewritten: numbers become floats, what does not depend on x becomes one number (so that it takes the dtype of x,
-whatever that is), `where` an `_Where`, and a comparison that stands for a number an `_Where` of 1 and 0.
+and becomes a `_Term`: what does not depend on x is one number (so that it takes the dtype of x, whatever that is), and
+a comparison that stands for a number is 1 where it holds and 0 elsewhere.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import operator
 import re
 import sys
 import warnings
-from collections.abc import Callable
-from functools import lru_cache, partial, reduce
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, reduce
 from itertools import accumulate
 from typing import Any, NoReturn
 
@@ -97,103 +98,134 @@ def parse(text: str) -> Callable[[Any, Namespace], Any]:
     level, count = [tree], 0
     for _ in range(MAX_DEPTH):
         count += len(level)
-        level = [child for node in level for child in _expressions(node)]
+        level = [child for node in level for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
     if level:
         raise FormulaError(TOO_DEEP, indent + level[0].col_offset + 1)
     if count > MAX_NODES:
         raise FormulaError(f"a formula has at most {MAX_NODES} parts, this one {count}")
-    read = _Reader(indent).number(tree)
-    if isinstance(read, ast.Constant):
-        return lambda x, ns: ns.full_like(x, read.value)
-    return partial(_evaluate, read)
+    term = _Reader(indent).number(tree)
+    return term.at if term.constant is None else lambda x, ns: ns.full_like(x, term.constant)
 
 
-def _expressions(node: ast.AST) -> list[ast.expr]:
-    return [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+@dataclass(frozen=True)
+class _Term:
+    """A part of a formula.
+
+    Args:
+        at: x and a namespace to the value.
+        truth: whether the value is that of a comparison, not a number.
+        can_overflow: whether it can be infinite.
+        constant: the value, where it does not depend on x.
+    """
+
+    at: Callable[[Any, Namespace], Any]
+    truth: bool = False
+    can_overflow: bool = False
+    constant: float | None = None
+
+    def at_point(self, x: float) -> float:
+        """The value at one number; NaN where there is no real one."""
+        with np.errstate(all="ignore"):
+            try:
+                value = self.at(x, _Scalars())
+            except (ArithmeticError, ValueError):
+                return math.nan
+        if isinstance(value, complex):  # a root of a negative number
+            return math.nan
+        return bool(value) if self.truth else float(value)
 
 
-class _Where(ast.expr):
+def _constant(value: float) -> _Term:
+    return _Term(lambda x, ns: value, truth=isinstance(value, bool), constant=value)
+
+
+def _where(test: _Term, yes: _Term, no: _Term) -> _Term:
     """where(test, yes, no), each branch evaluated only at points where it is finite.
 
     The gradient of where(x > 0, x, exp(x) - 1) at 1000 is 1·1 + 0·inf = NaN, though that branch is not taken there.
-    So a branch that can overflow gets, at the elements that do not take it, a point that would.
-
-    Args:
-        points: for `yes` and for `no`; None where a branch needs none, or none is found.
+    So a branch that can overflow gets, at the elements that do not take it, a point that would, if one is found.
     """
+    yes_at, no_at = (
+        next((x for x in CANDIDATES if test.at_point(x) is taken and math.isfinite(branch.at_point(x))), None)
+        if branch.can_overflow
+        else None
+        for branch, taken in ((yes, True), (no, False))
+    )
+    constant = yes.constant is not None and no.constant is not None
 
-    _fields = ("test", "yes", "no")
+    def at(x: Any, ns: Namespace) -> Any:
+        holds = test.at(x, ns)
+        a = yes.at(x if yes_at is None else ns.where(holds, x, ns.full_like(x, yes_at)), ns)
+        b = no.at(x if no_at is None else ns.where(holds, ns.full_like(x, no_at), x), ns)
+        return ns.where(holds, ns.full_like(x, a) if constant else a, b)
 
-    def __init__(self, test: ast.expr, yes: ast.expr, no: ast.expr) -> None:
-        super().__init__()
-        self.test, self.yes, self.no = test, yes, no
-        self.points = tuple(
-            next((x for x in CANDIDATES if _at(test, x) is taken and math.isfinite(_at(branch, x))), None)
-            if any(map(_can_overflow, ast.walk(branch)))
-            else None
-            for branch, taken in ((yes, True), (no, False))
-        )
-
-
-def _can_overflow(node: ast.AST) -> bool:
-    return isinstance(node, ast.Div | ast.Pow) or (isinstance(node, ast.Name) and node.id in CAN_OVERFLOW)
+    return _Term(at, can_overflow=test.can_overflow or yes.can_overflow or no.can_overflow)
 
 
 class _Reader:
-    """Rewrites the nodes of one text, whose tree begins `indent` characters after it."""
+    """Reads the nodes of one text, whose tree begins `indent` characters after it."""
 
     def __init__(self, indent: int) -> None:
         self._indent = indent
 
-    def number(self, node: ast.expr) -> ast.expr:
+    def number(self, node: ast.expr) -> _Term:
         """What a node means as a number; a comparison counts as 1 where it holds and as 0 elsewhere."""
-        made = self._read(node)
-        if isinstance(made, ast.Constant):
-            return ast.Constant(float(made.value))  # type: ignore[arg-type]  # a float or a truth
-        return _Where(made, ast.Constant(1.0), ast.Constant(0.0)) if _is_truth(made) else made
+        term = self._read(node)
+        if term.constant is not None:
+            return _constant(float(term.constant))
+        return _where(term, _constant(1.0), _constant(0.0)) if term.truth else term
 
-    def _truth(self, node: ast.expr) -> ast.expr:
-        made = self._read(node)
-        if not _is_truth(made):
+    def _truth(self, node: ast.expr) -> _Term:
+        term = self._read(node)
+        if not term.truth:
             self._refuse("a comparison is needed here, such as x > 0", node)
-        return made
+        return term
 
     def _refuse(self, message: str, node: ast.expr) -> NoReturn:
         raise FormulaError(message, self._indent + node.col_offset + 1)
 
-    def _read(self, node: ast.expr) -> ast.expr:
-        made: ast.expr
+    def _read(self, node: ast.expr) -> _Term:
         match node:
             case ast.Constant(value=value):
                 if not isinstance(value, int | float) or isinstance(value, bool):
                     self._refuse(f"{value!r} is not a real number", node)
                 if abs(value) > sys.float_info.max:  # before the conversion, which fails for a large whole number
                     self._refuse("the number is too large", node)
-                return ast.Constant(float(value))
+                return _constant(float(value))
             case ast.Name(id="x"):
-                return node
+                return _Term(lambda x, ns: x)
             case ast.Name(id=name) if name in CONSTANTS:
-                return ast.Constant(CONSTANTS[name])
+                return _constant(CONSTANTS[name])
             case ast.Name(id=name):
                 self._refuse_name(node, name, ["x", *CONSTANTS], f"{name} needs brackets: {name}(...)", FUNCTIONS)
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
                 return self.number(operand)
-            case ast.UnaryOp(op=ast.Invert()):
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return self._apply(node, lambda ns, value: -value, [self.number(operand)])
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return self._apply(node, lambda ns, value: ns.logical_not(value), [self._truth(operand)], truth=True)
+            case ast.UnaryOp():
                 self._refuse("~ is not allowed; write not", node)
-            case ast.UnaryOp(op=op, operand=operand):
-                made = ast.UnaryOp(op, self.number(operand) if isinstance(op, ast.USub) else self._truth(operand))
             case ast.BinOp(left=left, op=op, right=right):
                 if type(op) not in OPERATORS:
                     self._refuse("this operator is not allowed; there are + - * / **", right)
-                made = ast.BinOp(self.number(left), op, self.number(right))
+                sides, infinite = [self.number(left), self.number(right)], isinstance(op, ast.Div | ast.Pow)
+                return self._apply(node, lambda ns, a, b: OPERATORS[type(op)](a, b), sides, can_overflow=infinite)
             case ast.Compare(left=left, ops=signs, comparators=others):
                 for sign, other in zip(signs, others, strict=True):
                     if type(sign) not in OPERATORS:
                         self._refuse("this comparison is not allowed; there are < <= > >= == !=", other)
-                made = ast.Compare(self.number(left), signs, [self.number(other) for other in others])
+
+                def compare(ns: Namespace, *values: Any) -> Any:
+                    pairs = zip(signs, values, values[1:], strict=False)
+                    return reduce(ns.logical_and, [OPERATORS[type(sign)](a, b) for sign, a, b in pairs])
+
+                return self._apply(node, compare, [self.number(side) for side in (left, *others)], truth=True)
             case ast.BoolOp(op=op, values=values):
-                made = ast.BoolOp(op, [self._truth(value) for value in values])
-            case ast.Call(func=ast.Name(id=name) as function, args=arguments):
+                join = "logical_and" if isinstance(op, ast.And) else "logical_or"
+                truths = [self._truth(value) for value in values]
+                return self._apply(node, lambda ns, *values: reduce(getattr(ns, join), values), truths, truth=True)
+            case ast.Call(func=ast.Name(id=name), args=arguments):
                 if name not in FUNCTIONS:
                     advice = f"{name} is a number and cannot be called"
                     self._refuse_name(node, name, sorted(FUNCTIONS), advice, ("x", *CONSTANTS))
@@ -202,10 +234,12 @@ class _Reader:
                     self._refuse(f"{name} takes {wanted}, without names", node)
                 if name == "where":
                     test, yes, no = self._truth(arguments[0]), self.number(arguments[1]), self.number(arguments[2])
-                    if isinstance(test, ast.Constant):
-                        return yes if test.value else no
-                    return _Where(test, yes, no)
-                made = ast.Call(function, [self.number(argument) for argument in arguments], [])
+                    if test.constant is None:
+                        return _where(test, yes, no)
+                    return yes if test.constant else no
+                function = COMPOSED.get(name) or (lambda ns, *values: getattr(ns, name)(*values))
+                terms, infinite = [self.number(argument) for argument in arguments], name in CAN_OVERFLOW
+                return self._apply(node, function, terms, can_overflow=infinite)
             case ast.Call():
                 self._refuse("only a function of the list can be called", node)
             case ast.IfExp():
@@ -215,61 +249,30 @@ class _Reader:
             case _:
                 kind = type(node).__name__.lower()
                 self._refuse(f"{kind} is not allowed; there are numbers, x, operators and functions", node)
-        operands = made.args if isinstance(made, ast.Call) else _expressions(made)
-        if not all(isinstance(operand, ast.Constant) for operand in operands):
-            return made
-        value = _at(made, math.nan)
+
+    def _apply(
+        self, node: ast.expr, function: Callable[..., Any], operands: Sequence[_Term], *, truth: bool = False,
+        can_overflow: bool = False,
+    ) -> _Term:  # fmt: skip
+        """A function (namespace, *values) of terms; one number if all of them are."""
+        can_overflow = can_overflow or any(operand.can_overflow for operand in operands)
+        term = _Term(lambda x, ns: function(ns, *[operand.at(x, ns) for operand in operands]), truth, can_overflow)
+        if any(operand.constant is None for operand in operands):
+            return term
+        value = term.at_point(math.nan)
         if not math.isfinite(value):
             self._refuse("this has no finite real value", node)
-        return ast.Constant(bool(value) if _is_truth(made) else float(value))
+        return _constant(value)
 
-    def _refuse_name(self, node: ast.expr, name: str, known: list[str], advice: str, otherwise: Any) -> NoReturn:
+    def _refuse_name(
+        self, node: ast.expr, name: str, known: list[str], advice: str, otherwise: Collection[str]
+    ) -> NoReturn:
         """Refuse a name that is not known here; with the advice if it is one that stands elsewhere."""
         if name not in otherwise:
             close, kind = nearest(name, known), "function" if isinstance(node, ast.Call) else "name"
             hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
             advice = f"unknown {kind} {name!r}; {hint}"
         self._refuse(advice, node)
-
-
-def _is_truth(node: ast.expr) -> bool:
-    """Whether a node that has been read is a comparison, not a number."""
-    if isinstance(node, ast.Constant):
-        return isinstance(node.value, bool)
-    return isinstance(node, ast.Compare | ast.BoolOp) or (
-        isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
-    )
-
-
-def _evaluate(node: ast.expr, x: Any, ns: Namespace) -> Any:
-    """The value of a node that has been read."""
-    match node:
-        case ast.Constant(value=value):
-            return value
-        case ast.Name():
-            return x
-        case ast.UnaryOp(op=op, operand=operand):
-            value = _evaluate(operand, x, ns)
-            return -value if isinstance(op, ast.USub) else ns.logical_not(value)
-        case ast.BinOp(left=left, op=op, right=right):
-            return OPERATORS[type(op)](_evaluate(left, x, ns), _evaluate(right, x, ns))
-        case ast.Compare(left=left, ops=signs, comparators=others):
-            sides = [_evaluate(side, x, ns) for side in (left, *others)]
-            pairs = zip(signs, sides, sides[1:], strict=False)
-            return reduce(ns.logical_and, [OPERATORS[type(sign)](one, other) for sign, one, other in pairs])
-        case ast.BoolOp(op=op, values=values):
-            join = ns.logical_and if isinstance(op, ast.And) else ns.logical_or
-            return reduce(join, [_evaluate(value, x, ns) for value in values])
-        case ast.Call(func=ast.Name(id=name), args=arguments):
-            values = [_evaluate(argument, x, ns) for argument in arguments]
-            return COMPOSED[name](ns, *values) if name in COMPOSED else getattr(ns, name)(*values)
-        case _Where(test=test, yes=yes, no=no, points=(yes_at, no_at)):
-            holds = _evaluate(test, x, ns)
-            a = _evaluate(yes, x if yes_at is None else ns.where(holds, x, ns.full_like(x, yes_at)), ns)
-            b = _evaluate(no, x if no_at is None else ns.where(holds, ns.full_like(x, no_at), x), ns)
-            constant = isinstance(yes, ast.Constant) and isinstance(no, ast.Constant)
-            return ns.where(holds, ns.full_like(x, a) if constant else a, b)
-    raise TypeError(f"{type(node).__name__} was not read")
 
 
 class _Scalars:
@@ -282,15 +285,3 @@ class _Scalars:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(np, name)
-
-
-def _at(node: ast.expr, x: float) -> Any:
-    """The value of a node at one point; NaN where there is no real one."""
-    with np.errstate(all="ignore"):
-        try:
-            value = _evaluate(node, x, _Scalars())
-        except (ArithmeticError, ValueError):
-            return math.nan
-    if isinstance(value, complex):  # a root of a negative number
-        return math.nan
-    return bool(value) if _is_truth(node) else float(value)
