@@ -117,12 +117,6 @@ def section(
     return tf.cast(y, "float64").numpy(), tf.cast(slope, "float64").numpy()
 
 
-def curve_of(name: str, parameters: Mapping[str, Any] | None = None) -> Curve:
-    """The section of an activation, by name or alias, as a function of x."""
-    entry = ACTIVATIONS.get(name)
-    return partial(section, entry, resolve(entry, parameters))
-
-
 def find_kinks(curve: Curve, lower: float = -8.0, upper: float = 8.0) -> list[float]:
     """Where value or slope jump, found by halving each of 1,024 intervals towards its larger jump.
 

@@ -12,7 +12,7 @@ from keras import ops
 
 from actlab.errors import ActlabError
 from actlab.lazy import tf
-from actlab.parts.activations import ACTIVATIONS, ActivationFacts, resolve
+from actlab.parts.activations import ACTIVATIONS, resolve
 
 
 @keras.saving.register_keras_serializable("actlab")
@@ -38,6 +38,7 @@ class Activation(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no ty
     ) -> None:
         super().__init__(**kwargs)
         self._entry = ACTIVATIONS.get(activation)
+        self.activation, self.facts = self._entry.name, self._entry.facts
         self._parameters = resolve(self._entry, parameters)
         self._learned: dict[str, Any] = {}
         self.seed = seed
@@ -45,19 +46,9 @@ class Activation(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no ty
             self.seed_generator = keras.random.SeedGenerator(seed)
 
     @property
-    def activation(self) -> str:
-        """The registered name."""
-        return self._entry.name
-
-    @property
     def parameters(self) -> dict[str, Any]:
         """Every parameter."""
         return dict(self._parameters)
-
-    @property
-    def facts(self) -> ActivationFacts:
-        """What is stated of the activation."""
-        return self._entry.facts
 
     @property
     def learned(self) -> dict[str, Any]:

@@ -68,9 +68,10 @@ class Layers:
 
     def conv(self, x: Any, filters: int, size: int, padding: str = "valid", convolution: str = "native") -> Any:
         """A convolution of `filters` channels and its activation."""
-        return self._activate(
-            self._convolution(convolution)(filters * self.inputs_per_unit, size, padding=padding, **self._kernel())(x)
-        )
+        layer = keras.layers.Conv2D
+        if convolution == "im2col":
+            from actlab.parts.models.im2col import Im2colConv2D as layer  # imports Keras
+        return self._activate(layer(filters * self.inputs_per_unit, size, padding=padding, **self._kernel())(x))
 
     def dropout(self, x: Any, rate: float) -> Any:
         """Inverted dropout, active in training only; none at rate 0."""
@@ -84,13 +85,6 @@ class Layers:
     def _kernel(self) -> dict[str, Any]:
         regularizer = keras.regularizers.L1L2(**self.regularizer) if self.regularizer else None
         return {"kernel_initializer": self.initializer(self.seeds()), "kernel_regularizer": regularizer}
-
-    def _convolution(self, convolution: str) -> Any:
-        if convolution == "native":
-            return keras.layers.Conv2D
-        from actlab.parts.models.im2col import Im2colConv2D  # imports Keras
-
-        return Im2colConv2D
 
     def _activate(self, x: Any) -> Any:
         if self.batch_norm == "before":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -18,11 +19,11 @@ from actlab.parts.activations.curves import (
     Point,
     all_functions_csv,
     computed_table,
-    curve_of,
     find_kinks,
     function_csv,
     function_table,
     points,
+    section,
 )
 from actlab.show.figures.function import function_figure
 
@@ -99,7 +100,8 @@ def test_points_of_a_formula_and_of_wrong_names():
     ],
 )
 def test_find_kinks(formula, kinks):
-    np.testing.assert_allclose(find_kinks(curve_of("formula", {"formula": formula})), kinks, atol=1e-9)
+    curve = partial(section, ACTIVATIONS.get("formula"), {"formula": formula})
+    np.testing.assert_allclose(find_kinks(curve), kinks, atol=1e-9)
 
 
 def finding(name, parameters, title):
