@@ -62,7 +62,7 @@ def _write_config(path: Path, conditions: int, seeds: int) -> None:
 def _write_runs(folder: Path, plan: Plan) -> list[Path]:
     """A directory for each run, as a training leaves it, but for pictures and weights."""
     generator, paths = np.random.default_rng(0), []
-    for label, config in plan.runs:
+    for index, (label, config) in enumerate(plan.runs):
         path = folder / f"{label}-{config.hash[:8]}"
         path.mkdir(parents=True)
         accuracy = 0.97 - 0.3 * np.exp(-np.arange(1, EPOCHS + 1) / 5) + generator.normal(0, 0.002, EPOCHS)
@@ -73,7 +73,8 @@ def _write_runs(folder: Path, plan: Plan) -> list[Path]:
         (path / HISTORY).write_text(columns + "".join(rows))
         times = [f"{0.7 * e:.3f},77000\n" for e in range(1, EPOCHS + 1)]
         (path / TIMING).write_text("wall_seconds,images_per_second\n" + "".join(times))
-        (path / RECORD).write_text(json.dumps(_record(label, config, path, float(accuracy[-1]))))
+        record = {**_record(label, config, path, float(accuracy[-1])), "plan_index": index, "overrides": []}
+        (path / RECORD).write_text(json.dumps(record))
         paths.append(path)
     (folder / EXPERIMENT).write_text(plan.text)
     return paths

@@ -16,6 +16,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ HERE = Path(__file__).parent
 PAGE = HERE.parent / "gallery.md"
 SECTION = re.compile(r"(<!-- (compare|claims|runs) ([\w.-]+)(.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
 KEPT = ("epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "dead_units", "unmoved_units", "revived_units")
+SECONDS = "seconds an epoch"
+MOST_ROWS = 8  # of a table that stands open
 PICTURES = (  # of one run: its experiment, how its label begins, the file
     ("vanishing_gradient", "sigmoid-random_normal", "gradient_norms.png"),
     ("dying_relu_film", "relu", "weight_film.webp"),
@@ -53,20 +56,34 @@ def main(results: Path) -> None:
 
 def _section(results: Path, match: re.Match[str]) -> str:
     begin, kind, name, options, end = match.groups()
-    if not (results / name).is_dir():
+    if not (results / name).is_dir() or (kind == "runs" and _restored(results / name)):
         return match[0]
     made = {"compare": _table, "claims": _claims, "runs": _runs}[kind](results / name, shlex.split(options))
     return f"{begin}\n{made.strip()}\n\n{end}"
 
 
 def _table(folder: Path, options: list[str]) -> str:
-    return _actlab("compare", str(folder), *options, "--format", "markdown")
+    """The sentence that answers the question, the table, and what else is to know folded under it."""
+    text = _actlab("compare", str(folder), *options, "--format", "markdown").strip()
+    sentence, table, *notes = re.split(r"\n\n", text)
+    sentence = sentence.partition(": ")[2] or sentence
+    rows = table.count("\n") - 1
+    shown = table if rows <= MOST_ROWS else _folded(f"The table, {rows} conditions", table)
+    return "\n\n".join([f"**{sentence[:1].upper()}{sentence[1:]}.**", shown, *(_folded("Notes", n) for n in notes)])
+
+
+def _folded(summary: str, text: str) -> str:
+    return f"<details>\n<summary>{summary}</summary>\n\n{text.strip()}\n\n</details>"
 
 
 def _claims(folder: Path, options: list[str]) -> str:
     (found,) = json.loads(_actlab("claims", str(folder), *options, "--json"))
-    rows = [f"| {_cell(c['says'] or c['sentence'])} | **{c['verdict']}** | {_evidence(c)} |" for c in found["claims"]]
-    return "\n".join(["| the claim | verdict | evidence |", "| --- | --- | --- |", *rows])
+    claims = found["claims"]
+    counts = Counter(claim["verdict"] for claim in claims)
+    said = ", ".join(f"{counts[word]} {word}" for word in ("supported", "refuted", "undecided") if counts[word])
+    rows = [f"| {_cell(c['says'] or c['sentence'])} | **{c['verdict']}** | {_evidence(c)} |" for c in claims]
+    table = "\n".join(["| the claim | verdict | evidence |", "| --- | --- | --- |", *rows])
+    return _folded(f"Claims of the config: {said}", table)
 
 
 def _evidence(claim: dict[str, Any]) -> str:
@@ -74,10 +91,21 @@ def _evidence(claim: dict[str, Any]) -> str:
     found = claim["evidence"]
     if len(found) > 4:
         alike = [e for e in found if e["verdict"] == claim["verdict"]]
-        example = f"{alike[0]['condition']}: {alike[0]['reason']}" if alike else ""
-        return _cell(f"{claim['verdict']} in {len(alike)} of {len(found)} conditions, such as {example}")
-    lines = [e["reason"] if len(found) == 1 else f"{e['condition']}: {e['reason']}" for e in found]
-    return "<br>".join(map(_cell, lines))
+        example = f", such as {_finding(alike[0])}" if alike else ""
+        return _cell(f"{claim['verdict']} in {len(alike)} of {len(found)} conditions{example}")
+    return "<br>".join(_cell(_finding(e)) for e in found)
+
+
+def _finding(evidence: dict[str, Any]) -> str:
+    """What one condition, or pair, came to."""
+    what = evidence["condition"] + (f" against {evidence['other']}" if evidence["other"] else "")
+    if evidence["mean"] is None:
+        return f"{what}: {evidence['reason'] or 'no number'}"
+    mean = f"{evidence['mean']:+.4g}" if evidence["other"] else f"{evidence['mean']:.4g}"
+    interval = "" if evidence.get("low") is None else f" [{evidence['low']:.4g}, {evidence['high']:.4g}]"
+    p = "" if evidence.get("p") is None else f", p = {evidence['p']:.3g}"
+    reason = f"; {evidence['reason']}" if evidence["reason"] else ""
+    return f"{what}: {mean}{interval}, n = {evidence['n']}{p}{reason}"
 
 
 def _cell(text: str) -> str:
@@ -107,13 +135,23 @@ def _keep(folder: Path, target: Path, options: list[str]) -> None:
     """Histories in one table, and the figures of the comparison."""
     target.mkdir(exist_ok=True)
     runs = [run for run in discover([folder])[0] if run.status == "done"]
-    pd.concat([_history(run) for run in runs]).to_csv(target / "histories.csv", index=False, float_format="%.5g")
+    table, restored = target / "comparison.csv", _restored(folder)
+    before = pd.read_csv(table) if restored else None
     _actlab("compare", str(folder), *options, "-o", str(target))
-    shutil.copy(folder / "experiment.yaml", target / "experiment.yaml")
+    if before is not None:  # what records that were made again from it do not know
+        pd.read_csv(table).assign(**{SECONDS: before[SECONDS]}).to_csv(table, index=False)
+    else:
+        pd.concat([_history(run) for run in runs]).to_csv(target / "histories.csv", index=False, float_format="%.5g")
+        shutil.copy(folder / "experiment.yaml", target / "experiment.yaml")
     page = PAGE.read_text()
     for figure in target.glob("*.png"):  # those that the page does not show would only make the repository large
         if f"gallery/{target.name}/{figure.name}" not in page:
             figure.unlink()
+
+
+def _restored(folder: Path) -> bool:
+    """Whether the runs were made again by restore.py, which knows no times."""
+    return not any("wall_seconds" in run.record for run in discover([folder])[0])
 
 
 def _history(run: Run) -> pd.DataFrame:
