@@ -95,10 +95,10 @@ class Drawer:
         """Title and description of a figure of the comparison."""
         of, metric = self.comparison, self.comparison.metric
         if stem == "differences":
-            pairs = [(r.name, words.difference(r.pairs.difference, metric), r.pairs.n) for r in of.results if r.pairs]
+            pairs = [(r.short, words.difference(r.pairs.difference, metric), r.pairs.n) for r in of.results if r.pairs]
             base = words.baseline_name(of)
             return f"Difference from {base}", f"Mean over the pairs that share a seed: {_some(pairs, ' pairs')}"
-        means = [(r.name, words.number(r.summary.mean, metric), r.summary.n) for r in of.results if r.summary.n]
+        means = [(r.short, words.number(r.summary.mean, metric), r.summary.n) for r in of.results if r.summary.n]
         title = words.metric_name(metric) + (" of every seed" if stem == "seeds" else f" {stem.replace('_', ' ')}")
         return title, f"Mean over seeds {words.moment(of.at)}: {_some(means)}"
 
@@ -155,13 +155,13 @@ class Drawer:
     ) -> dict[str, list[Drawn]]:
         """A figure by layer of one run of each condition, where there are few."""
         draw = histograms_figure if column.startswith("activation_histogram") else gradient_norms_figure
-        figures = []
+        figures: list[Drawn] = []
         for name, (run, table) in layers.items() if len(self.comparison.results) <= FEW else ():
             if column in table:
                 last = table.dropna(subset=[column]).groupby("layer", sort=False)[column].last()
                 ends = [f"{layer} {words.number(float(value), column)}" for layer, value in last.items()]
                 about = f"n = 1 run. {words.metric_name(column).capitalize()} at the last evaluation: {', '.join(ends)}"
-                title = f"{name}, seed {run.config.get('seed', 0)}"
+                title = f"Seed {run.config.get('seed', 0)} of {self.comparison[name].short}"
                 figures.append(self._figure(draw(table, "", self.stand_in), f"{column}-{len(figures)}", title, about))
         return {f"{heading}, one run of each condition": figures} if figures else {}
 
@@ -179,7 +179,7 @@ class Drawer:
             if data[:4] != b"RIFF" or data[8:12] != b"WEBP":  # a damaged one
                 continue
             room -= len(data)
-            title = f"How the weights of {result.name} changed, a tile a unit"
+            title = f"How the weights of {result.short} changed, a tile a unit"
             note = f"n = 1 run: {path.parent.name}. From black, the unit's least change, to white, its greatest."
             picture = Markup('<img src="{}" alt="{}">').format(address(data, "image/webp"), words.printable(title))
             group.folded[title] = [(note, picture)]

@@ -63,7 +63,7 @@ def _compared(chapter: Chapter, comparison: Comparison, looks: dict[str, Look]) 
         answer = answer[:1].upper() + answer[1:]
     verdicts = []  # the established ones first
     for verdict in VERDICTS:
-        if names := [result.name for result in comparison.results if result.verdict == verdict]:
+        if names := [result.short for result in comparison.results if result.verdict == verdict]:
             about = words.listed(names) if len(names) <= 3 else words.counted(len(names), "condition")
             verdicts.append({**mark(verdict), "about": about})
     split = "test" if comparison.metric.startswith("test_") else "val"
