@@ -41,7 +41,7 @@ Numbers = Mapping[str, float]  # condition to a number of its config
 def draw_comparison(folder: Path, comparison: Comparison, title: str, curves_only: bool = False) -> list[Path]:
     """Draw every figure that applies to a comparison, or its curves only, as PNG files; returns the files."""
     files = []
-    gc.freeze()  # a thousand runs make collections slow, and figures make many: a quarter of the time
+    gc.freeze()  # with a thousand runs in memory collections are slow, and drawing makes many
     try:
         for stem, figure in comparison_figures(comparison, title, curves_only=curves_only).items():
             files.append(folder / f"{stem}.png")
