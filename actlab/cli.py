@@ -1091,7 +1091,19 @@ def _print_json(answer: Any) -> None:
 def _plain_signs(error: UnicodeError) -> tuple[str, int]:
     """What a terminal that cannot encode a sign shows instead."""
     assert isinstance(error, UnicodeEncodeError)
-    signs = {"±": "+-", "−": "-", "–": "-", "×": "x", "∞": "inf", "…": "..", "≤": "<=", "≥": ">=", "·": "*"}
+    signs = {
+        "±": "+-",
+        "−": "-",
+        "–": "-",
+        "×": "x",
+        "∞": "inf",
+        "…": "..",
+        "≤": "<=",
+        "≥": ">=",
+        "·": "*",
+        "†": "*",
+        "√": "sqrt",
+    }
     return "".join(signs.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
 
 

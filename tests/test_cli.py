@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -680,3 +681,49 @@ def test_narrow_terminals_lose_no_name(
         assert name in listed
     compared = ask("compare", study).out.splitlines()
     assert [line.split()[0] for line in compared if line.startswith(("relu", "tanh"))] == ["relu", "tanh"]
+
+
+# --- processes -------------------------------------------------------------------------------------------------
+
+
+def process(*arguments: object, then: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, with a piece of shell behind it, such as `| head -1`."""
+    kept = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    command = [sys.executable, "-W", "error", "-m", "actlab", *map(str, arguments)]
+    return subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f'"$@" {then}', "bash", *command],
+        capture_output=True, text=True, env={**kept, **environment}, encoding="utf-8",
+    )  # fmt: skip
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("command", ["list", "compare"])
+def test_a_full_disk_behind_stdout_is_one_sentence(command: str, study: Path) -> None:
+    ended = process(command, study, then="> /dev/full")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == "stdout cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize("command", ["list", "compare"])
+def test_a_reader_that_has_seen_enough_is_no_error(command: str, study: Path) -> None:
+    ended = process(command, study, then="| head -1")
+    assert len(ended.stdout.splitlines()) == 1
+    assert ended.returncode in (0, 1) and ended.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "environment", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}]
+)
+def test_a_terminal_without_signs_gets_plain_ones(environment: dict[str, str], study: Path) -> None:
+    ended = process("compare", study, **environment)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.isascii() and "+-" in ended.stdout and "* tanh" in ended.stdout
+    assert "?" not in ended.stdout
+
+
+@pytest.mark.parametrize("columns", [40, 60, 100])
+def test_lines_end_where_the_terminal_does(columns: int, study: Path) -> None:
+    ended = process("compare", study, COLUMNS=str(columns))
+    lines = [line for line in ended.stdout.splitlines() if not line.startswith("files in ")]
+    assert ended.returncode == 0 and max(map(len, lines)) <= columns
+    assert "tanh" in lines[0]

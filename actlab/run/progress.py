@@ -204,7 +204,8 @@ def numbers(now: dict[str, Any]) -> str:
     """Where a training stands: epoch, loss, accuracy, validation accuracy, speed."""
     words = []
     if "epoch" in now or now.get("steps_per_epoch"):
-        words.append(f"epoch {int(now['step'] / now['steps_per_epoch']) + 1 if now.get('steps_per_epoch') else '?'}")
+        epoch = max(1, math.ceil(now["step"] / now["steps_per_epoch"])) if now.get("steps_per_epoch") else "?"
+        words.append(f"epoch {epoch}")
     shown = (("loss", "loss"), ("accuracy", "accuracy"), ("val_accuracy", "val"))
     words += [f"{name} {now[key]:.4f}" for key, name in shown if isinstance(now.get(key), float)]
     speed = now.get("images_per_second") or 0.0

@@ -108,14 +108,14 @@ class Column:
         pieces = max(cell_len(piece.rstrip()) for piece in HEADER_PIECES.findall(self.header))
         return min(self.width, max(LEAST_NAME, pieces)) if self.kind == "name" else self.width
 
-    def narrowed(self) -> Column:
-        """With what may stand on a second line there."""
+    def narrowed(self, cells_too: bool = True) -> Column:
+        """With what may stand on a second line there; without its cells only what its header has more than these."""
         if self.kind == "name":
             return self
         part = r" (?=[\[±(])" if self.kind == "number" else " "
-        lines = [re.sub(part, "\n", cell) for cell in self.cells]
+        lines = [re.sub(part, "\n", cell) for cell in self.cells] if cells_too else self.cells
         longest = max((cell_len(line) for cell in lines for line in cell.split("\n")), default=0)
-        cells = lines if self.kind == "number" else [folded(cell, longest) for cell in self.cells]
+        cells = lines if self.kind == "number" or not cells_too else [folded(cell, longest) for cell in self.cells]
         pieces = max(cell_len(piece.rstrip()) for piece in HEADER_PIECES.findall(self.header))
         return replace(self, header=folded(self.header, max(longest, pieces), HEADER_PIECES), cells=cells)
 
@@ -160,9 +160,10 @@ def fitted(columns: Sequence[Column], room: int, name_room: int = NAME_ROOM) -> 
         return list(columns), []
     kept = dict(enumerate(columns))
     least_first = sorted(kept, key=lambda place: (-columns[place].drop, -place))
-    for place in least_first:
-        if _needed(kept.values(), name_room) > room:
-            kept[place] = columns[place].narrowed()
+    for cells_too in (False, True):  # a header on two lines costs one line, cells one a row
+        for place in least_first:
+            if _needed(kept.values(), name_room) > room:
+                kept[place] = columns[place].narrowed(cells_too)
     for place in least_first:
         if _needed(kept.values(), name_room) > room and columns[place].drop:
             del kept[place]

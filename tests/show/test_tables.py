@@ -76,7 +76,7 @@ def test_intervals_stand_whole_beside_or_under_their_numbers(width: int) -> None
     text = "\n".join(printed(Table(columns), width))
     pieces = ["97.53", "0.12", "97.44", "0.10"] + ["+0.09", "[0.02, 0.16]"] * ("left out" not in text)
     assert all(piece in text for piece in pieces)
-    assert ("97.53 ± 0.12" in text) == (width >= 54)
+    assert ("97.53 ± 0.12" in text) == (width >= 50)
     assert ("left out" in text) == (width < 46)
     assert all(word in text for word in ("condition", "accuracy", "verdict", "established", "prelu"))
 
