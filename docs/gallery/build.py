@@ -69,7 +69,7 @@ def _table(folder: Path, options: list[str]) -> str:
     sentence = sentence.partition(": ")[2] or sentence
     rows = table.count("\n") - 1
     shown = table if rows <= MOST_ROWS else _folded(f"The table, {rows} conditions", table)
-    return "\n\n".join([f"**{sentence[:1].upper()}{sentence[1:]}.**", shown, *(_folded("Notes", n) for n in notes)])
+    return "\n\n".join([f"**{sentence}.**", shown, *(_folded("Notes", n) for n in notes)])
 
 
 def _folded(summary: str, text: str) -> str:

@@ -22,14 +22,6 @@ from golden.differences import Difference, differences
 
 # (command, field) -> reason. Both are patterns; a field is a key on the way to the value: a column, a part of the
 # output, a condition or a variant. The one list of what differs from the record, each line a decision.
-#
-# Foreseen, to be moved in when it comes about:
-#     ("compare", "p"), ("compare", "p holm"), ("claims", "p"), ("claims", "p_holm"):
-#         "one joint test (Westfall-Young) in place of Holm on exact p"
-#     ("compare", "verdict"), ("claims", "verdict"), ("compare", "seeds needed"): "the ladder of verdicts is another"
-#     ("*", "reason"), ("compare", "notes"), ("compare", "floors"), ("claims", "notes"): "its words follow the test"
-#     ("claims", "low"), ("claims", "high"): only if claims take another interval; else these stay what they are
-#     ("show", "plan_index"), ("show", "overrides"): "fields that are new in run.json"
 CHANGED: dict[tuple[str, str], str] = {
     ("compare", "p"): "family-wise by the joint test (Westfall and Young), in place of Holm on exact p",
     ("compare", "seeds needed"): "its floor is 6 pairs, not what Holm asked for of so many comparisons",
