@@ -73,19 +73,19 @@ def _write_runs(folder: Path, plan: Plan) -> list[Path]:
         (path / HISTORY).write_text(columns + "".join(rows))
         times = [f"{0.7 * e:.3f},77000\n" for e in range(1, EPOCHS + 1)]
         (path / TIMING).write_text("wall_seconds,images_per_second\n" + "".join(times))
-        record = {**_record(label, config, path, float(accuracy[-1])), "plan_index": index, "overrides": []}
-        (path / RECORD).write_text(json.dumps(record))
+        (path / RECORD).write_text(json.dumps(_record(index, label, config, path, float(accuracy[-1]))))
         paths.append(path)
     (folder / EXPERIMENT).write_text(plan.text)
     return paths
 
 
-def _record(label: str, config: RunConfig, path: Path, accuracy: float) -> dict[str, Any]:
+def _record(index: int, label: str, config: RunConfig, path: Path, accuracy: float) -> dict[str, Any]:
     row = {"epoch": EPOCHS, "step": 540 * EPOCHS, "loss": 1 - accuracy, "accuracy": accuracy - 0.01,
            "val_loss": 1.1 - accuracy, "val_accuracy": accuracy, "test_loss": 1.1 - accuracy,
            "test_accuracy": accuracy}  # fmt: skip
     return {
-        "label": label, "status": "done", "hash": config.hash, "config": config.canonical(), "parameters": 203_530,
+        "label": label, "status": "done", "hash": config.hash, "config": config.canonical(),
+        "plan_index": index, "overrides": [], "parameters": 203_530,
         "dataset": {"name": config.dataset.name, "sha256": "0" * 64, "stand_in_for": None, "test_images": 10_000},
         "environment": {"threads": 1, "device": "cpu"}, "wall_seconds": 35.0, "results": {"final": row, "best": row},
         "initial_weights_sha256": hashlib.sha256(str(config.seed).encode()).hexdigest(),

@@ -50,6 +50,7 @@ HISTORY_COLUMNS = ("epoch", "step", "val_loss", "val_accuracy")  # what a reader
 LAYER_COLUMNS = ("epoch", "step", "layer", "units")
 
 LOCK_SECONDS = 0.3  # to wait for a lock: another process looks for a moment whether it is held
+LOCK_TRIES = 10  # of that length, while the lock is held by a process that has not said which it is
 ARRAY_NAMES = "names"  # the entry of a checkpoint that lists the others
 OVERRIDE = "# --set "  # begins a line of experiment.yaml that states what the command line changed
 AGAIN = "the same `actlab run` trains this run again"
@@ -446,15 +447,19 @@ def lock(path: Path) -> Iterator[None]:
     """
     handle = filelock.FileLock(path / LOCK, timeout=LOCK_SECONDS)
     with _naming(path / LOCK, "written"):
-        try:
-            handle.acquire(poll_interval=0.02)
-        except filelock.Timeout:
+        for tries_left in reversed(range(LOCK_TRIES)):
             try:
-                owner = read_json(path / OWNER)
-                name = f"process {owner.get('pid')} on {owner.get('host')}"
-            except RunDirError:
-                name = "another process"
-            raise RunLocked(f"{path}: is being written by {name}") from None
+                handle.acquire(poll_interval=0.02)
+                break
+            except filelock.Timeout:
+                try:
+                    owner = read_json(path / OWNER)
+                    name = f"process {owner.get('pid')} on {owner.get('host')}"
+                except RunDirError:  # one that has just taken the lock has not yet written who it is
+                    if tries_left:
+                        continue
+                    name = "another process"
+                raise RunLocked(f"{path}: is being written by {name}") from None
     try:
         pid = os.getpid()
         owner = {"host": socket.gethostname(), "pid": pid, "start_ticks_after_boot": _start_ticks(pid)}

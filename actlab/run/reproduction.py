@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +28,8 @@ class Reproduction:
     Args:
         outcome: how the second training ended: "done", or why it did not.
         files: name to whether its bytes are the same; only files that the first run has.
-        parts_at: the first line of history.csv that differs, the first and the second time; None where none does.
+        parts_at: the first line of history.csv that differs, its number (the header's is 1) and what it was the first
+            and the second time; None where none does.
         environment: dotted name to its value then and now, where they differ.
     """
 
@@ -67,30 +69,13 @@ def reproduce(
     if outcome.status != "done":
         return Reproduction(f"{outcome.status}: {outcome.reason}", {}, None, {})
     again = Run(path)
-    return Reproduction("done", _same_files(run, again), _parts_at(run, again), _differences(run, again))
-
-
-def _same_files(run: Run, again: Run) -> dict[str, bool]:
-    files = run.record.get("files", {})
-    return {name: files[name] == again.record["files"].get(name) for name in COMPARED if name in files}
-
-
-def _parts_at(run: Run, again: Run) -> tuple[int, str, str] | None:
-    """The first line of the two histories that differs, 1-based with the header as line 1."""
+    stated, stated_again = run.record.get("files", {}), again.record["files"]
+    files = {name: stated[name] == stated_again.get(name) for name in COMPARED if name in stated}
     first, second = ((r.path / HISTORY).read_text().splitlines() for r in (run, again))
-    length = max(len(first), len(second))
-    for number, (a, b) in enumerate(zip(_padded(first, length), _padded(second, length), strict=True), start=1):
-        if a != b:
-            return number, a, b
-    return None
-
-
-def _padded(lines: list[str], length: int) -> list[str]:
-    return lines + ["(no such line)"] * (length - len(lines))
-
-
-def _differences(run: Run, again: Run) -> dict[str, tuple[Any, Any]]:
-    """What differs in environment and data; of what the first record does not tell, nothing can be said."""
+    lines = enumerate(itertools.zip_longest(first, second, fillvalue="(no such line)"), start=1)
+    parts_at = next(((number, a, b) for number, (a, b) in lines if a != b), None)
+    # of what the first record does not tell, nothing can be said
     keys = ("environment", "dataset", "initial_weights_sha256")
     before, now = (flat({key: r.record.get(key) for key in keys}) for r in (run, again))
-    return {name: (then, now.get(name)) for name, then in before.items() if then != now.get(name)}
+    differences = {name: (then, now.get(name)) for name, then in before.items() if then != now.get(name)}
+    return Reproduction("done", files, parts_at, differences)

@@ -23,7 +23,7 @@ from actlab.parts.datasets import load, split
 from actlab.parts.probes import Probes
 from actlab.parts.probes.weight_film import WeightFilm
 from actlab.run.engines.build import build_model, build_optimizer, initial_weights_sha256
-from actlab.run.engines.compiled import Engine, Indices, chunks
+from actlab.run.engines.compiled import Engine, chunks
 from actlab.run.folder import (
     FRAMES,
     FUNCTION,
@@ -119,61 +119,55 @@ class _Training:
     def __init__(self, job: Job, stop: Callable[[], bool], finish: Finish | None) -> None:
         self.job, self.config, self.stop, self.finish = job, job.config, stop, finish
         self.started = time.time()
-        self._read_data()
-        self._build()
-        self.position, self.best_weights = _Position(), list[NDArray[Any]]()
-        # first of all the record says that this run is not done (any more): the tables change from here on
-        write_json(job.path / RECORD, self.record)
-        if not self._resume():
-            self._begin()
-        self._note_threads()
-        self.last_checkpoint = time.monotonic()
-        self.steps_per_second = self.images_per_second = 0.0
-
-    def _note_threads(self) -> None:
-        """Keep the threads of every process that trained a part; the bytes repeat only where all are equal."""
-        if self.job.threads not in self.position.threads:
-            self.position.threads.append(self.job.threads)
-        if len(self.position.threads) > 1:
-            self.record["environment"]["threads_of_parts"] = self.position.threads
-
-    def _read_data(self) -> None:
-        self.images = load(self.job.dataset)
-        parameters = self.config.dataset.parameters
+        config, dataset, parameters = job.config, job.dataset, job.config.dataset.parameters
+        self.images = load(dataset)
         samples, choice = parameters["train_samples"], parameters["train_choice"]
-        self.split = split(self.images, samples, parameters["validation"], self.config.seed, choice)
-        self.steps_per_epoch = math.ceil(len(self.split.train) / self.config.batch_size)
-        self.total_steps = self.config.steps or (self.config.epochs or 0) * self.steps_per_epoch
+        self.split = split(self.images, samples, parameters["validation"], config.seed, choice)
+        self.steps_per_epoch = math.ceil(len(self.split.train) / config.batch_size)
+        self.total_steps = config.steps or (config.epochs or 0) * self.steps_per_epoch
 
-    def _build(self) -> None:
-        device = environment.use_device(self.job.device)
+        device = environment.use_device(job.device)
         keras.backend.clear_session()
-        keras.utils.set_random_seed(self.config.seed)
-        x, y = self.images.x_train, self.images.y_train
-        self.model = build_model(self.config, self.job.dataset.shape, self.job.dataset.classes)
-        optimizer = build_optimizer(self.config, self.model, self.total_steps, self.steps_per_epoch)
-        splits = {"train": (x, y), "test": (self.images.x_test, self.images.y_test)}
-        self.probes = Probes(self.config.probes or [], self.model)
+        keras.utils.set_random_seed(config.seed)
+        self.model = build_model(config, dataset.shape, dataset.classes)
+        optimizer = build_optimizer(config, self.model, self.total_steps, self.steps_per_epoch)
+        self.probes = Probes(config.probes or [], self.model)
         self.columns = (*COLUMNS, *self.probes.totals)
-        film = self.config.weight_film
+        film = config.weight_film
         self.film = WeightFilm(self.model, film.layer, film.every) if film else None
+        images = self.images
+        splits = {"train": (images.x_train, images.y_train), "test": (images.x_test, images.y_test)}
         self.engine = Engine(self.model, optimizer, splits, device, self.probes)
-        self.record = self._record()
 
-    def _record(self) -> dict[str, Any]:
-        dataset = self.job.dataset
-        return {
-            **self.job.identity,
+        self.record: dict[str, Any] = {
+            **job.identity,
             "status": "running",
             "dataset": {
                 "name": dataset.name, "sha256": dataset.sha256, "stand_in_for": dataset.stand_in_for,
                 "training_images": len(self.split.train), "validation_images": len(self.split.validation),
-                "test_images": len(self.images.x_test),
+                "test_images": len(images.x_test),
             },
-            "environment": environment.describe(self.job.device, self.job.threads),
+            "environment": environment.describe(job.device, job.threads),
             "parameters": int(self.model.count_params()),
             "initial_weights_sha256": initial_weights_sha256(self.model),
         }  # fmt: skip
+        # first of all the record says that this run is not done (any more): the tables change from here on
+        write_json(job.path / RECORD, self.record)
+        self.position, self.best_weights = _Position(), list[NDArray[Any]]()
+        if not self._resume():
+            self.position.origin = self._origin()
+            start_table(job.path / HISTORY, self.columns)
+            start_table(job.path / TIMING, TIMING_COLUMNS)
+            if self.probes.layers:
+                start_table(job.path / LAYERS, (*LAYER_COLUMNS, *self.probes.columns))
+            if self.film:
+                write_bytes(job.path / FRAMES, b"")
+        if job.threads not in self.position.threads:
+            self.position.threads.append(job.threads)
+        if len(self.position.threads) > 1:  # the bytes repeat only where all parts had equally many
+            self.record["environment"]["threads_of_parts"] = self.position.threads
+        self.last_checkpoint = time.monotonic()
+        self.steps_per_second = self.images_per_second = 0.0
 
     # --- the loop ---------------------------------------------------------------------------------------------
 
@@ -189,32 +183,29 @@ class _Training:
             self._pause()
 
     def _train_chunk(self, target: int) -> None:
-        began = time.monotonic()
-        batches = self._next_batches(target)
+        """Take as many steps as half a second has room for: within their epoch, and not beyond the step `target`."""
+        began, position = time.monotonic(), self.position
+        epoch, offset = divmod(position.step, self.steps_per_epoch)
+        order = np.random.default_rng([self.config.seed, epoch]).permutation(len(self.split.train))
+        size = self.config.batch_size
+        left = order[offset * size : (offset + target - position.step) * size]
+        known = self.steps_per_second > 1e-6
+        steps = min(max(1, int(self.steps_per_second * CHUNK_SECONDS)), 10_000) if known else 8
+        batches = next(chunks(self.split.train[left], size, steps))
         self.engine.train(batches)
         if (bad := self.engine.bad_step) is not None:
             raise Diverged(bad, "the loss")
         seconds = time.monotonic() - began
-        self.position.step += len(batches)
-        self.position.wall_seconds += seconds
-        self.position.row_seconds += seconds
+        position.step += len(batches)
+        position.wall_seconds += seconds
+        position.row_seconds += seconds
         # the first call also traces the function, and says nothing of the speed
         self.steps_per_second = len(batches) / seconds if self.steps_per_second else 1e-9
         self.images_per_second = batches.size / seconds
 
-    def _next_batches(self, target: int) -> Indices:
-        """The next chunk of batches, (steps, batch): within its epoch, and not beyond the step `target`."""
-        epoch, offset = divmod(self.position.step, self.steps_per_epoch)
-        order = np.random.default_rng([self.config.seed, epoch]).permutation(len(self.split.train))
-        size = self.config.batch_size
-        left = order[offset * size : (offset + target - self.position.step) * size]
-        known = self.steps_per_second > 1e-6
-        steps = min(max(1, int(self.steps_per_second * CHUNK_SECONDS)), 10_000) if known else 8
-        return next(chunks(self.split.train[left], size, steps))
-
     def _evaluate(self) -> None:
-        """Add a row to the history; keep the weights if they are the best so far."""
-        began, position = time.monotonic(), self.position
+        """Add a row to the tables; keep the weights if they are the best so far."""
+        began, position, path = time.monotonic(), self.position, self.job.path
         loss, accuracy, images = self.engine.means()
         source = "test" if self.split.on_test else "train"
         val_loss, val_accuracy, seen = self.engine.look(source, self.split.validation, EVALUATION_BATCH)
@@ -227,14 +218,8 @@ class _Training:
         row = (int(epoch) if epoch.is_integer() else epoch, position.step, loss, accuracy, val_loss, val_accuracy,
                self.engine.learning_rate, *totals)  # fmt: skip
         position.last = dict(zip(self.columns, row, strict=True))
-        self._note_best()
-        position.wall_seconds += time.monotonic() - began
-        self._add_rows(row, layers, images)
-        self.engine.reset_means()
 
-    def _note_best(self) -> None:
-        """Keep the weights if this evaluation is the best so far; count those that are not."""
-        position, rule = self.position, self.config.early_stopping or NO_EARLY_STOPPING
+        rule = self.config.early_stopping or NO_EARLY_STOPPING
         sign = 1.0 if rule.metric == "val_accuracy" else -1.0
         gain = sign * (position.last[rule.metric] - position.best[rule.metric]) if position.best else math.inf
         if gain > rule.min_delta:
@@ -242,23 +227,23 @@ class _Training:
             self.best_weights = self.engine.weights()
         else:
             position.without_improvement += 1
+        position.wall_seconds += time.monotonic() - began
+
+        if layers:  # first, so that what a row of the history sums up is there
+            append_rows(path / LAYERS, [(*row[:2], *cells) for cells in layers])
+        if self.film and (position.rows + 1) % self.film.every == 0:
+            append_bytes(path / FRAMES, self.film.frame(self.probes.dead))
+        append_rows(path / HISTORY, [row])
+        speed = images / max(position.row_seconds, 1e-9)
+        append_rows(path / TIMING, [(round(position.wall_seconds, 3), round(speed, 1))])
+        position.rows, position.row_seconds = position.rows + 1, 0.0
+        self.engine.reset_means()
 
     @property
     def stopped_early(self) -> bool:
         """Whether validation has not improved for as long as the config allows."""
         rule = self.config.early_stopping
         return rule is not None and self.position.without_improvement >= rule.patience
-
-    def _add_rows(self, row: tuple[Any, ...], layers: list[tuple[Any, ...]], images: int) -> None:
-        position = self.position
-        if layers:  # first, so that what a row of the history sums up is there
-            append_rows(self.job.path / LAYERS, [(*row[:2], *cells) for cells in layers])
-        if self.film and (position.rows + 1) % self.film.every == 0:
-            append_bytes(self.job.path / FRAMES, self.film.frame(self.probes.dead))
-        append_rows(self.job.path / HISTORY, [row])
-        timing = (round(position.wall_seconds, 3), round(images / max(position.row_seconds, 1e-9), 1))
-        append_rows(self.job.path / TIMING, [timing])
-        position.rows, position.row_seconds = position.rows + 1, 0.0
 
     def results(self) -> dict[str, Any]:
         """The final and the best-validation row, each with loss and accuracy on the test set.
@@ -285,14 +270,6 @@ class _Training:
 
     def _pause(self) -> None:
         """Tell where the training stands; write a checkpoint when one is due or the training must stop."""
-        self._tell()
-        stopping = self.stop()
-        if stopping or time.monotonic() - self.last_checkpoint >= self.job.checkpoint_seconds:
-            self._checkpoint()
-        if stopping:
-            raise Stopped
-
-    def _tell(self) -> None:
         position = self.position
         loss, accuracy, images = self.engine.means()
         now = {"loss": loss, "accuracy": accuracy} if images else {}
@@ -302,6 +279,11 @@ class _Training:
             "steps_per_epoch": self.steps_per_epoch, "wall_seconds": position.wall_seconds,
             "images_per_second": self.images_per_second,
         })  # fmt: skip
+        stopping = self.stop()
+        if stopping or time.monotonic() - self.last_checkpoint >= self.job.checkpoint_seconds:
+            self._checkpoint()
+        if stopping:
+            raise Stopped
 
     def _checkpoint(self) -> None:
         arrays = self.engine.state()
@@ -340,15 +322,6 @@ class _Training:
         """What remembers the row before, by its part of the checkpoint."""
         return {"rows": self.probes, **({"film": self.film} if self.film else {})}
 
-    def _begin(self) -> None:
-        self.position.origin = self._origin()
-        start_table(self.job.path / HISTORY, self.columns)
-        start_table(self.job.path / TIMING, TIMING_COLUMNS)
-        if self.probes.layers:
-            start_table(self.job.path / LAYERS, (*LAYER_COLUMNS, *self.probes.columns))
-        if self.film:
-            write_bytes(self.job.path / FRAMES, b"")
-
     def _origin(self) -> dict[str, Any]:
         """What a checkpoint must share with the process that goes on from it: versions and data."""
         return {"versions": self.record["environment"]["versions"], "data": self.job.dataset.sha256}
@@ -357,12 +330,25 @@ class _Training:
 
     def end(self, status: str, outcome: dict[str, Any]) -> None:
         """Write weights and plots, and last the record that says how the training ended."""
-        path = self.job.path
+        from actlab.parts.activations.curves import function_csv, function_table
+        from actlab.parts.activations.layer import learned_means  # imports Keras
+
+        path, dataset = self.job.path, self.job.dataset
         sync_tables(path)
-        self._keep_weights()
-        self._keep_film()
-        self._write_function()
-        self._draw()
+        if kept := {"final": self.engine.weights(), "best": self.best_weights, "none": []}[self.config.keep_weights]:
+            write_bytes(path / WEIGHTS, npz({f"{i:04d}": array for i, array in enumerate(kept)}))
+        if self.film and (frames := (path / FRAMES).read_bytes()):
+            # with the epochs that they end and the layer that they show
+            history = read_table(path / HISTORY)[self.film.every - 1 :: self.film.every]
+            moments = {name: history[name].to_numpy(dtype=float) for name in ("epoch", "step")}
+            arrays = {**self.film.arrays(frames), **moments, "layer": np.array(self.film.layer.name)}
+            write_bytes(path / WEIGHT_FILM, npz(arrays, compressed=True))
+        activation, learned = self.config.activation.model_dump(), learned_means(self.model)
+        if learned or function_table(activation) is None:  # no shipped curve is that of this activation
+            write_bytes(path / FUNCTION, function_csv(activation, learned))
+        if self.finish and self.position.rows:
+            note = f"{dataset.name}: a rendered stand-in, NOT {dataset.stand_in_for}" if dataset.stand_in_for else ""
+            self.finish(path, f"{self.job.label} on {dataset.name}", note)
         self.record |= outcome
         self.record |= {
             "status": status,
@@ -374,33 +360,3 @@ class _Training:
         }
         write_json(path / RECORD, self.record)
         clear_working_files(path)
-
-    def _keep_weights(self) -> None:
-        kept = {"final": self.engine.weights(), "best": self.best_weights, "none": []}[self.config.keep_weights]
-        if kept:
-            arrays = {f"{i:04d}": array for i, array in enumerate(kept)}
-            write_bytes(self.job.path / WEIGHTS, npz(arrays))
-
-    def _keep_film(self) -> None:
-        """The frames as arrays, with the epochs that they end and the layer that they show."""
-        if not self.film or not (raw := (self.job.path / FRAMES).read_bytes()):
-            return
-        history = read_table(self.job.path / HISTORY)[self.film.every - 1 :: self.film.every]
-        moments = {name: history[name].to_numpy(dtype=float) for name in ("epoch", "step")}
-        arrays = {**self.film.arrays(raw), **moments, "layer": np.array(self.film.layer.name)}
-        write_bytes(self.job.path / WEIGHT_FILM, npz(arrays, compressed=True))
-
-    def _write_function(self) -> None:
-        """The curve of the activation as it was trained, where it is not one of the shipped ones."""
-        from actlab.parts.activations.curves import function_csv, function_table
-        from actlab.parts.activations.layer import learned_means  # imports Keras
-
-        part, learned = self.config.activation.model_dump(), learned_means(self.model)
-        if learned or function_table(part) is None:
-            write_bytes(self.job.path / FUNCTION, function_csv(part, learned))
-
-    def _draw(self) -> None:
-        if self.finish and self.position.rows:
-            dataset = self.job.dataset
-            note = f"{dataset.name}: a rendered stand-in, NOT {dataset.stand_in_for}" if dataset.stand_in_for else ""
-            self.finish(self.job.path, f"{self.job.label} on {dataset.name}", note)
