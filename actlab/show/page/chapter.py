@@ -116,7 +116,7 @@ def _read_experiment(chapter: Chapter) -> None:
         _describe(chapter, planned.experiment, planned.text)
         study = claiming.read_plan(planned, chapter.runs)
         tables = [chapter.comparison] if chapter.comparison else []
-        chapter.claims = claiming.judge_claims(study.claims, study.runs, tables)
+        chapter.claims = claiming.judge_claims(study.claims, study.runs, tables) if study.claims else []
     except ActlabError as error:
         chapter.problems.append(f"{path}: its claims cannot be judged: {error}")
         if not chapter.config_text:  # of another version, perhaps: it has a name and a question all the same
