@@ -299,6 +299,8 @@ def caption(comparison: Comparison) -> str:
             f"; difference from {baseline_name(comparison)}, paired by seed, with its 95% t interval ({way} is better)"
         )
         text += f"; p: over all {counted(comparison.family, 'comparison')} jointly" if comparison.family > 1 else ""
+        if any(result.test == "Student's t" for result in comparison.results):
+            text += "; p of 3 to 5 pairs: Student's t, which believes in normal differences"
     if comparison.reach:
         metric, level = comparison.reach.split(" ")
         way = "at least" if higher_is_better(metric) else "at most"
@@ -392,7 +394,7 @@ def note(of: Note, metric: str = "") -> str:
         case "no difference":
             return "every difference is exactly 0"
         case "too few pairs":
-            floor = p_value(fact["smallest_p"]).replace("p = ", "p can be no smaller than ")
+            floor = p_value(fact["smallest_p"]).replace("p = ", "by sign flips p can be no smaller than ")
             return f"too few seeds: {floor}; {counted(fact['needed'], 'pair')} would do"
         case "p too large":
             return more(f"p is not under {fact['alpha']:g}", fact["needed"])

@@ -447,7 +447,7 @@ def test_five_pairs_establish_nothing(judged: Judged) -> None:
     (verdict,) = judged([ABOVE], above(GAINS[:5], SIX[:5]))
     assert verdict.verdict == "undecided"
     assert "over 5 pairs (95% interval" in text(verdict)
-    assert "too few seeds: p can be no smaller than 0.062; 6 pairs would do" in text(verdict)
+    assert "too few seeds: by sign flips p can be no smaller than 0.062; 6 pairs would do" in text(verdict)
 
 
 def test_all_comparisons_of_the_file_share_a_p(judged: Judged) -> None:
