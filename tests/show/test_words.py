@@ -169,7 +169,8 @@ NOTES: dict[str, tuple[Mapping[str, Any], str]] = {
     "no pairs": ({"needed": 6}, "no seed has a number in both conditions; 6 pairs would do"),
     "no difference": ({}, "every difference is exactly 0"),
     "too few pairs": (
-        {"needed": 6, "smallest_p": 0.25}, "too few seeds: by sign flips p can be no smaller than 0.250; 6 pairs would do",
+        {"needed": 6, "smallest_p": 0.25},
+        "too few seeds: by sign flips p can be no smaller than 0.250; 6 pairs would do",
     ),
     "p too large": (
         {"alpha": 0.05, "needed": 20}, "p is not under 0.05; 20 pairs would show a difference of this size",
