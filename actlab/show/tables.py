@@ -42,7 +42,7 @@ from actlab.show.words import (
     sentence,
     typeset_minus,
 )
-from actlab.study.measures import higher_is_better
+from actlab.spec.metrics import higher_is_better
 
 if TYPE_CHECKING:
     import pandas as pd

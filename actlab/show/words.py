@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from actlab.study.measures import higher_is_better
+from actlab.spec.metrics import higher_is_better
 
 if TYPE_CHECKING:
     from actlab.run.reproduction import Reproduction
@@ -298,9 +298,12 @@ def caption(comparison: Comparison) -> str:
         text += (
             f"; difference from {baseline_name(comparison)}, paired by seed, with its 95% t interval ({way} is better)"
         )
-        text += f"; p: over all {counted(comparison.family, 'comparison')} jointly" if comparison.family > 1 else ""
-        if any(result.test == "Student's t" for result in comparison.results):
-            text += "; p of 3 to 5 pairs: Student's t, which believes in normal differences"
+        families = {result.test: result.family for result in comparison.results}
+        many, few_pairs = families.get("sign flips", 0), families.get("Student's t", 0)
+        text += f"; p: over all {counted(many, 'comparison')} jointly" if many > 1 else ""
+        if few_pairs:
+            among = f", by Holm over {few_pairs}" if few_pairs > 1 else ""
+            text += f"; p of 3 to 5 pairs: Student's t{among}, which believes in normal differences"
     if comparison.reach:
         metric, level = comparison.reach.split(" ")
         way = "at least" if higher_is_better(metric) else "at most"

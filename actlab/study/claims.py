@@ -30,6 +30,7 @@ from actlab.run.record import Run, discover
 from actlab.spec import plan as sweep
 from actlab.spec.claim import EVERY_SEED, Claim, groups_of, opposites
 from actlab.spec.config import RunConfig
+from actlab.spec.metrics import higher_is_better
 from actlab.spec.plan import Plan
 from actlab.spec.where import conditions_of
 from actlab.study import frame as framing
@@ -37,7 +38,7 @@ from actlab.study import guard as guarding
 from actlab.study.frame import LOST, Condition, Lack
 from actlab.study.guard import Guard, Note
 from actlab.study.judge import Comparison, Judgement, Pair, compare, judge_pairs, pair_of, step_of, verdict_on
-from actlab.study.measures import higher_is_better, value
+from actlab.study.measures import value
 from actlab.study.stats.joint import MINIMUM_PAIRS
 from actlab.study.stats.pairs import Paired
 from actlab.study.stats.summaries import Summary, summary

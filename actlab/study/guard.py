@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from actlab.errors import RunDirError
 from actlab.run.folder import HISTORY, TIMING
 from actlab.run.record import Run
+from actlab.spec.metrics import higher_is_better
 from actlab.study.baseline import Against, covers
 from actlab.study.frame import (
     CODE,
@@ -26,7 +27,6 @@ from actlab.study.frame import (
     described,
     differing,
 )
-from actlab.study.measures import higher_is_better
 
 if TYPE_CHECKING:
     import pandas as pd

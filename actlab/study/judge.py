@@ -22,7 +22,7 @@ from actlab.errors import ActlabError, RunDirError, UnknownName
 from actlab.registry import nearest
 from actlab.run.record import Run
 from actlab.spec.labels import short_names
-from actlab.spec.metrics import TEST_METRICS
+from actlab.spec.metrics import TEST_METRICS, check_at, higher_is_better
 from actlab.spec.where import Condition as Where
 from actlab.study import frame as framing
 from actlab.study import guard as guarding
@@ -30,7 +30,6 @@ from actlab.study import measures
 from actlab.study.baseline import Against, against
 from actlab.study.frame import Condition, Lack, Reached, Values
 from actlab.study.guard import Guard, Note
-from actlab.study.measures import higher_is_better
 from actlab.study.stats.joint import MINIMUM_PAIRS, holm, joint_p, student_p
 from actlab.study.stats.pairs import Paired, paired
 from actlab.study.stats.summaries import Summary, summary
@@ -432,7 +431,7 @@ def compare(
     for metric in metrics:
         if metric not in METRICS:
             measures.check_metric(metric, list(frame["run", "run"]))
-        measures.check_at(at, metric)
+        check_at(at, metric)
         frame = framing.measured(frame, metric, at)
     conditions, apart = framing.conditions(frame, by, everything)
     pairings = against(conditions, frame, baseline, by)

@@ -16,7 +16,6 @@ from actlab.errors import RunDirError, UnknownName
 from actlab.registry import nearest
 from actlab.run.record import Run
 from actlab.spec.metrics import (
-    AT,
     AT_ROW,
     HISTORY_METRICS,
     TEST_METRICS,
@@ -25,26 +24,9 @@ from actlab.spec.metrics import (
     higher_is_better,
     probes_writing,
 )
-from actlab.spec.where import Condition, check_keys, conditions_of, matches, parse_where
 
 if TYPE_CHECKING:
     import pandas as pd
-
-__all__ = [
-    "AT",
-    "Condition",
-    "check_at",
-    "check_keys",
-    "check_metric",
-    "conditions_of",
-    "higher_is_better",
-    "known_metrics",
-    "matches",
-    "parse_where",
-    "probes_writing",
-    "reach",
-    "value",
-]  # fmt: skip
 
 NOTED = {"last": "final", "best-validation": "best"}  # the rows of run.json that hold these
 PLACE = ("epoch", "step", "layer", "units")  # columns of layers.csv that say where, and measure nothing

@@ -13,9 +13,9 @@ from actlab.errors import ActlabError, UnknownName
 from actlab.run.folder import EXPERIMENT
 from actlab.run.record import Run, discover
 from actlab.spec.plan import read as read_plan
+from actlab.spec.where import parse_where
 from actlab.study.guard import Note
 from actlab.study.judge import compare
-from actlab.study.measures import parse_where
 
 Train = Callable[..., Run]
 PLAN = """

@@ -17,9 +17,9 @@ from as_text import baselines, column, notes
 from actlab.errors import ActlabError, UnknownName
 from actlab.run.folder import HISTORY, RECORD, TIMING, write_json
 from actlab.run.record import Run
+from actlab.spec.where import parse_where
 from actlab.study.frame import measured, read, seconds_an_epoch
 from actlab.study.judge import compare
-from actlab.study.measures import parse_where
 
 Train = Callable[..., Run]
 

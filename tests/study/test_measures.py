@@ -12,8 +12,9 @@ import pytest
 from actlab.errors import ActlabError, UnknownName
 from actlab.run.record import Run
 from actlab.spec.config import RunConfig
+from actlab.spec.metrics import higher_is_better
 from actlab.spec.where import Condition, check_keys, conditions_of, matches, parse_where
-from actlab.study.measures import check_metric, higher_is_better, known_metrics, reach, value
+from actlab.study.measures import check_metric, known_metrics, reach, value
 
 HISTORY = """epoch,step,loss,accuracy,val_loss,val_accuracy,learning_rate,dead_units
 1,10,1.0,0.5,0.9,0.4,0.1,3

@@ -11,7 +11,7 @@ import numpy as np
 from actlab.show import words
 from actlab.show.figures.axes import Scale, label_of, needs_log, quantity, set_scale, size_inches
 from actlab.show.figures.style import EDGE, FAINT, INK, QUIET, Heading, Look, fitted, page, styled, text_width
-from actlab.study.measures import higher_is_better
+from actlab.spec.metrics import higher_is_better
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
