@@ -24,6 +24,40 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: SLOWEST.index(item.path.name) if item.path.name in SLOWEST else len(SLOWEST))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """A row of the reliability matrix fails if a case did, and tells how many there were."""
+    cases = item.callspec.params.get("cases") if item.get_closest_marker("matrix") else None  # type: ignore[attr-defined]
+    try:
+        yield
+        if cases:
+            shown = "\n".join(cases.failures[:5])
+            assert not cases.failures, f"{len(cases.failures)} of {cases.tried} failed:\n{shown}"
+            assert cases.tried, "no case was tried"
+    finally:
+        if cases:
+            item.user_properties.append(("matrix", [cases.number, cases.title, cases.tried, len(cases.failures)]))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """The table of the reliability matrix: what was tried, how often, what failed, how long it took."""
+    rows = [
+        [*value, report.duration, report.outcome]
+        for reports in (terminalreporter.stats.get(outcome, []) for outcome in ("passed", "failed"))
+        for report in reports
+        for name, value in getattr(report, "user_properties", [])
+        if name == "matrix" and report.when == "call"
+    ]
+    if not rows:
+        return
+    terminalreporter.section("reliability matrix")
+    terminalreporter.write_line(
+        "| row | test | tried | failed | seconds | outcome |\n| --: | --- | --: | --: | --: | --- |"
+    )
+    for number, title, tried, failed, seconds, outcome in sorted(rows):
+        terminalreporter.write_line(f"| {number} | {title} | {tried:,} | {failed} | {seconds:.1f} | {outcome} |")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """One cache folder for the session, so that a set is rendered once; the user's caches are never touched."""
