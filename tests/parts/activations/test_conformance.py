@@ -13,6 +13,7 @@ import pytest
 
 from actlab.parts.activations import ACTIVATIONS, infer, resolve
 from actlab.parts.activations.checks import check
+from actlab.parts.activations.curves import section
 
 keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
@@ -107,6 +108,71 @@ def test_values_and_gradients_are_finite_far_out(name, dtype):
     assert y.dtype == gradient.dtype == x.dtype
     assert np.isfinite(np.float32(y)).all()
     assert np.isfinite(np.float32(gradient)).all()
+
+
+PRODUCTS = ("silu", "swish", "gelu", "mish")  # −∞·0, as in Keras and PyTorch
+ACROSS = ("softmax", "log_softmax", "zero_fit_linear")  # ∞ − ∞ by their definition
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "float64"])
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        *((name, {}) for name in NAMES if name != "formula"),
+        ("relu", {"threshold": 1.0}), ("relu", {"max_value": 6.0, "threshold": 1.0}), ("relu", {"negative_slope": 0.1}),
+        ("gelu", {"approximate": True}), ("rrelu", {"variant": "paper"}), ("soft_shrink", {"threshold": 0.0}),
+    ],
+)  # fmt: skip
+def test_nan_stays_nan(name, parameters, dtype):
+    entry = ACTIVATIONS.get(name)
+    y = infer(entry, resolve(entry, parameters), tf.constant([[math.nan] + [0.5] * 11], dtype))
+    assert math.isnan(float(y[0, 0]))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16", "float64"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in (*PRODUCTS, *ACROSS)])
+def test_at_infinity_stands_the_limit(name, dtype):
+    entry, parameters = subject(name)
+    for far in (-math.inf, math.inf):
+        x = tf.constant([[far] + [0.0] * 11], dtype)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = infer(entry, parameters, x)[0, 0]
+        at_infinity, slope = float(tf.cast(y, "float64")), float(tf.cast(tape.gradient(y, x)[0, 0], "float64"))
+        very_far = float(
+            infer(entry, parameters, tf.constant([[math.copysign(1e12, far)] + [0.0] * 11], "float64"))[0, 0]
+        )
+        grows = abs(very_far) > 1e5
+        assert at_infinity == (math.copysign(math.inf, very_far) if grows else pytest.approx(very_far, abs=0.01))
+        assert not math.isnan(slope)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("tanh_shrink", "log_softmax", "formula")])
+def test_small_and_large_values_keep_their_digits_in_float32(name):
+    """Where nothing is lost, float32 is float64 rounded: elu(-1e-8) is not 0. (tanh_shrink and log_softmax cancel.)"""
+    entry, parameters = subject(name)
+    xs = [-20, -12, -8, -5, -1e-2, -1e-4, -1e-8, 1e-8, 1e-4, 1e-2, 5, 8, 12, 20]
+    rows = np.zeros((len(xs), 12))
+    rows[:, 0] = xs
+    single, double = (infer(entry, parameters, tf.constant(rows, dtype)).numpy() for dtype in ("float32", "float64"))
+    np.testing.assert_allclose(single, double, rtol=2e-4, atol=1e-37)
+
+
+def test_the_tanh_form_of_gelu_is_alive_at_minus_five():
+    entry = ACTIVATIONS.get("gelu")
+    values, slopes = section(entry, resolve(entry, {"approximate": True}), np.array([-5.0, -8.0]), "float32")
+    expected = section(entry, resolve(entry, {"approximate": True}), np.array([-5.0, -8.0]), "float64")
+    np.testing.assert_allclose(values, expected[0], rtol=1e-4)
+    np.testing.assert_allclose(slopes, expected[1], rtol=1e-4)
+    assert (values < 0).all() and (slopes != 0).all()
+
+
+def test_the_slope_of_zero_fit_linear_is_shared_by_the_least():
+    """At a tie, own slope, gradient and the stated slope at 0 agree."""
+    entry, _ = subject("zero_fit_linear")
+    x = tf.constant([[0.0, 0.0, 3.0], [-1.0, 0.0, 0.0]])
+    np.testing.assert_allclose(entry.facts.own_slope(x), [[0.5, 0.5, 1], [0, 1, 1]])
+    assert entry.facts.slope_at_zero == 0.5
 
 
 def test_exponential_overflows_where_it_says():

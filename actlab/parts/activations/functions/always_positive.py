@@ -40,9 +40,13 @@ def reflection_linear(x: Any) -> Any:
     return ops.where(x > 0, x, -x)
 
 
-def _least(x: Any) -> Any:
-    rank = len(x.shape)
-    return ops.min(x, axis=tuple(range(1, rank - 1)) if rank > 2 else -1, keepdims=True)
+def _axes(x: Any) -> Any:
+    return tuple(range(1, len(x.shape) - 1)) or -1
+
+
+def _zero_fit_slope(x: Any) -> Any:
+    least = ops.cast(x == ops.min(x, axis=_axes(x), keepdims=True), x.dtype)
+    return 1 - least / ops.sum(least, axis=_axes(x), keepdims=True)
 
 
 @ACTIVATIONS.register(ActivationFacts(
@@ -50,7 +54,7 @@ def _least(x: Any) -> Any:
     range=(0, inf), slope_at_zero=0.5, kinks=(0,),
     source=STUDY,
     reference=lambda x: x - x.min(axis=tuple(range(1, x.ndim - 1)) or -1, keepdims=True),
-    elementwise=False, own_slope=lambda x: ops.cast(x > _least(x), x.dtype),
+    elementwise=False, own_slope=_zero_fit_slope,
 ))  # fmt: skip
 def zero_fit_linear(x: Any) -> Any:
     """f(x)ᵢ = xᵢ − min(x), the minimum taken for each sample by itself.
@@ -62,7 +66,7 @@ def zero_fit_linear(x: Any) -> Any:
     Args:
         x: tensor of shape (units,), (batch, units) or (batch, height, width, channels).
     """
-    return x - _least(x)
+    return x - ops.min(x, axis=_axes(x), keepdims=True)
 
 
 @ACTIVATIONS.register(ActivationFacts(

@@ -28,7 +28,9 @@ def elu(x: Any, *, alpha: Positive = 1.0) -> Any:
     Args:
         alpha: minus the limit to the left, above 0.
     """
-    return keras.activations.elu(x, alpha)
+    # expm1 and not exp − 1 of Keras's kernel, which is 0 for -1e-8 in float32; and the minimum is needed since exp
+    # would overflow on the side that is not taken
+    return ops.where(x > 0, x, alpha * ops.expm1(ops.minimum(x, 0.0)))
 
 
 @ACTIVATIONS.register(ActivationFacts(
@@ -43,7 +45,7 @@ def selu(x: Any) -> Any:
     The constants make mean 0 and variance 1 a fixed point from layer to layer, with LeCun's normal initial weights.
     The slope at 0 is that of the right side.
     """
-    return keras.activations.selu(x)
+    return SELU_SCALE * ops.where(x >= 0, x, SELU_ALPHA * ops.expm1(ops.minimum(x, 0.0)))
 
 
 @ACTIVATIONS.register(ActivationFacts(
@@ -58,7 +60,7 @@ def celu(x: Any, *, alpha: Positive = 1.0) -> Any:
         alpha: minus the limit to the left, above 0.
     """
     # keras.activations.celu adds max(x, 0) to a function of min(x, 0): at exactly 0 both pass the gradient, which
-    # makes the slope 2 there; and the minimum is needed since exp would overflow on the side that is not taken
+    # makes the slope 2 there
     return ops.where(x > 0, x, alpha * ops.expm1(ops.minimum(x, 0.0) / alpha))
 
 

@@ -1,4 +1,8 @@
-"""Activations that weigh x with a gate between 0 and 1: silu, swish, hard_silu, gelu, mish."""
+"""Activations that weigh x with a gate between 0 and 1: silu, swish, hard_silu, gelu, mish.
+
+At −∞ the product of silu, swish, gelu and mish is −∞·0, NaN, as in Keras and PyTorch, though its limit is 0: to look
+for infinities there would take as long again as silu itself.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +56,8 @@ def swish(x: Any, beta: Any, *, initial_beta: Finite = 1.0, share: Share = "laye
 ), aliases=("hard_swish",))  # fmt: skip
 def hard_silu(x: Any) -> Any:
     """f(x) = x·min(max(x + 3, 0), 6)/6."""
-    return keras.activations.hard_silu(x)
+    near = ops.clip(x, -3.0, 3.0)  # Keras's form is −∞·0 at −∞
+    return ops.where(x > 3, x, near * (near + 3) * (1 / 6))
 
 
 @ACTIVATIONS.register(ActivationFacts(
@@ -69,9 +74,10 @@ def gelu(x: Any, *, approximate: bool = False) -> Any:
     if not approximate:
         # erfc and not 1 + erf, which cancels below 0; Keras's form has √2 in float32, which float64 would show
         return x * (ops.erfc(-math.sqrt(0.5) * x) / 2)
-    # tanh is 1 to the last bit at 10; beyond, x³ of Keras's form overflows float16 and makes the gradient NaN
+    # (1 + tanh(u))/2 is sigmoid(2u), which does not cancel: Keras's form has value and slope 0 at −5 in float32.
+    # tanh is ±1 to the last bit at ±10; beyond, x³ overflows float16 and makes the gradient NaN
     near = ops.clip(x, -10.0, 10.0)
-    return x * ((1 + ops.tanh(math.sqrt(2 / math.pi) * (near + 0.044715 * near * near * near))) / 2)
+    return ops.maximum(x, -10.0) * ops.sigmoid(math.sqrt(8 / math.pi) * (near + 0.044715 * near * near * near))
 
 
 @ACTIVATIONS.register(ActivationFacts(

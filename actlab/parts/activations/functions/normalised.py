@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from math import inf, log
 from typing import Any
 
@@ -84,10 +85,12 @@ def sparsemax(x: Any) -> Any:
     Args:
         x: tensor of shape (..., units).
     """
+    missing, x = ops.isnan(x), ops.clip(x, -x.dtype.max, x.dtype.max)  # ∞ − ∞ would be NaN
     support = _support(x)
     precise = ops.cast(x, support.dtype)
     # the largest is taken off first: it changes nothing, and what is summed then lies between −1 and 0
     shifted = precise - ops.stop_gradient(ops.max(precise, axis=-1, keepdims=True))
     inside = ops.where(support > 0, shifted, 0.0)
     cut = (ops.sum(inside, axis=-1, keepdims=True) - 1) / ops.sum(support, axis=-1, keepdims=True)
-    return ops.cast(ops.where(support > 0, shifted - cut, 0.0), x.dtype)
+    values = ops.cast(ops.where(support > 0, shifted - cut, 0.0), x.dtype)
+    return ops.where(ops.any(missing, axis=-1, keepdims=True), math.nan, values)

@@ -37,10 +37,11 @@ def relu(x: Any, *, negative_slope: Finite = 0.0, max_value: Positive | None = N
         max_value: the largest value; none if left out.
         threshold: where the straight piece begins.
     """
-    if not negative_slope:
-        return keras.activations.relu(x, 0.0, max_value, threshold)
+    if not negative_slope and not threshold:
+        return keras.activations.relu(x, 0.0, max_value)
     above = x if max_value is None else ops.minimum(x, max_value)
-    return ops.where(x > threshold, above, negative_slope * (x - threshold))
+    below = negative_slope * (x - threshold) if negative_slope else 0.0
+    return ops.where(x <= threshold, below, above)  # and not x > threshold, which NaN never is
 
 
 @ACTIVATIONS.register(ActivationFacts(
@@ -120,7 +121,7 @@ def rrelu(
 @ACTIVATIONS.register(ActivationFacts(
     formula="x for x > threshold, default_value for x ≤ threshold (1, 0)", range=(0, inf), slope_at_zero=0, kinks=(1,),
     source="Konda et al. 2014, arXiv:1402.3337; keras.activations.threshold",
-    reference=lambda x: np.where(x > 1, x, 0),
+    reference=lambda x: np.where(x <= 1, 0, x),
 ))  # fmt: skip
 def threshold(x: Any, *, threshold: Finite = 1.0, default_value: Finite = 0.0) -> Any:
     """f(x) = x for x > threshold, default_value for x ≤ threshold.
@@ -132,4 +133,4 @@ def threshold(x: Any, *, threshold: Finite = 1.0, default_value: Finite = 0.0) -
         threshold: above it x passes.
         default_value: the value elsewhere.
     """
-    return ops.where(x > threshold, x, default_value)
+    return ops.where(x <= threshold, default_value, x)  # NaN stays NaN

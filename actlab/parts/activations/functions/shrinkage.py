@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from actlab.lazy import keras
+from actlab.lazy import keras, ops
 from actlab.parts.activations.facts import ACTIVATIONS, ActivationFacts, NotNegative
 
 
@@ -23,13 +23,13 @@ def soft_shrink(x: Any, *, threshold: NotNegative = 0.5) -> Any:
     Args:
         threshold: half the width of the flat piece, at least 0.
     """
-    return keras.activations.soft_shrink(x, threshold)
+    return x - ops.clip(x, -threshold, threshold)  # Keras's form makes NaN a 0
 
 
 @ACTIVATIONS.register(ActivationFacts(
     formula="x for |x| > threshold, 0 elsewhere (0.5)", range=(-inf, inf), slope_at_zero=0, kinks=(-0.5, 0.5),
     source="keras.activations.hard_shrink",
-    reference=lambda x: np.where(np.abs(x) > 0.5, x, 0),
+    reference=lambda x: np.where(np.abs(x) <= 0.5, 0, x),
 ))  # fmt: skip
 def hard_shrink(x: Any, *, threshold: NotNegative = 0.5) -> Any:
     """f(x) = x for |x| > threshold, 0 elsewhere; it jumps at both thresholds.
@@ -37,7 +37,7 @@ def hard_shrink(x: Any, *, threshold: NotNegative = 0.5) -> Any:
     Args:
         threshold: half the width of the flat piece, at least 0.
     """
-    return keras.activations.hard_shrink(x, threshold)
+    return ops.where(ops.abs(x) <= threshold, 0.0, x)  # Keras asks for >, which NaN never is
 
 
 @ACTIVATIONS.register(ActivationFacts(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from actlab.lazy import keras
+from actlab.lazy import keras, ops
 from actlab.parts.activations.facts import ACTIVATIONS, ActivationFacts
 
 
@@ -83,4 +83,4 @@ def hard_tanh(x: Any) -> Any:
 ))  # fmt: skip
 def softsign(x: Any) -> Any:
     """f(x) = x / (1 + |x|): an S that saturates slowly."""
-    return keras.activations.softsign(x)
+    return keras.activations.softsign(ops.clip(x, -x.dtype.max, x.dtype.max))  # ∞/∞ would be NaN

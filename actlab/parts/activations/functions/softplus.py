@@ -33,12 +33,13 @@ def squareplus(x: Any, *, b: Positive = 4.0) -> Any:
     Args:
         b: the larger, the rounder at 0; above 0.
     """
-    magnitude = ops.where(x < 0, -x, x)
+    magnitude = ops.minimum(ops.where(x < 0, -x, x), x.dtype.max)
     # divided by its size before it is squared: x² of Keras's form is infinite in float16 from 256 on
     size = ops.stop_gradient(ops.maximum(magnitude, math.sqrt(b)))
     half = (magnitude / size + ops.sqrt(ops.square(magnitude / size) + ops.square(math.sqrt(b) / size))) / 2
     # to the left, x + √(x² + b) would cancel to 0 (in float32 from −6000 on); the product of both roots is b/4
-    return ops.where(x < 0, (b / 4) / size / half, half * size)
+    # the maximum, which is x to the last bit far to the right, is infinite where x is
+    return ops.where(x < 0, (b / 4) / size / half, ops.maximum(x, half * size))
 
 
 @ACTIVATIONS.register(ActivationFacts(
@@ -48,4 +49,4 @@ def squareplus(x: Any, *, b: Positive = 4.0) -> Any:
 ))  # fmt: skip
 def sparse_plus(x: Any) -> Any:
     """f(x) = 0 for x ≤ −1, (x + 1)²/4 for −1 < x < 1, x for x ≥ 1: the integral of sparse_sigmoid."""
-    return keras.activations.sparse_plus(x)
+    return ops.where(x >= 1, x, ops.square(ops.clip(x, -1.0, 1.0) + 1) / 4)  # the slope of Keras's is NaN at ±∞
