@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,12 +54,14 @@ from actlab.run.folder import (
 from actlab.run.job import Finish, Job
 from actlab.run.record import is_done
 from actlab.spec.config import EarlyStopping
+from actlab.spec.metrics import TRAIN_EVAL_METRICS
 
 COLUMNS = ("epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 TIMING_COLUMNS = ("wall_seconds", "images_per_second")
 CHUNK_SECONDS = 0.5  # of work between two looks at signals and two moves of a progress bar
 EVALUATION_BATCH = 250
 NO_EARLY_STOPPING = EarlyStopping(metric="val_accuracy")  # says which epoch is the best, and ends nothing
+SAMPLE = 0x7A1  # keeps the draw of `train_eval` apart from those of the split and of the data order
 
 
 class Stopped(Exception):
@@ -108,7 +110,8 @@ class _Position:
     row_seconds: float = 0.0  # of training since the last row
     last: dict[str, Any] = field(default_factory=dict)  # the last row of the history
     best: dict[str, Any] = field(default_factory=dict)  # the row of the best validation
-    without_improvement: int = 0  # evaluations since the best row
+    improved: float | None = None  # the metric of early stopping when it last changed by more than min_delta
+    without_improvement: int = 0  # evaluations since then
     origin: dict[str, Any] = field(default_factory=dict)  # what the bytes so far depend on, besides the config
     threads: list[int] = field(default_factory=list)  # of each process that trained a part
 
@@ -132,7 +135,8 @@ class _Training:
         self.model = build_model(config, dataset.shape, dataset.classes)
         optimizer = build_optimizer(config, self.model, self.total_steps, self.steps_per_epoch)
         self.probes = Probes(config.probes or [], self.model)
-        self.columns = (*COLUMNS, *self.probes.totals)
+        self.seen_in_training = _sample(self.split.train, config.train_eval, config.seed)
+        self.columns = (*COLUMNS, *(TRAIN_EVAL_METRICS if config.train_eval else ()), *self.probes.totals)
         film = config.weight_film
         self.film = WeightFilm(self.model, film.layer, film.every) if film else None
         images = self.images
@@ -208,31 +212,40 @@ class _Training:
         began, position, path = time.monotonic(), self.position, self.job.path
         loss, accuracy, images = self.engine.means()
         source = "test" if self.split.on_test else "train"
-        val_loss, val_accuracy, seen = self.engine.look(source, self.split.validation, EVALUATION_BATCH)
-        if not math.isfinite(val_loss):
-            raise Diverged(position.step, "the validation loss")
-        if not self.engine.finite():
-            raise Diverged(position.step, "a weight")
-        epoch = position.step / self.steps_per_epoch
-        layers, totals = self.probes.row(seen)
-        row = (int(epoch) if epoch.is_integer() else epoch, position.step, loss, accuracy, val_loss, val_accuracy,
-               self.engine.learning_rate, *totals)  # fmt: skip
-        position.last = dict(zip(self.columns, row, strict=True))
+        with self.engine.averaged():  # with use_ema the whole row is of the averaged weights, and they are kept
+            val_loss, val_accuracy, seen = self.engine.look(source, self.split.validation, EVALUATION_BATCH)
+            if not math.isfinite(val_loss):
+                raise Diverged(position.step, "the validation loss")
+            if not self.engine.finite():
+                raise Diverged(position.step, "a weight")
+            in_training: list[float] = []
+            if self.config.train_eval or self.probes.on("training").evaluation:
+                *in_training, also = self.engine.look("train", self.seen_in_training, EVALUATION_BATCH, "training")
+                seen |= also
+            epoch = position.step / self.steps_per_epoch
+            layers, totals = self.probes.row(seen)
+            row = (int(epoch) if epoch.is_integer() else epoch, position.step, loss, accuracy, val_loss, val_accuracy,
+                   self.engine.learning_rate, *(in_training if self.config.train_eval else ()), *totals)  # fmt: skip
+            position.last = dict(zip(self.columns, row, strict=True))
 
-        rule = self.config.early_stopping or NO_EARLY_STOPPING
-        sign = 1.0 if rule.metric == "val_accuracy" else -1.0
-        gain = sign * (position.last[rule.metric] - position.best[rule.metric]) if position.best else math.inf
-        if gain > rule.min_delta:
-            position.best, position.without_improvement = position.last, 0
-            self.best_weights = self.engine.weights()
-        else:
-            position.without_improvement += 1
+            rule = self.config.early_stopping or NO_EARLY_STOPPING
+            sign = 1.0 if rule.metric == "val_accuracy" else -1.0
+            value = sign * position.last[rule.metric]
+            if not position.best or value > sign * position.best[rule.metric]:
+                position.best, self.best_weights = position.last, self.engine.weights()
+            if position.improved is None or value > position.improved + rule.min_delta:
+                position.improved, position.without_improvement = value, 0
+            else:
+                position.without_improvement += 1
+            frame = b""
+            if self.film and (position.rows + 1) % self.film.every == 0:
+                frame = self.film.frame(self.probes.dead)
         position.wall_seconds += time.monotonic() - began
 
         if layers:  # first, so that what a row of the history sums up is there
             append_rows(path / LAYERS, [(*row[:2], *cells) for cells in layers])
-        if self.film and (position.rows + 1) % self.film.every == 0:
-            append_bytes(path / FRAMES, self.film.frame(self.probes.dead))
+        if frame:
+            append_bytes(path / FRAMES, frame)
         append_rows(path / HISTORY, [row])
         speed = images / max(position.row_seconds, 1e-9)
         append_rows(path / TIMING, [(round(position.wall_seconds, 3), round(speed, 1))])
@@ -255,8 +268,7 @@ class _Training:
         self.engine.set_weights(self.best_weights)
         best = {**self.position.best, **self._test()}
         rule = self.config.early_stopping
-        averaged = bool(self.config.optimizer.parameters["use_ema"])  # then the final weights are not the last ones
-        if (self.position.best == self.position.last and not averaged) or (rule and rule.restore_best):
+        if self.position.best == self.position.last or (rule and rule.restore_best):
             return {"final": best, "best": best}
         self.engine.set_weights(last_weights)
         return {"final": {**self.position.last, **self._test()}, "best": best}
@@ -360,3 +372,10 @@ class _Training:
         }
         write_json(path / RECORD, self.record)
         clear_working_files(path)
+
+
+def _sample(images: NDArray[np.int32], wanted: int | Literal["all"] | None, seed: int) -> NDArray[np.int32]:
+    """The images of `train_eval`: all that are trained on, or as many of them as wanted, drawn from the seed."""
+    if not isinstance(wanted, int) or wanted >= len(images):
+        return images
+    return np.sort(np.random.default_rng([seed, SAMPLE]).permutation(images)[:wanted])

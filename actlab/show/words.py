@@ -49,7 +49,7 @@ def _spelt(code: int) -> str:
 
 def is_accuracy(metric: str) -> bool:
     """Whether a metric is written in percent, and its differences in points."""
-    return metric.endswith("accuracy")
+    return metric.endswith("accuracy") or metric == "gap"
 
 
 class Numbers:

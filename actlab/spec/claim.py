@@ -40,7 +40,13 @@ SIGNS = ("==", "!=", "<=", ">=", "<", ">", "~=")
 EVERY_SEED = ("==", "!=")
 RELATION = re.compile(rf"\s*({'|'.join(SIGNS)}|within)\s*(.+)", re.DOTALL)
 EXAMPLES = "'== 0', '> 0.97', 'within [0.87, 0.88]' or '> {activation: sigmoid}'"
-NOT_TRAINING = ("seed", "probes", "weight_film", "keep_weights")  # keys that make no two runs different conditions
+NOT_TRAINING = (
+    "seed",
+    "probes",
+    "train_eval",
+    "weight_film",
+    "keep_weights",
+)  # keys that make no two runs different conditions
 
 MOMENTS = {
     "last": "at the end", "best-validation": "at the best validation", "max": "at its highest",

@@ -71,6 +71,9 @@ class RunConfig(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=2**32, description="of the weights, the data order and the dropout")] = 0
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     early_stopping: EarlyStopping | None = None
+    train_eval: Annotated[
+        Count | Literal["all"] | None, Field(description="training images to evaluate in inference mode at each row")
+    ] = None
     keep_weights: Annotated[Literal["final", "best", "none"], Field(description="which weights.npz holds")] = "final"
     probes: list[Part] | None = None
     weight_film: WeightFilm | None = None
@@ -99,6 +102,9 @@ class RunConfig(BaseModel):
         """
         data = self.model_dump(mode="json", exclude_none=True)
         data["dataset"].pop("offline", None)
+        for probe in data.get("probes", []):
+            if probe.get("on") == "validation":  # as probes had it before they could choose: an old run is the same run
+                del probe["on"]
         return data
 
     @property

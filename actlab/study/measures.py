@@ -20,6 +20,7 @@ from actlab.spec.metrics import (
     HISTORY_METRICS,
     TEST_METRICS,
     TIMING_METRICS,
+    TRAIN_EVAL_METRICS,
     check_at,
     higher_is_better,
     probes_writing,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NOTED = {"last": "final", "best-validation": "best"}  # the rows of run.json that hold these
+GAP = "gap"  # train_eval_accuracy − val_accuracy: how much better a network knows what it was trained on
 PLACE = ("epoch", "step", "layer", "units")  # columns of layers.csv that say where, and measure nothing
 
 
@@ -110,10 +112,13 @@ def _series(run: Run, metric: str) -> pd.DataFrame | None:
             table = table[table["layer"] == layer].drop(columns=["layer", "units"])
         elif column in TIMING_METRICS and column in run.timing:
             table = table.assign(**{column: run.timing[column]})
+        elif column == GAP and TRAIN_EVAL_METRICS[1] in table:
+            table = table.assign(gap=table[TRAIN_EVAL_METRICS[1]] - table["val_accuracy"])
     except RunDirError:
         table = None
     if table is None or table.empty or column not in table:
-        if column not in (*HISTORY_METRICS, *TIMING_METRICS, *TEST_METRICS) and not probes_writing(column):
+        known = (*HISTORY_METRICS, *TIMING_METRICS, *TEST_METRICS, *TRAIN_EVAL_METRICS, GAP)
+        if column not in known and not probes_writing(column):
             check_metric(metric, [run])
         return None
     return table[["epoch", "step"]].assign(value=table[column].astype(float)).reset_index(drop=True)
@@ -143,6 +148,7 @@ def known_metrics(runs: Sequence[Run]) -> list[str]:
         for table in ("history", "timing"):
             with suppress(RunDirError):
                 whole |= dict.fromkeys(map(str, getattr(run, table)))
+        whole |= dict.fromkeys([GAP] if TRAIN_EVAL_METRICS[1] in whole else [])
         with suppress(RunDirError):
             columns = [str(name) for name in run.layers if name not in PLACE]
             layers |= {f"{layer}.{name}": None for layer in run.layers["layer"].unique() for name in columns}

@@ -165,8 +165,8 @@ CONV = (
         ("reflection_linear", {}, 0, 3, 0),  # |0 − 0.5| is |1 − 0.5|
         ("sigmoid", {}, 1, 2, 16 / 64),
         ("softplus_linear", {}, 1, 2, 16 / 64),
-        # the least of each channel of each image: all but the one place that sees the white pixel
-        ("zero_fit_linear", {}, 2, 2, (15 + 15 + 16 + 16) / 64),
+        # where several places are the least they share the slope of the minimum: 1 − 1/4 at each of four, not 0
+        ("zero_fit_linear", {}, 0, 2, 0),
         ("leaky_relu", {}, 0, 2, 0),
     ],
 )  # fmt: skip
@@ -458,7 +458,7 @@ def test_the_probes_are_listed() -> None:
     assert all(entry.name in shown.output for entry in PROBES)
     facts = {fact["name"]: fact for fact in json.loads(CliRunner().invoke(app, ["probes", "--json"]).stdout)}
     assert list(facts) == PROBES.names()
-    assert facts["saturated_fraction"]["parameters"] == {"threshold": 0.01}
+    assert facts["saturated_fraction"]["parameters"] == {"threshold": 0.01, "on": "validation"}
     documented = (Path(__file__).parents[2] / "docs" / "probes.md").read_text()
     assert all(f"| `{name}` |" in documented for name in facts)
 

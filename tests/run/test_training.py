@@ -133,7 +133,8 @@ def test_a_damaged_checkpoint_is_no_reason_to_fail(tmp_path: Path) -> None:
 def test_a_moving_average_ends_in_the_final_weights(tmp_path: Path) -> None:
     plain = trained(tmp_path / "plain", optimizer={"name": "sgd", "learning_rate": 0.1})
     averaged = trained(tmp_path / "ema", optimizer={"name": "sgd", "learning_rate": 0.1, "use_ema": True})
-    assert plain.history.equals(averaged.history)
+    columns = ["loss", "accuracy", "learning_rate"]  # of the training itself; what is evaluated are the averages
+    assert plain.history[columns].equals(averaged.history[columns])
     assert plain.results["final"]["test_loss"] != averaged.results["final"]["test_loss"]
 
 
@@ -313,14 +314,14 @@ def test_schedules_change_the_learning_rate_and_the_history_says_so(tmp_path: Pa
         for schedule in ("constant", "cosine", "exponential")
     }  # fmt: skip
     assert rates["constant"] == [0.1, 0.1]
-    assert rates["cosine"] == pytest.approx([0.05, 0], abs=1e-6)
-    assert rates["exponential"] == pytest.approx([0.095, 0.09025])
+    assert rates["cosine"] == pytest.approx([0.05 * (1 + np.cos(np.pi * step / 26)) for step in (12, 25)], rel=1e-5)
+    assert rates["exponential"] == pytest.approx([0.1 * 0.95 ** (step / 13) for step in (12, 25)])
 
 
 def test_early_stopping_ends_the_run_and_restores_the_best_weights(tmp_path: Path) -> None:
-    rule = {"metric": "val_accuracy", "patience": 2, "min_delta": 0.5, "restore_best": True}
-    run = trained(tmp_path, epochs=30, early_stopping=rule)
-    assert len(run.history) < 30
+    rule = {"metric": "val_accuracy", "patience": 2, "restore_best": True}
+    run = trained(tmp_path, epochs=60, early_stopping=rule)
+    assert len(run.history) < 60
     assert run.record["stopped_early"] is True
     assert run.results["final"] == run.results["best"]
     assert run.results["best"]["epoch"] == len(run.history) - 2

@@ -287,6 +287,7 @@ CHANGES: list[dict[str, Any]] = [
     {"evaluate_every": 5}, {"seed": 1}, {"precision": "mixed_bfloat16"}, {"early_stopping": {}},
     {"early_stopping": {"patience": 6}}, {"keep_weights": "best"}, {"probes": ["dead_units"]}, {"probes": "all"},
     {"probes": ["saturated_fraction"]}, {"probes": [{"name": "saturated_fraction", "threshold": 0.02}]},
+    {"probes": [{"name": "dead_units", "on": "training"}]}, {"train_eval": 100}, {"train_eval": "all"},
     {"weight_film": {}}, {"weight_film": {"every": 2}}, {"weight_film": {"layer": "logits"}},
 ]  # fmt: skip
 

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from actlab.lazy import tf
-from actlab.parts.probes.facts import PROBES, Arrays, Cells, EvaluationProbe, ProbeFacts, Sums
+from actlab.parts.probes.facts import PROBES, Arrays, Cells, EvaluationProbe, On, ProbeFacts, Sums
 from actlab.parts.probes.layers import ProbedLayer, Seen
 
 BINS = 20
@@ -41,7 +41,8 @@ class ActivationStats(EvaluationProbe):
     images, in 20 bins of equal width between the least and the greatest output of the whole set.
     """
 
-    def __init__(self, *, images: Annotated[int, Field(ge=1, le=10_000)] = 100) -> None:
+    def __init__(self, *, images: Annotated[int, Field(ge=1, le=10_000)] = 100, on: On = "validation") -> None:
+        super().__init__(on=on)
         self.images = images
 
     def start(self, layer: ProbedLayer) -> Sums:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from actlab.lazy import tf
-from actlab.parts.probes.facts import PROBES, Arrays, Cells, EvaluationProbe, ProbeFacts, Sums
+from actlab.parts.probes.facts import PROBES, Arrays, Cells, EvaluationProbe, On, ProbeFacts, Sums
 from actlab.parts.probes.layers import ProbedLayer, Seen, counted
 
 
@@ -48,7 +48,8 @@ class DeadUnits(EvaluationProbe):
 class RevivedUnits(DeadUnits):
     """Units that were dead at the row before and are no more. The first row has none: nothing is known before it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, on: On = "validation") -> None:
+        super().__init__(on=on)
         self._dead: Arrays = {}  # of the row before
 
     def row(self, sums: Mapping[str, Arrays]) -> Cells:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Sums = dict[str, Any]  # tensors that are carried from batch to batch, by name
 Arrays = dict[str, NDArray[Any]]
+On = Literal["validation", "training"]
 Cells = dict[str, dict[str, Any]]  # layer to column to value; the layer "*" is the whole network
 
 
@@ -72,7 +73,14 @@ class Probe:
 
 
 class EvaluationProbe(Probe):
-    """Sees every batch of the evaluation, in inference mode, inside the compiled function."""
+    """Sees every batch of the evaluation, in inference mode, inside the compiled function.
+
+    Args:
+        on: the images: those of the validation, or those that are trained on (of `train_eval`, if that is a number).
+    """
+
+    def __init__(self, *, on: On = "validation") -> None:
+        self.on = on
 
     def start(self, layer: ProbedLayer) -> Sums:
         """The sums of a layer before the first batch."""

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from actlab.lazy import tf
-from actlab.parts.probes.facts import PROBES, Arrays, Cells, EvaluationProbe, ProbeFacts, Sums
+from actlab.parts.probes.facts import PROBES, Arrays, Cells, EvaluationProbe, On, ProbeFacts, Sums
 from actlab.parts.probes.layers import TOTAL, ProbedLayer, Seen
 
 
@@ -27,7 +27,8 @@ class SaturatedFraction(EvaluationProbe):
     positive.
     """
 
-    def __init__(self, *, threshold: Annotated[float, Field(gt=0)] = 0.01) -> None:
+    def __init__(self, *, threshold: Annotated[float, Field(gt=0)] = 0.01, on: On = "validation") -> None:
+        super().__init__(on=on)
         self.threshold = threshold
 
     def start(self, layer: ProbedLayer) -> Sums:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -55,10 +56,17 @@ class Probes:
 
     # --- the evaluation pass, inside the compiled function ------------------------------------------------------
 
+    def on(self, images: str) -> Probes:
+        """The same, but of the evaluation's probes only those that look at these images: validation or training."""
+        chosen = copy.copy(self)
+        chosen.evaluation = {n: p for n, p in self.evaluation.items() if p.on == images}
+        chosen._activated = self._activated if chosen.evaluation else []
+        return chosen
+
     @property
     def tensors(self) -> list[Any]:
         """Input and output of each probed activation, as tensors of the model."""
-        layers = [layer.activation for layer in self._activated if layer.activation and self.evaluation]
+        layers = [layer.activation for layer in self._activated if layer.activation]
         return [tensor for layer in layers for tensor in (layer.input, layer.output)]
 
     def start(self) -> AllSums:

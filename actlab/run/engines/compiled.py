@@ -9,6 +9,7 @@ to step in the same order.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -36,7 +37,8 @@ class Engine:
         self, model: Any, optimizer: Any, arrays: dict[str, tuple[Any, Any]], device: str, probes: Probes | None = None
     ) -> None:
         self.model, self.optimizer, self.device = model, optimizer, device
-        self.probes, nothing = probes or Probes([], model), Probes([], model)
+        self._inner = getattr(optimizer, "inner_optimizer", optimizer)  # within that of mixed_float16
+        self.probes = probes or Probes([], model)
         self._net = keras.Model(model.inputs, model.get_layer("logits").output)
         self._splits = {name: (_on_device(x, device), _on_device(y, device)) for name, (x, y) in arrays.items()}
         self._sums = {
@@ -51,11 +53,12 @@ class Engine:
         # the images are an argument here, so that one trace serves all splits
         x, y = self._splits["train"]
         split = [tf.TensorSpec([None, *x.shape[1:]], x.dtype), tf.TensorSpec([None], y.dtype), batches]
-        self._evaluate = tf.function(partial(self._evaluate_chunk, self._net, nothing), input_signature=[*split, {}])
-        if self.probes.tensors:
-            probed = keras.Model(model.inputs, [self._net.output, *self.probes.tensors])
-            sums = self.probes.sum_specs()
-            self._look = tf.function(partial(self._evaluate_chunk, probed, self.probes), input_signature=[*split, sums])
+        self._passes = {}  # by the images that their probes look at
+        for on in ("", "validation", "training"):
+            probes = self.probes.on(on)
+            net = keras.Model(model.inputs, [self._net.output, *probes.tensors]) if probes.tensors else self._net
+            chunk = partial(self._evaluate_chunk, net, probes)
+            self._passes[on] = tf.function(chunk, input_signature=[*split, probes.sum_specs()])
 
     # --- training ---------------------------------------------------------------------------------------------
 
@@ -118,8 +121,13 @@ class Engine:
 
     @property
     def learning_rate(self) -> float:
-        """That of the next step, as the shortest decimal that is this float32: 0.1, not 0.10000000149."""
-        return float(str(np.float32(self.optimizer.learning_rate)))
+        """That of the last step taken, as the shortest decimal that is this float32: 0.1, not 0.10000000149."""
+        counter, each = self._inner.variables[0], self._inner.gradient_accumulation_steps or 1
+        now = int(counter.numpy())
+        counter.assign(max(0, now // each * each - 1))  # Keras tells the rate of the next step only
+        rate = float(str(np.float32(self._inner.learning_rate)))
+        counter.assign(now)
+        return rate
 
     def finite(self) -> bool:
         """Whether every variable of the model is a number."""
@@ -128,6 +136,15 @@ class Engine:
     def finish(self) -> None:
         """End the training as `fit` does: where the optimizer keeps a moving average of the weights, they become it."""
         self.optimizer.finalize_variable_values(self.model.trainable_variables)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within, the weights are what `finish` would make them; afterwards, those of the training again."""
+        kept = [v.numpy() for v in self.model.trainable_variables] if self._inner.use_ema else []
+        self.finish()
+        yield
+        for variable, value in zip(self.model.trainable_variables, kept, strict=bool(kept)):
+            variable.assign(value)
 
     # --- evaluation -------------------------------------------------------------------------------------------
 
@@ -139,18 +156,21 @@ class Engine:
             indices: which images of it, (n,).
             batch_size: images at a time; the result depends on it by rounding only.
         """
-        return self._passed(self._evaluate, {}, split, indices, batch_size)[:2]
+        return self.look(split, indices, batch_size, "")[:2]
 
-    def look(self, split: str, indices: Indices, batch_size: int) -> tuple[float, float, AllSums]:
-        """As `evaluate`, with what the probes see of the same pass."""
-        if not self.probes.tensors:
-            return *self.evaluate(split, indices, batch_size), self.probes.start()
-        return self._passed(self._look, self.probes.start(), split, indices, batch_size)
-
-    def _passed(
-        self, function: Any, sums: AllSums, split: str, indices: Indices, batch_size: int
+    def look(
+        self, split: str, indices: Indices, batch_size: int, on: str = "validation"
     ) -> tuple[float, float, AllSums]:
-        loss, correct = 0.0, 0
+        """As `evaluate`, with what the probes see of the same pass.
+
+        Args:
+            split: a name of the arrays.
+            indices: which images of it, (n,).
+            batch_size: images at a time.
+            on: the probes that look at "validation" or at "training" images; "" for none of them.
+        """
+        loss, correct, sums = 0.0, 0, self.probes.on(on).start()
+        function = self._passes[on if sums else ""]
         for batches in chunks(indices, batch_size, max(1, 4096 // batch_size)):
             with tf.device(self.device):
                 loss_sum, hits, sums = function(*self._splits[split], tf.constant(batches), sums)
