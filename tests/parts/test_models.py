@@ -97,33 +97,3 @@ def test_learned_slopes_are_not_decayed() -> None:
     decayed = {v.path: optimizer._use_weight_decay(v) for v in model.trainable_variables}
     assert [decay for path, decay in decayed.items() if "slope" in path] == [False]
     assert any(decayed.values())
-
-
-@pytest.mark.parametrize("padding", ["valid", "same"])
-def test_im2col_equals_the_native_convolution(padding: str) -> None:
-    import keras
-    import tensorflow as tf
-
-    from actlab.parts.models.im2col import Im2colConv2D
-
-    x = tf.constant(np.random.default_rng(0).normal(size=(8, 28, 28, 3)).astype("float32"))
-    native = keras.layers.Conv2D(30, 5, padding=padding)
-    native(x)
-    ours = Im2colConv2D(30, 5, padding=padding)
-    ours(x)
-    ours.set_weights([w + 0.01 for w in native.get_weights()])
-    native.set_weights(ours.get_weights())
-    outputs, gradients = [], []
-    for layer in (native, ours):
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            y = layer(x)
-            loss = tf.reduce_sum(tf.sin(y))
-        outputs.append(y.numpy())
-        sources = [x, *(v.value for v in layer.trainable_variables)]
-        gradients.append([g.numpy() for g in tape.gradient(loss, sources)])
-    np.testing.assert_allclose(outputs[0], outputs[1], atol=1e-5)
-    for one, other in zip(*gradients, strict=True):
-        largest = np.abs(one).max()
-        assert largest > 1  # so that the tolerance below is a small part of the gradient
-        np.testing.assert_allclose(one / largest, other / largest, atol=1e-5)

@@ -31,12 +31,14 @@ def cifar10_cnn(
 @MODELS.register("experiment 5c; Saito 2016, Deep Learning from Scratch, chapter 7")
 def simple_cnn(
     x: Any, layers: Layers, *, filters: Units = 30, kernel_size: Annotated[int, Field(ge=1, le=28)] = 5,
+    strides: Annotated[int, Field(ge=1, le=28)] | None = None, padding: Literal["valid", "same"] | None = None,
     units: Units = 100, dropout: Rate = 0.0, convolution: Literal["native", "im2col"] = "native",
 ) -> Any:  # fmt: skip
-    """One convolution without padding, max pooling 2×2, one dense layer.
+    """One convolution, max pooling 2×2, one dense layer.
 
-    `convolution: im2col` takes the patches and multiplies one matrix: the same numbers within rounding.
+    `strides` are 1 and `padding` is valid (none) where they are left out. `convolution: im2col` takes the patches and
+    multiplies one matrix: the same numbers within rounding.
     """
-    x = layers.conv(x, filters, kernel_size, "valid", convolution)
+    x = layers.conv(x, filters, kernel_size, padding or "valid", convolution, strides or 1)
     x = keras.layers.Flatten()(keras.layers.MaxPooling2D(2)(x))
     return layers.dropout(layers.dense(x, units), dropout)

@@ -1,27 +1,66 @@
-"""Convolution as one matrix product over image patches."""
+"""Convolution as one matrix product over image patches: im2col, its transpose col2im, and a layer of it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
+
+
+def im2col(images: Any, kernel_size: tuple[int, int], strides: int = 1, padding: str = "valid") -> Any:
+    """The patches that a kernel sees, one a row.
+
+    Args:
+        images: (n, height, width, channels).
+        kernel_size: height and width of the kernel, kh and kw.
+        strides: pixels between two patches, along both axes.
+        padding: "valid" for whole patches only, "same" for zeros around the image, as Keras has them.
+
+    Returns:
+        A tensor of shape (n · out_height · out_width, kh · kw · channels): rows by image, height and width of the
+        output, columns by height, width and channel of the kernel.
+    """
+    patches = ops.image.extract_patches(images, kernel_size, strides=strides, padding=padding)
+    return ops.reshape(patches, (-1, patches.shape[-1]))
+
+
+def col2im(
+    columns: Any, shape: tuple[int, int, int, int], kernel_size: tuple[int, int], strides: int = 1,
+    padding: str = "valid",
+) -> Any:  # fmt: skip
+    """The transpose of `im2col`: each pixel is the sum of the cells that it went to; so gradients go back.
+
+    Args:
+        columns: as `im2col` gives them, for images of this shape.
+        shape: of the images, (n, height, width, channels).
+        kernel_size, strides, padding: those of `im2col`.
+    """
+    n, height, width, channels = shape
+    cells = kernel_size[0] * kernel_size[1] * channels
+    if padding == "same":
+        out = -(-height // strides), -(-width // strides)
+    else:
+        out = (height - kernel_size[0]) // strides + 1, (width - kernel_size[1]) // strides + 1
+    picks = ops.reshape(ops.eye(cells, dtype=columns.dtype), (*kernel_size, channels, cells))  # a kernel for each cell
+    grid = ops.reshape(columns, (n, *out, cells))
+    return tf.nn.conv2d_transpose(grid, picks, shape, strides, padding.upper())
 
 
 @keras.saving.register_keras_serializable("actlab")
 class Im2colConv2D(keras.layers.Conv2D):  # type: ignore[misc]  # Keras has no types
     """y[n, i, j, f] = Σ patch(n, i, j) · kernel[·, f] + bias[f], as a matrix product of all patches.
 
-    Same weights, shapes, arguments and results (within rounding) as `keras.layers.Conv2D` with strides 1.
+    Same weights, shapes, arguments and results (within rounding) as `keras.layers.Conv2D`.
 
     Args:
-        filters, kernel_size, padding, ...: those of `keras.layers.Conv2D`.
+        filters, kernel_size, strides, padding, ...: those of `keras.layers.Conv2D`; one stride for both axes.
     """
 
     def call(self, inputs: Any) -> Any:
-        patches = ops.image.extract_patches(inputs, self.kernel_size, strides=1, padding=self.padding)
-        columns = ops.reshape(patches, (-1, patches.shape[-1]))
+        columns = im2col(inputs, self.kernel_size, self.strides[0], self.padding)
         kernel = ops.reshape(ops.cast(self.kernel, columns.dtype), (-1, self.filters))
         products = ops.matmul(columns, kernel)
-        shape = (-1, *patches.shape[1:-1], self.filters)
+        shape = (-1, *self.compute_output_shape(inputs.shape)[1:])
         return ops.reshape(products, shape) + ops.cast(self.bias, products.dtype)

@@ -66,12 +66,14 @@ class Layers:
         """A dense layer of `units` outputs with its activation."""
         return self._activate(keras.layers.Dense(units * self.inputs_per_unit, **self._kernel())(x))
 
-    def conv(self, x: Any, filters: int, size: int, padding: str = "valid", convolution: str = "native") -> Any:
+    def conv(
+        self, x: Any, filters: int, size: int, padding: str = "valid", convolution: str = "native", strides: int = 1
+    ) -> Any:
         """A convolution of `filters` channels and its activation."""
         layer = keras.layers.Conv2D
         if convolution == "im2col":
             from actlab.parts.models.im2col import Im2colConv2D as layer  # imports Keras
-        return self._activate(layer(filters * self.inputs_per_unit, size, padding=padding, **self._kernel())(x))
+        return self._activate(layer(filters * self.inputs_per_unit, size, strides, padding, **self._kernel())(x))
 
     def dropout(self, x: Any, rate: float) -> Any:
         """Inverted dropout, active in training only; none at rate 0."""
