@@ -42,7 +42,9 @@ def choose_device(wanted: str) -> str:
     reason = "this machine shows no NVIDIA GPU; use --device cpu"
     if wanted != "cpu" and gpus():
         probe = "import tensorflow as tf; print(len(tf.config.list_physical_devices('GPU')))"
-        done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", probe], capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
         if done.stdout.strip() not in ("", "0"):
             return "gpu"
         reason = "TensorFlow sees no GPU; install tensorflow[and-cuda], or use --device cpu"
@@ -134,7 +136,7 @@ def _memory_bytes() -> int:
 def _text(path: Path) -> str:
     """The text of a file of the system; empty where there is none."""
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
 
@@ -225,7 +227,7 @@ def git_state() -> dict[str, Any] | None:
 
     def git(*arguments: str) -> str:
         try:
-            done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10)
+            done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, encoding="utf-8", timeout=10)
         except (OSError, subprocess.TimeoutExpired):
             return ""
         return done.stdout.strip() if done.returncode == 0 else ""

@@ -33,7 +33,7 @@ def actlab(folder: Path, precision: str, cores: int) -> float:
         "name": precision, "dataset": {"name": "cifar10", "train_samples": IMAGES, "validation": 0.05},
         "model": "cifar10_cnn", "optimizer": "adam", "activation": "relu", "batch_size": 64, "epochs": 1,
         "precision": precision, "sweep": {"seed": [0, 1]},
-    }))  # fmt: skip
+    }), "utf-8")  # fmt: skip
     command = [sys.executable, "-m", "actlab", "run", str(config), "--device", "cpu"]
     shapes = [(64 * 900, 288, 32), (64 * 169, 576, 64)]
     before = peak_gflops(1, cores, shapes)

@@ -97,7 +97,7 @@ def _usable() -> list[str]:
 def measure(how: str, case: str, threads: int) -> list[float]:
     """Run one side in a process of its own."""
     command = [sys.executable, __file__, "--side", how, "--only", case, "--threads", str(threads)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
     return list(json.loads(done.stdout.splitlines()[-1]))
 
 

@@ -33,7 +33,7 @@ def has_torch(python: str) -> bool:
 def machine(cores: int) -> str:
     """The machine in words."""
     info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
+    lines = info.read_text(encoding="utf-8", errors="replace").splitlines() if info.exists() else []
     name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
     return f"{name}, {cores} core{'' if cores == 1 else 's'}, {platform.system()}"
 

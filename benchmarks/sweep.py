@@ -35,7 +35,7 @@ def actlab(folder: Path, epochs: int, cores: int) -> float:
         "name": "sweep", "dataset": {"name": "mnist", "validation": 0.1}, "model": "mnist_dense",
         "optimizer": {"name": "sgd", "learning_rate": 0.1}, "batch_size": 100, "epochs": epochs,
         "sweep": {"activation": list(ACTIVATIONS), "seed": {"range": SEEDS}},
-    }))  # fmt: skip
+    }), "utf-8")  # fmt: skip
     command = [sys.executable, "-m", "actlab", "run", str(config), "--device", "cpu"]
     shapes = [(100, 784, 256), (784, 100, 256)]
     before = peak_gflops(1, cores, shapes)

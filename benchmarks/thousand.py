@@ -56,7 +56,7 @@ def _write_config(path: Path, conditions: int, seeds: int) -> None:
     }
     path.write_text(json.dumps({
         "name": "thousand", "dataset": {"name": "synth_mnist"}, "model": "mnist_dense", "epochs": EPOCHS, "sweep": axes,
-    }))  # fmt: skip
+    }), "utf-8")  # fmt: skip
 
 
 def _write_runs(folder: Path, plan: Plan) -> list[Path]:
@@ -70,12 +70,12 @@ def _write_runs(folder: Path, plan: Plan) -> list[Path]:
             f"{e},{540 * e},{1 - a:.6f},{a - 0.01:.6f},{1.1 - a:.6f},{a:.6f},0.1\n" for e, a in enumerate(accuracy, 1)
         ]
         columns = "epoch,step,loss,accuracy,val_loss,val_accuracy,learning_rate\n"
-        (path / HISTORY).write_text(columns + "".join(rows))
+        (path / HISTORY).write_text(columns + "".join(rows), "utf-8")
         times = [f"{0.7 * e:.3f},77000\n" for e in range(1, EPOCHS + 1)]
-        (path / TIMING).write_text("wall_seconds,images_per_second\n" + "".join(times))
-        (path / RECORD).write_text(json.dumps(_record(index, label, config, path, float(accuracy[-1]))))
+        (path / TIMING).write_text("wall_seconds,images_per_second\n" + "".join(times), "utf-8")
+        (path / RECORD).write_text(json.dumps(_record(index, label, config, path, float(accuracy[-1]))), "utf-8")
         paths.append(path)
-    (folder / EXPERIMENT).write_text(plan.text)
+    (folder / EXPERIMENT).write_text(plan.text, "utf-8")
     return paths
 
 

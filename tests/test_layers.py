@@ -142,3 +142,36 @@ def test_light_commands_import_no_tensorflow(
     assert done.stderr == ""
     if command == "--help":  # a third of a second: what computes, draws and reads tables is for those that do so
         assert loaded.isdisjoint({"pandas", "scipy", "matplotlib", "pydantic", "numpy"})
+
+
+# --- text in files -----------------------------------------------------------------------------------------------
+
+TEXT = {"open", "read_text", "write_text", "fdopen", "NamedTemporaryFile", "TextIOWrapper"}
+BYTES = ("os", "np", "tarfile", "webbrowser", "Image", "urllib")  # whose `open` gives no text, or asks for none
+
+
+def _locale_decides(call: ast.Call) -> bool:
+    """Whether a call reads or writes text and leaves its encoding to the locale."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    keywords = {keyword.arg for keyword in call.keywords}
+    if "encoding" in keywords:
+        return False
+    if name in ("run", "Popen", "check_output") and keywords & {"text", "universal_newlines"}:
+        return True
+    if name not in TEXT or (isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value).startswith(BYTES)):
+        return False
+    words = [argument.value for argument in call.args if isinstance(argument, ast.Constant)]
+    binary = any(isinstance(word, str) and set(word) <= set("rwxab+") and "b" in word for word in words)
+    return not binary and "utf-8" not in words
+
+
+@pytest.mark.parametrize("folder", ["actlab", "benchmarks", "docs"])
+def test_no_file_is_read_in_the_encoding_of_the_locale(folder: str) -> None:
+    """Under `LC_ALL=C`, or on an old Windows, it is another one, and the same file another text."""
+    wrong = [
+        f"{path}:{node.lineno}"
+        for path in sorted((PACKAGE.parent / folder).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and _locale_decides(node)
+    ]
+    assert not wrong

@@ -208,8 +208,8 @@ def write_progress(path: Path, data: Mapping[str, Any]) -> None:
     temporary = path / f".{PROGRESS}.tmp"
     with contextlib.suppress(OSError):  # a display is no reason to lose a training
         temporary.unlink(missing_ok=True)
-        with temporary.open("x") as file:
-            file.write(json.dumps(_finite(data)))
+        with temporary.open("xb") as file:
+            file.write(json.dumps(_finite(data)).encode())
         temporary.replace(path / PROGRESS)
 
 
@@ -477,7 +477,7 @@ def _start_ticks(pid: int) -> int | None:
     None where the system does not tell.
     """
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
         return int(fields[19])  # field 22; the second is the program's name, in which anything may stand
     except (OSError, ValueError, IndexError):
         return None

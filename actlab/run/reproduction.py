@@ -71,7 +71,7 @@ def reproduce(
     again = Run(path)
     stated, stated_again = run.record.get("files", {}), again.record["files"]
     files = {name: stated[name] == stated_again.get(name) for name in COMPARED if name in stated}
-    first, second = ((r.path / HISTORY).read_text().splitlines() for r in (run, again))
+    first, second = ((r.path / HISTORY).read_text(encoding="utf-8").splitlines() for r in (run, again))
     lines = enumerate(itertools.zip_longest(first, second, fillvalue="(no such line)"), start=1)
     parts_at = next(((number, a, b) for number, (a, b) in lines if a != b), None)
     # of what the first record does not tell, nothing can be said

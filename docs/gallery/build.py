@@ -39,8 +39,8 @@ PICTURES = (  # of one run: its experiment, how its label begins, the file
 
 
 def main(results: Path) -> None:
-    page = PAGE.read_text()
-    PAGE.write_text(SECTION.sub(lambda match: _section(results, match), page))
+    page = PAGE.read_text("utf-8")
+    PAGE.write_text(SECTION.sub(lambda match: _section(results, match), page), "utf-8")
     options: dict[str, list[str]] = {}  # those of the first table, which the figures are of
     for match in SECTION.finditer(page):
         if match[2] == "compare":
@@ -147,7 +147,7 @@ def _keep(folder: Path, target: Path, options: list[str]) -> None:
     else:
         pd.concat([_history(run) for run in runs]).to_csv(target / "histories.csv", index=False, float_format="%.5g")
         shutil.copy(folder / "experiment.yaml", target / "experiment.yaml")
-    page = PAGE.read_text()
+    page = PAGE.read_text("utf-8")
     for figure in target.glob("*.png"):  # those that the page does not show would only make the repository large
         if f"gallery/{target.name}/{figure.name}" not in page:
             figure.unlink()
@@ -166,7 +166,9 @@ def _history(run: Run) -> pd.DataFrame:
 
 
 def _actlab(*arguments: str) -> str:
-    done = subprocess.run([sys.executable, "-m", "actlab", *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "actlab", *arguments], capture_output=True, encoding="utf-8", check=False
+    )
     if done.returncode > 1:
         raise SystemExit(done.stderr)
     return done.stdout

@@ -67,14 +67,16 @@ def restore(kept: Path, target: Path) -> None:
             "dataset": _dataset(comparison),
             **_parameters(row), "environment": {}, "files": {"history.csv": hashlib.sha256(table).hexdigest()},
         }  # fmt: skip
-        (folder / "run.json").write_text(json.dumps(record, indent=2))
+        (folder / "run.json").write_text(json.dumps(record, indent=2), "utf-8")
 
 
 def _plan(path: Path) -> list[dict[str, Any]]:
-    overrides = [line.removeprefix("# --set ") for line in path.read_text().splitlines() if line.startswith("# --set ")]
+    overrides = [
+        line.removeprefix("# --set ") for line in path.read_text("utf-8").splitlines() if line.startswith("# --set ")
+    ]
     options = [word for override in overrides for word in ("--set", override)]
     command = [sys.executable, "-m", "actlab", "check", str(path), *options, "--json"]
-    (plan,) = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    (plan,) = json.loads(subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout)
     runs: list[dict[str, Any]] = plan["runs"]
     return runs
 

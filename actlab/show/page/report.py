@@ -79,7 +79,10 @@ def nothing_yet(reason: str, refresh: int) -> str:
 def _rendered(
     form: str, title: str, sections: list[dict[str, Any]], refresh: int, problems: list[str], summary: str
 ) -> str:
-    style, script = color_style() + (TEMPLATES / "report.css").read_text(), (TEMPLATES / "report.js").read_text()
+    style, script = (
+        color_style() + (TEMPLATES / "report.css").read_text("utf-8"),
+        (TEMPLATES / "report.js").read_text("utf-8"),
+    )
     policy = (
         f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; img-src data:; "
         "base-uri 'none'; form-action 'none'"
