@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from actlab import __version__
+from actlab.environment import pin_process
 from actlab.errors import ActlabError, ConfigError, DatasetError, RunDirError, UnknownName
 
 if TYPE_CHECKING:
@@ -1112,9 +1113,11 @@ def main() -> None:
     codecs.register_error("plain-signs", _plain_signs)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="plain-signs")
+            own = stream.isatty() or "PYTHONIOENCODING" in os.environ  # what goes into a file is UTF-8
+            stream.reconfigure(encoding=None if own else "utf-8", errors="plain-signs")
     try:
         try:
+            pin_process()
             app()
         finally:
             sys.stdout.flush()

@@ -1,7 +1,7 @@
-"""Where a training happens: versions, machine, device, threads and code. All of it can change the bytes.
+"""Where a training happens: versions, machine, device, threads, variables and code. All of it can change the bytes.
 
-On one machine kind the same program with the same number of threads gives the same bytes; another number of threads,
-oneDNN switched off or op determinism give others, so all three are part of the record.
+On one machine kind the same program with the same number of threads and the same settings of its libraries gives the
+same bytes. What a user's settings could change is the same in every process, or part of the record.
 """
 
 from __future__ import annotations
@@ -15,16 +15,38 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from actlab import __version__
-from actlab.errors import DeviceError
+from actlab.errors import ActlabError, DeviceError
 from actlab.lazy import tf
 
 _GPU_NAME = re.compile(r"\d+$|GPU-|MIG-")
 PACKAGES = ("tensorflow", "keras", "numpy", "pillow")
+
+# What is done with the variables that libraries read; docs/environment.md says what each changes, and why this is right
+PINNED = {
+    "KERAS_BACKEND": "tensorflow",
+    "MATPLOTLIBRC": os.devnull,
+    "MPLBACKEND": "agg",
+    "PYTHONSAFEPATH": "1",
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+}
+SWITCHES = {"TF_ENABLE_ONEDNN_OPTS": "onednn", "TF_DETERMINISTIC_OPS": "op_determinism"}  # and their keys in the record
+AT_START = ("PYTHONOPTIMIZE", "PYTHONWARNINGS")  # removed too; Python has read them before it reads this
+PATTERNS = {  # the first that fits; what fits none is left as it is
+    "kept": "KERAS_HOME MPLCONFIGDIR TF_CPP_*",
+    "removed": "FREETYPE_PROPERTIES GOTO_* HB_* KERAS_* MPL* NPY_* NUMPY_* OPENBLAS_* PANDAS_* PILLOW_* SCIPY_* "
+    "TERMINAL_WIDTH TF2_BEHAVIOR TF_CONFIG TF_USE_LEGACY_KERAS",
+    # by name, since Terraform's are called TF_ too, and hold passwords
+    "recorded": "CUBLAS_* CUDNN_* DNNL_* DTENSOR_* GLIBC_TUNABLES LD_PRELOAD MKL_* NVIDIA_TF32_OVERRIDE ONEDNN_* "
+    "TF_AUTO* TF_CONV* TF_CU* TF_DEBUG_CUDNN* TF_DETERMINISTIC_* TF_DISABLE_* TF_ENABLE_* TF_FP16_* TF_FUNCTION_* "
+    "TF_GPU_* TF_JIT* TF_MATMUL_* TF_MKL_* TF_ONEDNN_* TF_OPTIONALS_* TF_OVERRIDE_* TF_PLUGGABLE_* TF_REALLY_* "
+    "TF_SET_* TF_USE_* TF_XLA_* XLA_*",
+}
 
 
 # --- what there is ---------------------------------------------------------------------------------------------
@@ -41,9 +63,15 @@ def choose_device(wanted: str) -> str:
     """
     reason = "this machine shows no NVIDIA GPU; use --device cpu"
     if wanted != "cpu" and gpus():
+        plain = {**os.environ, "KERAS_HOME": os.devnull}
         probe = "import tensorflow as tf; print(len(tf.config.list_physical_devices('GPU')))"
         done = subprocess.run(
-            [sys.executable, "-c", probe], capture_output=True, encoding="utf-8", errors="replace", check=False
+            [sys.executable, "-c", probe],
+            env=plain,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
         )
         if done.stdout.strip() not in ("", "0"):
             return "gpu"
@@ -141,23 +169,66 @@ def _text(path: Path) -> str:
         return ""
 
 
-# --- of a worker -----------------------------------------------------------------------------------------------
+# --- variables of the environment --------------------------------------------------------------------------------
+
+
+def treatment(name: str) -> str:
+    """What is done with a variable: "pinned", "removed", "recorded" or "kept"."""
+    if name not in SWITCHES and name in {**PINNED, **worker_variables(1, "cpu")}:
+        return "pinned"
+    fits = (act for act, patterns in PATTERNS.items() if any(fnmatchcase(name, p) for p in patterns.split()))
+    return "removed" if name in AT_START else next(fits, "kept")
+
+
+def pin_variables() -> None:
+    """Give this process, and those that it starts, the variables that every process of actlab has.
+
+    Libraries read them when they are imported: this comes before.
+    """
+    for name in [name for name in os.environ if treatment(name) == "removed"]:
+        del os.environ[name]
+    os.environ.update(PINNED)
+    # TensorFlow leaves oneDNN off on processors without AVX-512, where it trains the CIFAR-10 CNN 1.4 times as fast
+    off = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "").lower() in ("0", "false")
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0" if off else "1"
+
+
+def pin_process() -> None:
+    """`pin_variables` at the start of a command; Python begins anew where it has read other settings already.
+
+    In a locale without UTF-8 it could name no folder as an experiment may be called.
+    """
+    try:
+        Path.cwd()
+    except OSError:
+        raise ActlabError("the current folder is gone, or may not be entered; change into another one") from None
+    early = [name for name in AT_START if os.environ.pop(name, "")]
+    narrow = sys.getfilesystemencoding() != "utf-8" and "utf8" not in sys._xoptions
+    if (early or narrow) and os.name == "posix":
+        if sys.stdout and sys.stdout.isatty():  # a terminal shows the signs that it has
+            os.environ["PYTHONIOENCODING"] = f"{sys.stdout.encoding}:replace"
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+    pin_variables()
 
 
 def worker_variables(threads: int, device: str) -> dict[str, str]:
-    """Environment variables that must stand before TensorFlow is imported."""
-    variables = {
-        "KERAS_BACKEND": "tensorflow",
-        "TF_CPP_MIN_LOG_LEVEL": "1",
-        "TF_NUM_INTRAOP_THREADS": str(threads),
-        "TF_NUM_INTEROP_THREADS": str(threads),
-        "OMP_NUM_THREADS": str(threads),
-        # TensorFlow leaves oneDNN off on processors without AVX-512, where it trains the CIFAR-10 CNN 1.4 times as fast
-        "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1"),
-        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-        "MPLBACKEND": "agg",
-    }
+    """What a worker sets besides, before TensorFlow is imported."""
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+    variables = {"TF_CPP_MIN_LOG_LEVEL": "1", **dict.fromkeys(names, str(threads))}
     return {**variables, "CUDA_VISIBLE_DEVICES": "-1"} if device == "cpu" else variables
+
+
+def user_folder(variable: str, default: str) -> Path:
+    """The folder that a variable names, or one in the user's home.
+
+    Raises:
+        ActlabError: this user has no home.
+    """
+    try:
+        return Path(os.environ.get(variable) or f"~/{default}").expanduser()
+    except RuntimeError:
+        remedy = f"set HOME, or {variable} to a folder of yours"
+        raise ActlabError(f"~/{default}: this user has no home folder; {remedy}") from None
 
 
 def peak_memory_gib() -> float:
@@ -193,8 +264,8 @@ def describe(device: str, threads: int) -> dict[str, Any]:
         },
         "device": name,
         "threads": threads,
-        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1",
-        "op_determinism": os.environ.get("TF_DETERMINISTIC_OPS", "0") in ("1", "true"),
+        **{key: os.environ.get(name, "").lower() in ("1", "true") for name, key in SWITCHES.items()},
+        "variables": {n: os.environ[n] for n in sorted(os.environ) if n not in SWITCHES and treatment(n) == "recorded"},
     }
 
 
@@ -225,9 +296,12 @@ def git_state() -> dict[str, Any] | None:
     """Commit of actlab's own checkout and whether it has uncommitted changes; None for an installed actlab."""
     folder = Path(__file__).parent
 
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}  # as a hook has them
+
     def git(*arguments: str) -> str:
         try:
-            done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, encoding="utf-8", timeout=10)
+            command = ["git", *arguments]
+            done = subprocess.run(command, cwd=folder, env=plain, capture_output=True, encoding="utf-8", timeout=10)
         except (OSError, subprocess.TimeoutExpired):
             return ""
         return done.stdout.strip() if done.returncode == 0 else ""

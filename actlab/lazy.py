@@ -6,6 +6,8 @@ read by such a command takes `keras`, `ops` and `tf` from here and uses them ins
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -19,7 +21,26 @@ class LazyModule:
     def __getattr__(self, attribute: str) -> Any:
         if attribute.startswith("__"):  # introspection by inspect, doctest or pytest is no use of the module
             raise AttributeError(attribute)
+        import_keras()
         return getattr(import_module(self._name), attribute)
+
+
+def import_keras() -> None:
+    """Import TensorFlow, and Keras on it, without the user's `keras.json`: a record tells all that a result depends on.
+
+    TensorFlow reads that file too, for the Keras that it once was.
+    """
+    if "keras" in sys.modules:
+        return
+    own = {"KERAS_HOME": os.devnull, "KERAS_BACKEND": "tensorflow"}
+    before = {name: os.environ.get(name) for name in own}
+    os.environ.update(own)
+    try:
+        import_module("tensorflow")
+        import_module("keras")
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 keras: Any = LazyModule("keras")

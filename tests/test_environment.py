@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 import actlab
 from actlab import environment
-from actlab.environment import gpus, worker_variables
+from actlab.environment import gpus, treatment, worker_variables
+from actlab.errors import ActlabError
+from actlab.study.diff import differences
 
 UUID = "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6"
 MIG = "MIG-7c25b1a0-1c0b-5a0c-8d5e-0f1e2d3c4b5a"
@@ -109,3 +116,121 @@ def test_a_control_group_may_allow_less_than_the_machine_has(
     monkeypatch.setattr(environment, "_memory_bytes", lambda: int(1e6 * 2**30))
     assert environment.usable_cores(tmp_path) == cores
     assert environment.usable_memory_gib(tmp_path) == gib
+
+
+# --- variables -------------------------------------------------------------------------------------------------------
+
+DOCS = Path(__file__).parents[1] / "docs" / "environment.md"
+LIBRARIES = ("keras", "tensorflow", "numpy", "scipy", "pandas", "matplotlib", "PIL", "rich", "typer", "pydantic",
+             "jinja2", "filelock", "pebble", "yaml")  # fmt: skip
+READS = re.compile(
+    rb"""(?:environ(?:\.get|\.setdefault|\.pop)?|getenv)\s*[\[(]\s*["'](\w+)["']"""
+    rb"""|["'](\w+)["'] (?:not )?in os\.environ"""
+)
+UNUSED = {"tests", "testing", "_testing", "test", "distutils", "f2py", "tools", "distribute", "tpu", "googletest.py"}
+
+
+def table() -> dict[str, str]:
+    """Pattern of a variable to what the page says is done with it, in the order of the page."""
+    rows = [line.split(" | ") for line in DOCS.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    return {name: row[-1] for row in rows for name in re.findall(r"`(\w[\w*]*)`", row[0])}
+
+
+def example(pattern: str) -> str:
+    return pattern.replace("*", "ANYTHING")
+
+
+@pytest.mark.parametrize("pattern", table())
+def test_the_page_says_what_is_done_with_a_variable(pattern: str) -> None:
+    assert table()[pattern].startswith(treatment(example(pattern)))
+
+
+def test_no_variable_is_missing_on_the_page() -> None:
+    known = {*environment.PINNED, *environment.SWITCHES, *environment.AT_START, *worker_variables(1, "cpu")}
+    known |= {pattern for patterns in environment.PATTERNS.values() for pattern in patterns.split()}
+    assert known <= set(table())
+
+
+def test_every_variable_that_a_library_reads_is_on_the_page() -> None:
+    """Of the Python code; libraries of machine code are searched by hand, and covered by patterns."""
+    patterns, missing = table(), {}
+    for library in LIBRARIES:
+        folder = Path(str(find_spec(library).origin)).parent
+        for path in folder.rglob("*.py"):
+            if UNUSED & set(path.relative_to(folder).parts) or path.name.endswith(("_test.py", "conftest.py")):
+                continue
+            for names in READS.findall(path.read_bytes()):
+                name = (names[0] or names[1]).decode()
+                if not any(fnmatchcase(name, pattern) for pattern in patterns):
+                    missing[name] = f"{library}: {path.relative_to(folder)}"
+    assert not missing
+
+
+@pytest.fixture
+def own_variables() -> Iterator[None]:
+    """What a test does to the environment is undone."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.mark.usefixtures("own_variables")
+def test_hostile_variables_are_gone_or_have_their_value() -> None:
+    acting = {example(p): act for p, act in ((p, treatment(example(p))) for p in table()) if act != "kept"}
+    os.environ.update(dict.fromkeys([*acting, "OF_SOMETHING_ELSE"], "hostile"))
+    environment.pin_variables()
+    for name, act in acting.items():
+        if name in environment.SWITCHES:
+            continue
+        expected = {"pinned": environment.PINNED.get(name, "hostile"), "recorded": "hostile"}.get(act)
+        assert os.environ.get(name) == expected, name
+    assert os.environ["OF_SOMETHING_ELSE"] == "hostile"
+
+
+@pytest.mark.parametrize("pattern", [pattern for pattern, says in table().items() if "under `variables`" in says])
+def test_what_is_recorded_is_seen_by_diff(pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = environment.describe("cpu", 1)
+    monkeypatch.setenv(example(pattern), "other")
+    found = differences(before, environment.describe("cpu", 1))
+    assert found == {f"variables.{example(pattern)}": (None, "other")}
+
+
+@pytest.mark.usefixtures("own_variables")
+@pytest.mark.parametrize(
+    ("value", "onednn", "deterministic"),
+    [(None, True, False), ("1", True, True), ("true", True, True), ("TRUE", True, True), ("0", False, False),
+     ("False", False, False), ("no", True, False), ("", True, False)],
+)  # fmt: skip
+def test_switches_are_recorded_as_tensorflow_reads_them(value: str | None, onednn: bool, deterministic: bool) -> None:
+    for name in environment.SWITCHES:
+        os.environ.pop(name, None)
+        os.environ.update({} if value is None else {name: value})
+    environment.pin_variables()
+    record = environment.describe("cpu", 1)
+    assert (record["onednn"], record["op_determinism"]) == (onednn, deterministic)
+
+
+@pytest.mark.parametrize("name", ["TF_VAR_password", "TF_TOKEN_app_terraform_io", "TF_HTTP_PASSWORD", "AWS_SECRET_KEY"])
+def test_no_secret_of_another_program_is_recorded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "secret")
+    assert "secret" not in str(environment.describe("cpu", 1))
+
+
+def test_the_commit_is_asked_of_the_own_repository(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A hook of git runs with variables that name another one."""
+    environment.git_state.cache_clear()
+    before = environment.git_state()
+    environment.git_state.cache_clear()
+    monkeypatch.setenv("GIT_DIR", str(tmp_path))
+    assert environment.git_state() == before
+
+
+@pytest.mark.parametrize("variable", ["ACTLAB_CACHE_DIR", "KERAS_HOME"])
+def test_without_a_home_a_message_says_what_to_set(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(self: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", unknown)
+    with pytest.raises(ActlabError, match=f"no home folder; set HOME, or {variable}"):
+        environment.user_folder(variable, ".cache")

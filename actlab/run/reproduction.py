@@ -74,8 +74,10 @@ def reproduce(
     first, second = ((r.path / HISTORY).read_text(encoding="utf-8").splitlines() for r in (run, again))
     lines = enumerate(itertools.zip_longest(first, second, fillvalue="(no such line)"), start=1)
     parts_at = next(((number, a, b) for number, (a, b) in lines if a != b), None)
-    # of what the first record does not tell, nothing can be said
+    # of what the first record does not tell, nothing can be said; of its variables it tells those that were set
     keys = ("environment", "dataset", "initial_weights_sha256")
     before, now = (flat({key: r.record.get(key) for key in keys}) for r in (run, again))
+    if "variables" in run.environment:
+        before |= {n: before.get(n) for n in now if n.startswith("environment.variables.")}
     differences = {name: (then, now.get(name)) for name, then in before.items() if then != now.get(name)}
     return Reproduction("done", files, parts_at, differences)

@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
 DATA = "data"  # the column of what a condition was trained on, where that tells conditions apart
 PARAMETERS, WEIGHTS, ENDED, CODE = "parameters", "initial weights", "trained to", "code"
+VARIABLES = "environment variables"
 OF_RUN = ("run", "seed", "status", "reason", "hash", "dataset", "real", "sha256")
-OF_FACTS = (PARAMETERS, WEIGHTS, "device", "processor", "threads", "oneDNN", "op determinism", ENDED, CODE)
+OF_FACTS = (PARAMETERS, WEIGHTS, "device", "processor", "threads", "oneDNN", "op determinism", VARIABLES, ENDED, CODE)
 LOST = ("diverged", "failed")  # ends that leave a seed without a number for good
 
 
@@ -148,6 +149,8 @@ def facts(run: Run) -> dict[str, Any]:
         "threads": environment.get("threads_of_parts") or environment.get("threads"),
         "oneDNN": environment.get("onednn"),
         "op determinism": environment.get("op_determinism"),
+        VARIABLES: ", ".join(f"{k}={v}" for k, v in mapping("variables").items())
+        or ("none" if "variables" in environment else None),
         ENDED: None,
         **{f"version of {package}": version for package, version in mapping("versions").items()},
     }

@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import keras
 import numpy as np
-from keras import ops
 
 from actlab.errors import ActlabError
-from actlab.lazy import tf
+from actlab.lazy import keras, ops, tf
 from actlab.parts.activations import ACTIVATIONS, resolve
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from http.client import HTTPException
 from pathlib import Path
 
+from actlab.environment import user_folder
 from actlab.parts.datasets.catalogue import RemoteFile
 
 PATIENCE_SECONDS = 30.0  # for a server to answer, and between two pieces of a file
@@ -24,7 +25,7 @@ class NotAtHand(Exception):
 
 def keras_folder() -> Path:
     """Where Keras keeps its datasets: `$KERAS_HOME/datasets` or `~/.keras/datasets`."""
-    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser() / "datasets"
+    return user_folder("KERAS_HOME", ".keras") / "datasets"
 
 
 def download(files: Sequence[RemoteFile], folder: Path) -> None:

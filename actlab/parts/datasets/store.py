@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
+from actlab.environment import user_folder
 from actlab.errors import DatasetError
 from actlab.parts.datasets.catalogue import PARTS, Arrays
 from actlab.parts.datasets.formats import DAMAGE, one_line, set_sha256
@@ -30,8 +31,7 @@ Origin = Mapping[str, Any]  # plain JSON data: paths, sizes and times of files, 
 
 def cache_folder() -> Path:
     """`$ACTLAB_CACHE_DIR/datasets`, or `~/.cache/actlab/datasets`."""
-    root = os.environ.get("ACTLAB_CACHE_DIR")
-    return (Path(root).expanduser() if root else Path.home() / ".cache" / "actlab") / "datasets"
+    return user_folder("ACTLAB_CACHE_DIR", ".cache/actlab") / "datasets"
 
 
 @contextmanager

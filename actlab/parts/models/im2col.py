@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
-import tensorflow as tf
-from keras import ops
+from actlab.lazy import keras, ops, tf
 
 
 def im2col(images: Any, kernel_size: tuple[int, int], strides: int = 1, padding: str = "valid") -> Any:

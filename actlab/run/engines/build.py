@@ -30,7 +30,9 @@ def build_model(config: RunConfig, shape: tuple[int, ...], classes: int) -> Any:
     Returns:
         a Keras model from images in 0..1, (batch, *shape), to class probabilities, (batch, classes), float32.
     """
-    before = keras.config.dtype_policy()
+    before = keras.config.dtype_policy(), keras.config.image_data_format(), keras.config.floatx()
+    keras.config.set_floatx("float32")
+    keras.config.set_image_data_format("channels_last")
     keras.config.set_dtype_policy(config.precision)
     try:
         seeds = _seeds(config.seed)
@@ -42,7 +44,9 @@ def build_model(config: RunConfig, shape: tuple[int, ...], classes: int) -> Any:
         outputs = keras.layers.Softmax(dtype="float32", name="predictions")(logits)
         return keras.Model(inputs, outputs, name=config.model.name)
     finally:
-        keras.config.set_dtype_policy(before)
+        keras.config.set_dtype_policy(before[0])
+        keras.config.set_image_data_format(before[1])
+        keras.config.set_floatx(before[2])
 
 
 def _seeds(seed: int) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import importlib
 import os
 import signal
 import sys
@@ -17,8 +16,9 @@ from importlib.util import LazyLoader
 from pathlib import Path
 from types import ModuleType
 
-from actlab.environment import worker_variables
+from actlab.environment import pin_variables, worker_variables
 from actlab.errors import ActlabError
+from actlab.lazy import import_keras
 from actlab.run.folder import LOG
 from actlab.run.job import Finish, Job, Outcome
 
@@ -34,6 +34,7 @@ def start(threads: int, device: str, parent: int, gpu: str | None) -> None:
         parent: the process without which it must not live.
         gpu: the GPU that it alone, or with others, is to use, by the name that CUDA has for it; None for what is there.
     """
+    pin_variables()
     os.environ.update(worker_variables(threads, device))
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
@@ -97,7 +98,7 @@ def import_tensorflow() -> None:
     gc.disable()
     sys.meta_path.insert(0, _LaterPyplot)
     try:
-        importlib.import_module("tensorflow")
+        import_keras()
     finally:
         sys.meta_path.remove(_LaterPyplot)
         gc.enable()
