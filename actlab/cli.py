@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import errno
 import io
 import json as jsonlib
 import math
@@ -1111,13 +1112,13 @@ def _plain_signs(error: UnicodeError) -> tuple[str, int]:
 def main() -> None:
     """The command `actlab`: an error that a person can mend is one message, and exit code 2."""
     codecs.register_error("plain-signs", _plain_signs)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            own = stream.isatty() or "PYTHONIOENCODING" in os.environ  # what goes into a file is UTF-8
-            stream.reconfigure(encoding=None if own else "utf-8", errors="plain-signs")
     try:
+        pin_process()
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                own = stream.isatty() or "PYTHONIOENCODING" in os.environ  # what goes into a file is UTF-8
+                stream.reconfigure(encoding=None if own else "utf-8", errors="plain-signs")
         try:
-            pin_process()
             app()
         finally:
             sys.stdout.flush()
@@ -1133,5 +1134,6 @@ def main() -> None:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain at its end
         if not isinstance(error, BrokenPipeError):
-            sys.stderr.write(f"stdout cannot be written: {error.strerror or error}\n")
+            what = "TMPDIR" if error.errno in (None, errno.ENOENT) else "stdout"  # no folder is left to fall back to
+            sys.stderr.write(f"{what} cannot be written: {error.strerror or error}\n")
         sys.exit(1)

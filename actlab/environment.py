@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import itertools
+import logging
 import os
 import platform
 import re
@@ -198,10 +199,16 @@ def pin_process() -> None:
 
     In a locale without UTF-8 it could name no folder as an experiment may be called.
     """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # one that is closed, in its place
+        if getattr(sys, name) is None:
+            stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115
+            os.set_inheritable(stream.fileno(), True)  # or the first file of a worker would take its place
+            setattr(sys, name, stream)
+    logging.getLogger("matplotlib").setLevel("ERROR")  # of its caches, and of settings that it does not use
     try:
         Path.cwd()
     except OSError:
-        raise ActlabError("the current folder is gone, or may not be entered; change into another one") from None
+        raise ActlabError("the current folder is gone; change into another one") from None
     early = [name for name in AT_START if os.environ.pop(name, "")]
     narrow = sys.getfilesystemencoding() != "utf-8" and "utf8" not in sys._xoptions
     if (early or narrow) and os.name == "posix":

@@ -9,15 +9,19 @@ import csv
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from actlab import cli
 from actlab.run.folder import LOG, RECORD, TIMING
+from actlab.spec.config import RunConfig
 from torture.matrix import Cases, row
 
 STUDY = """name: surroundings
@@ -181,3 +185,76 @@ def test_what_goes_into_a_file_has_every_sign(tmp_path: Path) -> None:
         for variables in ({}, NARROW)
     ]
     assert texts[0] == texts[1] and "−∞" in texts[0].decode()
+
+
+# --- places in which something is missing ------------------------------------------------------------------------
+
+STRANGER = "unshare --user --map-user=54321 --map-group=54321"  # a user without an entry in the system's list
+READ_ONLY = (
+    "unshare --user --map-root-user --mount bash -c "
+    """'mount --rbind /tmp /tmp && mount -o remount,bind,ro /tmp && "$@"' bash"""
+)
+GONE = "mkdir gone; cd gone; rmdir ../gone; "
+# what comes before the command, its arguments, its exit code, and what it says on stderr
+PLACES = {
+    "the current folder is gone": (GONE, "list", 2, "the current folder is gone; change into another one\n"),
+    "nothing is open": ("exec <&- >&- 2>&-;", "compare $STUDY", 0, ""),
+    "a user unknown to the system": (f"unset HOME; exec {STRANGER}", "compare $STUDY", 0, ""),
+    "no home for data": (
+        f"unset HOME ACTLAB_CACHE_DIR KERAS_HOME; exec {STRANGER}", "data list", 2,
+        "~/.keras: this user has no home folder; set HOME, or KERAS_HOME to a folder of yours\n",
+    ),
+    "nothing can be written": (f"exec {READ_ONLY}", "list $STUDY", 0, ""),
+    # --- these in full only
+    "nobody may read but the owner": ("umask 077;", "compare $STUDY", 0, ""),
+    "a home of others": (f"mkdir home; chmod 555 home; HOME=$PWD/home exec {STRANGER}", "compare $STUDY", 0, ""),
+    "a temporary folder of others": ("TMPDIR=/proc", "compare $STUDY", 0, ""),
+    "no terminal": ("exec setsid", "list $STUDY", 0, ""),
+}  # fmt: skip
+
+
+QUICK = 5
+
+
+@pytest.mark.parametrize(
+    "place",
+    [*list(PLACES)[:QUICK], *(pytest.param(place, marks=pytest.mark.torture) for place in list(PLACES)[QUICK:])],
+)
+def test_a_command_works_or_says_one_sentence(
+    place: str, tmp_path: Path, make_run: Callable[..., Path], resolved: Callable[..., RunConfig]
+) -> None:
+    before, arguments, code, said = PLACES[place]
+    if "unshare" in before and (
+        not shutil.which("unshare") or subprocess.run(["unshare", "--user", "--mount", "true"]).returncode
+    ):
+        pytest.skip("this system lets nobody be another user")
+    study = tmp_path / "results" / "study"
+    for seed in (0, 1):
+        for activation in ("relu", "tanh"):
+            make_run(study, resolved(activation=activation, seed=seed), [0.5, 0.6 + seed / 10])
+    ended = subprocess.run(
+        ["bash", "-c", f'{before} "$@" {arguments}', "bash", sys.executable, "-m", "actlab"], cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if name != "MPLCONFIGDIR"} | {"STUDY": str(study)},
+        capture_output=True, encoding="utf-8",
+    )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (code, said)
+    assert code or ("exec <&-" in before) != ("relu" in ended.stdout)
+    if arguments.startswith("compare"):
+        assert (study / "differences.png").stat().st_size > 1000
+
+
+def test_a_system_without_a_temporary_folder_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    stdout = os.dup(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/proc/nowhere"])
+        patch.setattr(tempfile, "tempdir", None)
+        patch.setattr(cli, "app", tempfile.mkdtemp)
+        patch.setattr(cli, "pin_process", lambda: None)
+        with pytest.raises(SystemExit):
+            cli.main()
+    os.dup2(stdout, 1)
+    os.close(stdout)
+    said = capfd.readouterr().err
+    assert said == "TMPDIR cannot be written: No usable temporary directory found in ['/proc/nowhere']\n"
