@@ -302,18 +302,18 @@ def source_sha256() -> str:
 def git_state() -> dict[str, Any] | None:
     """Commit of actlab's own checkout and whether it has uncommitted changes; None for an installed actlab."""
     folder = Path(__file__).parent
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}  # as a hook has them
 
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}  # as a hook has them
-
-    def git(*arguments: str) -> str:
+    def git(*arguments: str) -> str | None:  # None: it did not answer
         try:
-            command = ["git", *arguments]
-            done = subprocess.run(command, cwd=folder, env=plain, capture_output=True, encoding="utf-8", timeout=10)
+            done = subprocess.run(
+                ["git", *arguments], cwd=folder, env=variables, capture_output=True, encoding="utf-8", timeout=10
+            )
         except (OSError, subprocess.TimeoutExpired):
-            return ""
-        return done.stdout.strip() if done.returncode == 0 else ""
+            return None
+        return None if done.returncode else done.stdout.strip()
 
     commit, tracked = git("rev-parse", "HEAD"), git("ls-files", "--error-unmatch", "environment.py")
     if not commit or not tracked:  # a virtual environment may lie inside somebody else's checkout
         return None
-    return {"commit": commit, "dirty": bool(git("status", "--porcelain", "--", str(folder)))}
+    return {"commit": commit, "dirty": git("status", "--porcelain", "--", str(folder)) != ""}

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from actlab.lazy import keras
 from actlab.parts.initializers import INITIALIZERS
 from actlab.parts.optimizers import OPTIMIZERS
 from actlab.run.engines.build import build_model, build_optimizer
@@ -97,3 +98,24 @@ def test_learned_slopes_are_not_decayed() -> None:
     decayed = {v.path: optimizer._use_weight_decay(v) for v in model.trainable_variables}
     assert [decay for path, decay in decayed.items() if "slope" in path] == [False]
     assert any(decayed.values())
+
+
+@pytest.mark.parametrize("convolution", ["native", "im2col"])
+def test_settings_of_keras_change_no_model(convolution: str) -> None:
+    """A notebook may have others, from a keras.json or set by hand; they are as they were afterwards."""
+    cnn = config(model={"name": "simple_cnn", "convolution": convolution})
+    images = np.random.default_rng(0).random((2, *CIFAR), dtype=np.float32)
+    expected = build_model(cnn, CIFAR, 10)(images).numpy()
+    before = keras.config.image_data_format(), keras.config.floatx(), keras.config.epsilon()
+    keras.config.set_image_data_format("channels_first")
+    keras.config.set_floatx("float16")
+    keras.config.set_epsilon(0.1)
+    try:
+        model = build_model(cnn, CIFAR, 10)
+        assert (keras.config.image_data_format(), keras.config.floatx()) == ("channels_first", "float16")
+        assert {variable.dtype for variable in model.variables} == {"float32"}
+        np.testing.assert_array_equal(model(images).numpy(), expected)
+    finally:
+        keras.config.set_image_data_format(before[0])
+        keras.config.set_floatx(before[1])
+        keras.config.set_epsilon(before[2])

@@ -20,7 +20,7 @@ def im2col(images: Any, kernel_size: tuple[int, int], strides: int = 1, padding:
         A tensor of shape (n · out_height · out_width, kh · kw · channels): rows by image, height and width of the
         output, columns by height, width and channel of the kernel.
     """
-    patches = ops.image.extract_patches(images, kernel_size, strides=strides, padding=padding)
+    patches = ops.image.extract_patches(images, kernel_size, strides, padding=padding, data_format="channels_last")
     return ops.reshape(patches, (-1, patches.shape[-1]))
 
 
