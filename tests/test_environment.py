@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from importlib import metadata
@@ -234,3 +235,11 @@ def test_without_a_home_a_message_says_what_to_set(variable: str, monkeypatch: p
     monkeypatch.setattr(Path, "expanduser", unknown)
     with pytest.raises(ActlabError, match=f"no home folder; set HOME, or {variable}"):
         environment.user_folder(variable, ".cache")
+
+
+def test_every_dependency_is_on_its_page() -> None:
+    page = (DOCS.parent / "dependencies.md").read_text(encoding="utf-8")
+    project = tomllib.loads((DOCS.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = re.findall(r"^\| ([a-z0-9]+) \|", page, re.MULTILINE)[1:]  # the first is the header
+    needed = [re.split(r"[^a-z0-9]", name)[0] for name in project["dependencies"]]
+    assert sorted(named) == sorted(needed)

@@ -65,6 +65,7 @@ svg.fonttype: path
 text.usetex: True
 this is no setting
 """
+HOSTILE_CODE = "import os\nos.abort()  # code of the current folder was run\n"
 NOTEBOOK = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline", "KERAS_BACKEND": "torch", "JPY_PARENT_PID": "1",
     "TF_CPP_MIN_LOG_LEVEL": "3", "CLICOLOR_FORCE": "1", "FORCE_COLOR": "1", "COLUMNS": "33", "LINES": "3",
@@ -81,7 +82,7 @@ OF_LIBRARIES = {
     "TF_NUM_INTRAOP_THREADS": "2", "TF_USE_LEGACY_KERAS": "1",
 }  # fmt: skip
 SURROUNDINGS: dict[str, tuple[Mapping[str, str], Mapping[str, str]]] = {  # name to variables and files
-    "a notebook": (NOTEBOOK, {}),
+    "a notebook": (NOTEBOOK, {f"{name}.py": HOSTILE_CODE for name in ("random", "struct", "tensorflow", "keras")}),
     "a keras.json": ({}, {"home/.keras/keras.json": json.dumps(KERAS_JSON)}),
     "a matplotlibrc": ({}, {"home/.config/matplotlib/matplotlibrc": MATPLOTLIBRC, "matplotlibrc": MATPLOTLIBRC}),
     "LC_ALL=C": (NARROW, {}),
@@ -114,7 +115,12 @@ def outcome(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
-        if not path.is_file() or path.name in (TIMING, LOG) or name.startswith(("home", "matplotlibrc")):
+        if (
+            not path.is_file()
+            or path.name in (TIMING, LOG)
+            or name.startswith(("home", "matplotlibrc"))
+            or path.suffix == ".py"
+        ):
             continue
         if path.name == RECORD:
             record = json.loads(path.read_bytes())
