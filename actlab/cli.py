@@ -202,18 +202,14 @@ def _draw_run(path: Path, title: str, note: str) -> None:
 
 
 def _finish(sweep: Sweep, outcomes: dict[Path, Outcome], talk: Terminal, json: bool) -> tuple[dict[str, Any], int]:
-    """Draw the curves, print the runs and the last line; returns the answer as plain data, and the exit code."""
+    """Print the runs, draw the curves, print the last line; returns the answer as plain data, and the exit code."""
     from actlab.run.progress import count, duration, in_words
     from actlab.run.record import state_of
     from actlab.run.sweep import resumable
     from actlab.show.tables import runs_table
+    from actlab.show.words import ends
 
     runs = sweep.runs()
-    if (outcomes or sweep.elsewhere) and any(run.status == "done" for run in runs):
-        from actlab.show.figures.comparison import draw_comparison
-        from actlab.study.judge import compare
-
-        draw_comparison(sweep.folder, compare(runs), sweep.plan.experiment.name, curves_only=True)
     counts = count(outcomes)
     pending = sum(out.status == "interrupted" and state_of(path) == "pending" for path, out in outcomes.items())
     counts |= {"interrupted": counts.get("interrupted", 0) - pending, "pending": pending}
@@ -225,9 +221,19 @@ def _finish(sweep: Sweep, outcomes: dict[Path, Outcome], talk: Terminal, json: b
         shown = runs if len(runs) <= MOST_RUNS else [r for r in runs if r.path in outcomes or r.status != "done"]
         if shown:
             talk.print(runs_table(shown))
+            for line in ends(shown):
+                talk.print(line)
         if len(shown) < len(runs):
             talk.print(f"{len(runs) - len(shown)} runs were done before; `actlab list` shows them")
         talk.print(f"files: {sweep.folder}", soft_wrap=True)
+    if (outcomes or sweep.elsewhere) and any(run.status == "done" for run in runs):
+        from actlab.show.figures.comparison import draw_comparison
+        from actlab.study.judge import compare
+
+        try:
+            draw_comparison(sweep.folder, compare(runs), sweep.plan.experiment.name, curves_only=True)
+        except RunDirError as error:  # what was trained is there all the same
+            talk.print(f"not drawn: {error}", style="bold yellow", soft_wrap=True)
     seconds = sum(run.record.get("wall_seconds", 0) for run in runs if run.path in outcomes)
     talk.print(in_words(counts) + (f"; {duration(seconds)} of training" if seconds else ""), style="bold")
     if counts.keys() & {"interrupted", "pending"}:
@@ -245,8 +251,8 @@ def _finish(sweep: Sweep, outcomes: dict[Path, Outcome], talk: Terminal, json: b
             for run in runs
         ],
     }  # fmt: skip
-    ends = {outcome.status for outcome in outcomes.values()} | {run.status for run in sweep.ended}
-    return answer, 0 if ends <= {"done"} else 1
+    statuses = {outcome.status for outcome in outcomes.values()} | {run.status for run in sweep.ended}
+    return answer, 0 if statuses <= {"done"} else 1
 
 
 @app.command()
@@ -397,58 +403,71 @@ def compare(
     from actlab.show import words
     from actlab.show.figures.comparison import draw_comparison
     from actlab.show.tables import FORMATS, Table, Terminal, comparison_columns, comparison_text, seed_columns
-    from actlab.study import frame, judge
+    from actlab.study import folders, judge
 
     form = "json" if json else form
     _check_name("format", form, ("table", *FORMATS.values()))
     located = list(map(_found, paths))
-    runs, passed_over = frame.read(located)
-    if not len(runs):
-        raise ActlabError("\n".join(["no runs to compare", *passed_over[:10]]))
-    comparison = judge.compare(runs, metrics or (), by or (), sort, baseline, at, _conditions(where), reach)
-    studies = list(dict.fromkeys(run.path.resolve().parent.name or "comparison" for run in runs["run", "run"]))
+    found = folders.read(located)
+    if not found.runs:
+        raise ActlabError("\n".join(["no runs to compare", *found.passed_over[:10]]))
+    comparison = judge.compare(
+        found.runs, metrics or (), by or (), sort, baseline, at, _conditions(where), reach, found.notes()
+    )
+    studies = list(dict.fromkeys(run.path.resolve().parent.name or "comparison" for run in comparison.runs))
     title = ", ".join(studies if len(studies) <= 3 else [*studies[:2]])
     title += f" and {len(studies) - 2} other experiments" if len(studies) > 3 else ""
+    asked = out is not None
     if form == "table" and out is None:  # into the experiment that was named, or the folder above several
         parents = {path.resolve().parent for path in located}
         one = located[0].parent if (located[0] / RECORD).is_file() else located[0]
         out = one if len(located) == 1 else parents.pop() if len(parents) == 1 else Path.cwd()
-    files = []
-    if out and out.suffix.lower() in FORMATS and not out.is_dir():
-        make_folder(out.parent)
-        text = comparison_text(comparison, FORMATS[out.suffix.lower()], title, wide, notes)
-        write_bytes(out, text.encode())
-        files = [out]
-    elif out:
-        make_folder(out)
-        write_bytes(out / COMPARISON, comparison_text(comparison, "csv", title).encode())
-        files = [out / COMPARISON, *draw_comparison(out, comparison, title)]
-    if form != "table":
-        more = {"passed_over": passed_over, "files": list(map(str, files))} if form == "json" else {}
-        typer.echo(comparison_text(comparison, form, title, wide, notes, **more), nl=False)
-        return
-    talk = Terminal()
-    talk.print(words.sentence(comparison), style="bold")
-    talk.print()
-    columns = comparison_columns(comparison, wide)
-    talk.print(Table(columns, repeat=sum(column.kind == "name" for column in columns) if wide else 0))
-    if seeds:
+    files, problem = list[Path](), ""
+
+    def write() -> None:
+        """The table first: a figure that fails takes nothing with it."""
+        if out is None:
+            return
+        as_file = FORMATS.get(out.suffix.lower(), "") if not out.is_dir() else ""
+        make_folder(out.parent if as_file else out)
+        file = out if as_file else out / COMPARISON
+        write_bytes(file, comparison_text(comparison, as_file or "csv", title, wide, notes).encode())
+        files.append(file)
+        if not as_file:
+            files.extend(draw_comparison(out, comparison, title))
+
+    if form == "table":
+        talk = Terminal()
+        talk.print(words.sentence(comparison), style="bold")
         talk.print()
-        talk.print(Table(seed_columns(comparison)))
-    talk.print(f"\n{words.caption(comparison)}", style="dim")
-    lines, left_out = words.notes(comparison, every=notes)
-    for line in lines:
-        talk.print(line)
-    if left_out:
-        talk.print(f"{words.counted(left_out, 'more note')}: --notes", style="dim")
-    for text in passed_over[:5]:
-        talk.print(f"passed over: {text}", soft_wrap=True)
-    if len(passed_over) > 5:
-        talk.print(f"passed over: {len(passed_over)} paths in all")
-    talk.print(
-        f"files in {out}: {', '.join(file.name for file in files)}" if len(files) > 1 else f"file: {out}",
-        soft_wrap=True,
-    )
+        columns = comparison_columns(comparison, wide)
+        talk.print(Table(columns, repeat=sum(column.kind == "name" for column in columns) if wide else 0))
+        if seeds:
+            talk.print()
+            talk.print(Table(seed_columns(comparison)))
+        talk.print(f"\n{words.caption(comparison)}", style="dim")
+        lines, left_out = words.notes(comparison, every=notes)
+        for line in lines:
+            talk.print(line)
+        if left_out:
+            talk.print(f"{words.counted(left_out, 'more note')}: --notes", style="dim")
+        for text in found.passed_over[:5]:
+            talk.print(f"passed over: {text}", soft_wrap=True)
+        if len(found.passed_over) > 5:
+            talk.print(f"passed over: {len(found.passed_over)} paths in all")
+    try:
+        write()
+    except RunDirError as error:  # the answer is worth more than its files
+        problem = f"not written: {error}; -o DIR names another folder"
+    if form != "table":
+        more = {"passed_over": found.passed_over, "files": list(map(str, files))} if form == "json" else {}
+        typer.echo(comparison_text(comparison, form, title, wide, notes, **more), nl=False)
+    elif files:
+        names = ", ".join(file.name for file in files)
+        talk.print(f"files in {out}: {names}" if len(files) > 1 else f"file: {files[0]}", soft_wrap=True)
+    if problem:
+        Terminal(stderr=True).print(problem, style="bold yellow", soft_wrap=True)
+    raise typer.Exit(2 if problem and asked else 0)
 
 
 @app.command()
@@ -504,19 +523,19 @@ def claims(
 def _studies(paths: Sequence[Path], results: Path | None) -> list[Study]:
     """The experiments among the paths and in them; config files with their runs from the results folder."""
     from actlab.run.folder import EXPERIMENT, RECORD
-    from actlab.run.record import discover, experiments
+    from actlab.run.record import experiments
     from actlab.spec.plan import read as read_plan
-    from actlab.study import claims
+    from actlab.study import claims, folders
 
     studies: list[Study] = []
     for path in paths:
         if path.is_dir():
-            folders = experiments([path])
-            if not folders and (path / RECORD).is_file():
+            inside = experiments([path])
+            if not inside and (path / RECORD).is_file():
                 raise ActlabError(f"{path}: is one run; claims are of an experiment: {path.resolve().parent}")
-            if not folders:
+            if not inside:
                 raise ActlabError(f"{path}: holds no {EXPERIMENT}; name the folder of an experiment")
-            studies += map(claims.read_folder, folders)
+            studies += map(claims.read_folder, inside)
         elif path.suffix in (".yaml", ".yml"):
             plan = read_plan(path)
             if results is None and not RESULTS.is_dir():
@@ -524,8 +543,8 @@ def _studies(paths: Sequence[Path], results: Path | None) -> list[Study]:
                 raise ActlabError(f"{path}: is a config file; {remedy}")
             if results is not None and not results.is_dir():
                 raise ActlabError(f"--results {results}: is no folder")
-            runs, passed_over = discover([results or RESULTS])
-            studies.append(replace(claims.read_plan(plan, runs), passed_over=tuple(passed_over)))
+            lying = folders.read([results or RESULTS])
+            studies.append(replace(claims.read_plan(plan, lying.runs), passed_over=tuple(lying.passed_over)))
         elif not path.is_file():  # a shell makes files, such as comparison.csv, of results/* too
             raise ActlabError(f"{path}: does not exist")
     if not studies:
@@ -607,7 +626,7 @@ def report(
     where: Where = None,
 ) -> None:
     """Write the page that one sends to others: question, verdicts, table, figures, data, how to reproduce."""
-    from actlab.run.folder import EXPERIMENT
+    from actlab.run.folder import EXPERIMENT, make_folder, write_bytes
     from actlab.show.page import report as page
     from actlab.show.tables import Terminal
 
@@ -625,7 +644,12 @@ def report(
     target = out or (located[0] if one else Path.cwd()) / REPORT
     if target.is_dir():
         raise ActlabError(f"{target}: is a folder; name a file, such as {target / REPORT}")
-    page.write(located, target, form, **choices)
+    made = page.text(located, form, **choices).encode()
+    try:
+        make_folder(target.parent)
+        write_bytes(target, made)
+    except RunDirError as error:
+        raise RunDirError(f"{error}; -o FILE names another place") from None
     Terminal().print(f"report: {target} ({target.stat().st_size / 1e6:.2f} MB)", soft_wrap=True)
 
 
@@ -660,18 +684,23 @@ def list_(paths: SomePaths = None, json: Json = False) -> None:
     from actlab.run.progress import in_words
     from actlab.run.record import discover
     from actlab.show.tables import Terminal, runs_table
+    from actlab.show.words import ends
 
     runs, passed_over = discover(_folders(paths))
     if json:
         _print_json([
-            {"path": str(run.path), "label": run.label, "hash": run.hash, "status": run.status, "results": run.results}
+            {"path": str(run.path), "label": run.label, "hash": run.hash, "status": run.status,
+             "reason": run.record.get("reason"), "results": run.results}
             for run in runs
         ])  # fmt: skip
         return
     out = Terminal()
     for folder in dict.fromkeys(run.path.parent for run in runs):
         out.print(str(folder), style="bold")
-        out.print(runs_table([run for run in runs if run.path.parent == folder]))
+        of_folder = [run for run in runs if run.path.parent == folder]
+        out.print(runs_table(of_folder))
+        for line in ends(of_folder):
+            out.print(line)
     for text in passed_over:
         out.print(f"passed over: {text}", soft_wrap=True)
     statuses = [run.status for run in runs]
@@ -1129,9 +1158,14 @@ def main() -> None:
 
         sys.stderr.write(f"{printable(error)}\n")
         sys.exit(2)
-    except OSError as error:  # files are written by `run.folder`, which names them
-        if error.filename is not None:
-            raise
+    except OSError as error:
+        if error.filename is not None:  # a file or a folder that may not be read, or is gone
+            if "--debug" in sys.argv:
+                raise
+            from actlab.show.words import printable
+
+            sys.stderr.write(f"{printable(error.filename)}: cannot be used: {(error.strerror or '').lower()}\n")
+            sys.exit(2)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain at its end
         if not isinstance(error, BrokenPipeError):
             what = "TMPDIR" if error.errno in (None, errno.ENOENT) else "stdout"  # no folder is left to fall back to

@@ -76,7 +76,8 @@ def study(tmp_path: Path, make_run: Callable[..., Path], resolved: Callable[...,
         make_run(folder, resolved(seed=seed), [0.9 + seed / 100, 0.95 + seed / 100])
     make_run(folder, resolved(activation="tanh"), [0.85, 0.8])
     make_run(folder, resolved(activation="tanh", seed=1), [0.4], status="diverged", record={"reason": "loss is NaN"})
-    (folder / EXPERIMENT).write_text(BASE)
+    sweep = "sweep: {activation: [relu, tanh], seed: [0, 1]}\n"
+    (folder / EXPERIMENT).write_text(BASE.replace("epochs: 2", "epochs: 3") + sweep)
     return folder
 
 
@@ -353,8 +354,7 @@ def test_status_names_a_damaged_record(ask: Ask, study: Path) -> None:
         "  2 done, 1 diverged, 1 damaged",
     ]
     assert ask("status", "--json").json[0]["damaged"] == [shown]
-    said = f"passed over: {shown}/run.json: damaged: not JSON; the same `actlab run` trains this run again"
-    assert said in ask("list").out.splitlines()
+    assert f"damaged (run.json: not JSON): {path.name}" in ask("list").out.splitlines()
 
 
 def test_a_run_whose_record_is_damaged_is_trained_again_and_that_is_said(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -31,6 +32,7 @@ if TYPE_CHECKING:  # pandas takes 0.3 s to import; only a comparison reads table
 ENDED = ("done", "failed", "diverged")
 TABLES = {HISTORY: "history", TIMING: "timing", LAYERS: "layers"}
 STATUSES = (*ENDED, "running", "interrupted")
+LOST = ("damaged", "pending")  # no record says that a run is so, but that none can be read
 
 
 class Run:
@@ -38,13 +40,17 @@ class Run:
 
     Args:
         path: the directory.
+        record: what is known of a run whose run.json cannot be read; one of LOST is its status.
 
     Raises:
         RunDirError: its run.json is missing, damaged or not a record.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, record: Mapping[str, Any] | None = None) -> None:
         self.path = path
+        if record is not None:
+            self.record = dict(record)
+            return
         self.record = read_json(path / RECORD)
         if wrong := _fault_of(self.record):
             raise RunDirError(f"{path / RECORD}: not a run's record: {wrong}; {AGAIN}")
@@ -63,6 +69,11 @@ class Run:
         return config
 
     @property
+    def is_known(self) -> bool:
+        """Whether anything says which run this is."""
+        return bool(self.config or self.hash)
+
+    @property
     def hash(self) -> str:
         """sha256 of the resolved config: the identity of the run."""
         return str(self.record["hash"])
@@ -75,7 +86,7 @@ class Run:
 
     @property
     def status(self) -> str:
-        """done, failed, diverged, interrupted; or running while a living process trains it."""
+        """done, failed, diverged, interrupted; running while a living process trains it; or one of LOST."""
         status = str(self.record["status"])
         return "interrupted" if status == "running" and not is_locked(self.path) else status
 
@@ -150,44 +161,48 @@ def is_done(path: Path, digest: str) -> bool:
 
 
 def state_of(path: Path) -> str:
-    """The status of a run's directory; "pending" where its training has not begun, "damaged" where its record is."""
-    if is_locked(path):
-        return "running"
-    if not (path / RECORD).exists():
-        return "pending"
-    try:
-        return Run(path).status
-    except RunDirError:
-        return "damaged"
+    """The status of a run's directory, which need not be there."""
+    return "running" if is_locked(path) else _run_or_lost(path).status
 
 
 # --- in folders ------------------------------------------------------------------------------------------------
 
 
 def discover(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
-    """The runs in run directories, experiment directories and their parents; and what was passed over, with why."""
+    """The runs in run directories, experiment directories and their parents; and what was passed over, with why.
+
+    Those without a readable record are among them: "pending" where a folder of an experiment holds neither a record nor
+    a history, else "damaged". What such a run was to train is not known here: its config and hash are empty.
+    """
     runs: dict[Path, Run] = {}
     passed_over: list[str] = []
     for path in paths:
-        if (path / RECORD).is_file():
-            records = [path / RECORD]
-        else:
-            records = sorted(path.glob(f"*/{RECORD}")) or sorted(path.glob(f"*/*/{RECORD}"))
-        not_begun = []
-        for experiment in experiments([path]):
-            count = sum(not (folder / RECORD).is_file() for folder in run_folders(experiment))
-            if count:
-                hold = "1 folder holds" if count == 1 else f"{count} folders hold"
-                not_begun.append(f"{experiment}: {hold} no {RECORD}: not begun, or ended before the first record")
-        passed_over += not_begun
-        if not records and not not_begun:
+        folders = [path]
+        if not (path / RECORD).is_file() and not (path.is_dir() and (path.resolve().parent / EXPERIMENT).is_file()):
+            near = {record.parent for record in path.glob(f"*/{RECORD}")}
+            near = near or {record.parent for record in path.glob(f"*/*/{RECORD}")}
+            begun = {folder for experiment in experiments([path]) for folder in run_folders(experiment)}
+            folders = sorted(near | begun)
+        forbidden = [of for of in (path, *path.glob("*/")) if of.exists() and not os.access(of, os.R_OK | os.X_OK)]
+        passed_over += [f"{of}: may not be read" for of in forbidden]
+        if not folders and not forbidden:
             passed_over.append(f"{path}: {'neither a run nor an experiment' if path.exists() else 'does not exist'}")
-        for record in records:
-            try:
-                runs.setdefault(record.parent.resolve(), Run(record.parent))
-            except RunDirError as error:
-                passed_over.append(str(error))
+        for folder in folders:
+            if folder.resolve() not in runs:
+                runs[folder.resolve()] = _run_or_lost(folder)
     return list(runs.values()), passed_over
+
+
+def _run_or_lost(path: Path) -> Run:
+    try:
+        return Run(path)
+    except RunDirError as error:
+        begun = any((path / name).exists() for name in (RECORD, HISTORY))
+        reason = (
+            str(error).removeprefix(f"{path}/").removesuffix(f"; {AGAIN}").replace(" damaged:", "") if begun else ""
+        )
+        status = "damaged" if begun else "running" if is_locked(path) else "pending"
+        return Run(path, {"config": {}, "hash": "", "status": status, "reason": reason})
 
 
 def experiments(paths: Sequence[Path]) -> list[Path]:

@@ -49,8 +49,6 @@ if TYPE_CHECKING:
 
     from actlab.study.judge import Comparison
 
-NOT_DONE = ("failed", "diverged", "interrupted", "running")
-
 GAP = 2  # spaces between two columns
 LEAST_NAME, NAME_ROOM = 8, 20  # characters that names keep in any case, and before a column is left out for them
 PIECES = re.compile(r"[^-_ =,/]*[-_ =,/]?")  # a name folds after one of these signs, where it has them
@@ -250,7 +248,7 @@ def comparison_columns(comparison: Comparison, wide: bool = False) -> list[Colum
     if wide and len(comparison.differs) > 1:
         columns[:1] = [Column(key, [r.keys[key] or '""' for r in results], "name") for key in comparison.differs]
     if wide:
-        counts = [status for status in NOT_DONE if any(status in result.counts for result in results)]
+        counts = dict.fromkeys(status for result in results for status in result.counts)
         columns[-1:-1] = [Column(status, [str(r.counts.get(status, 0)) for r in results]) for status in counts]
         columns.append(Column("95% interval", [write.interval(r.summary.low, r.summary.high) for r in results]))
     if comparison.baselines:
@@ -316,7 +314,14 @@ def comparison_text(
         more: further keys of the JSON.
     """
     if form == "csv":
-        return printable(_comparison_frame(comparison).to_csv(index=False))
+        import pandas as pd
+
+        frame = _comparison_frame(comparison)
+        if comparison.unknown:  # a row each: what was started is left out of no file
+            reasons = [str(run.record.get("reason") or "not begun") for run in comparison.unknown]
+            lost = {"n": 0, "folder": [str(run.path) for run in comparison.unknown], "reason": reasons}
+            frame = pd.concat([frame.astype(object), pd.DataFrame(lost, dtype=object)], ignore_index=True)
+        return printable(frame.to_csv(index=False))
     if form == "json":
         return json.dumps({**_comparison_data(comparison), **more}, indent=2, allow_nan=False) + "\n"
     lines = [caption(comparison), *notes(comparison, every_note)[0]]

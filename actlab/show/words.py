@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from actlab.spec.metrics import higher_is_better
 
 if TYPE_CHECKING:
+    from actlab.run.record import Run
     from actlab.run.reproduction import Reproduction
     from actlab.study.claims import ClaimVerdict, Evidence, Study
     from actlab.study.frame import Lack
@@ -282,12 +283,26 @@ def reason(result: ConditionResult, comparison: Comparison) -> str:
     return "; ".join(filter(None, [*numbers, note(result.reason, comparison.metric)]))
 
 
-def lack(why: Lack) -> str:
-    """Why a seed has no number: "diverged (loss is not finite at step 300)"."""
-    short = " ".join(why.reason.split())
+def ended(status: str, reason: str) -> str:
+    """How a training ended, and why: "diverged (loss is not finite at step 300)"."""
+    short = " ".join(reason.split())
     short = short if len(short) <= MOST_REASON else f"{short[: MOST_REASON - 3]}..."
-    text = f"{why.status} ({short})" if short else why.status
+    return f"{status} ({short})" if short else status
+
+
+def lack(why: Lack) -> str:
+    """Why a seed has no number."""
+    text = ended(why.status, why.reason)
     return text if why.of == 1 else f"{why.runs} of its {why.of} runs {text}"
+
+
+def ends(runs: Sequence[Run]) -> list[str]:
+    """Why runs are not done, with the names of those that ended alike."""
+    alike: dict[str, list[str]] = {}
+    for run in runs:
+        if reason := run.record.get("reason"):
+            alike.setdefault(ended(run.status, str(reason)), []).append(run.path.name)
+    return [f"{why}: {few(names)}" for why, names in alike.items()]
 
 
 def caption(comparison: Comparison) -> str:
@@ -365,6 +380,16 @@ def note(of: Note, metric: str = "") -> str:
             return f"runs of {who} are on different data, and are never averaged: {listed(fact['data'])}"
         case "damaged":
             return f"{fact['path']}: {fact['problem']}"
+        case "not asked for":
+            ask = "does not ask for: it is" if len(fact["runs"]) == 1 else "does not ask for: they are"
+            return f"{counted(len(fact['runs']), 'run')} that {fact['path']} {ask} compared too: {few(fact['runs'])}"
+        case "not begun" if of.about:
+            return f"{who}: {counted(fact['runs'], 'run')} not begun"
+        case "not begun":
+            hold = "1 folder holds" if len(fact["runs"]) == 1 else f"{len(fact['runs'])} folders hold"
+            return f"{hold} no run.json: not begun, or ended before the first record: {few(fact['runs'])}"
+        case "no plan":
+            return f"{fact['problem'].splitlines()[0]}; so which runs it asks for is not known"
         case "one seed":
             return f"{who}: one seed has no spread; a difference between single seeds may be luck"
         case "seeds left out":

@@ -25,14 +25,14 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
 from actlab.errors import ActlabError, RunDirError
-from actlab.run.folder import EXPERIMENT, HISTORY, LAYERS, TIMING, overrides_of
-from actlab.run.record import Run, discover
-from actlab.spec import plan as sweep
+from actlab.run.folder import EXPERIMENT, HISTORY, LAYERS, TIMING
+from actlab.run.record import Run
 from actlab.spec.claim import EVERY_SEED, Claim, groups_of, opposites
 from actlab.spec.config import RunConfig
 from actlab.spec.metrics import higher_is_better
 from actlab.spec.plan import Plan
 from actlab.spec.where import conditions_of
+from actlab.study import folders
 from actlab.study import frame as framing
 from actlab.study import guard as guarding
 from actlab.study.frame import LOST, Condition, Lack
@@ -99,23 +99,20 @@ class Study:
     passed_over: tuple[str, ...] = ()
 
 
-def read_folder(folder: Path, runs: Sequence[Run] | None = None) -> Study:
+def read_folder(folder: Path) -> Study:
     """The claims of an experiment's folder as they stood when it was trained, and its runs.
-
-    Args:
-        folder: of an experiment.
-        runs: those that lie there, if they were read already.
 
     Raises:
         ConfigError: this version of actlab does not understand its experiment.yaml.
         RunDirError: there is none.
     """
-    path = folder / EXPERIMENT
-    if not path.is_file():
+    found = folders.read([folder])
+    plan = found.plans.get(folder.resolve())
+    if plan is None:
         raise RunDirError(f"{folder}: holds no {EXPERIMENT}; name the folder of an experiment")
-    found, passed_over = discover([folder]) if runs is None else (list(runs), [])
-    study = read_plan(sweep.read(path, overrides_of(path.read_text(encoding="utf-8", errors="replace"))), found)
-    return replace(study, name=folder.resolve().name, passed_over=tuple(passed_over))
+    if isinstance(plan, ActlabError):
+        raise plan
+    return replace(read_plan(plan, found.runs), name=folder.resolve().name, passed_over=tuple(found.passed_over))
 
 
 def read_plan(plan: Plan, runs: Sequence[Run]) -> Study:
@@ -131,12 +128,10 @@ def planned(configs: Sequence[RunConfig], runs: Sequence[Run]) -> list[PlannedRu
     trained: dict[str, Run] = {}
     for run in sorted(runs, key=lambda run: run.status != "done"):
         trained.setdefault(run.hash, run)
-    found = []
-    for config in configs:
-        stand_in = config.dataset.parameters.get("offline")
-        hashes = [config.hash, *([config.on_stand_in(stand_in).hash] if stand_in else [])]
-        found.append(PlannedRun(config.canonical(), next(filter(None, map(trained.get, hashes)), None)))
-    return found
+    return [
+        PlannedRun(config.canonical(), next(filter(None, map(trained.get, folders.wanted([config]))), None))
+        for config in configs
+    ]
 
 
 # --- what came out ---------------------------------------------------------------------------------------------------

@@ -16,12 +16,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from actlab.errors import ActlabError, RunDirError, UnknownName
-from actlab.run.record import Run, discover
+from actlab.run.record import Run
 from actlab.spec.claim import NOT_TRAINING
 from actlab.spec.labels import condition_names, texts
 from actlab.spec.part import PARTS
@@ -43,17 +42,11 @@ LOST = ("diverged", "failed")  # ends that leave a seed without a number for goo
 # --- reading -----------------------------------------------------------------------------------------------------
 
 
-def read(paths: Sequence[Path]) -> tuple[pd.DataFrame, list[str]]:
-    """The runs in run directories, experiment directories and their parents; and what was passed over, with why."""
-    runs, passed_over = discover(paths)
-    return frame_of(runs), passed_over
-
-
 def frame_of(runs: Sequence[Run]) -> pd.DataFrame:
     """A row a run: those of one experiment together, in the order of their plan where run.json states it.
 
     Args:
-        runs: finished or not; those without a `plan_index` come last, in the order given.
+        runs: finished or not, whose configs are known; those without a `plan_index` come last, in the order given.
     """
     folders = {folder: place for place, folder in enumerate(dict.fromkeys(run.path.parent for run in runs))}
     runs = sorted(runs, key=lambda run: (folders[run.path.parent], _place(run)))
@@ -356,7 +349,8 @@ class Lack:
 
     Args:
         status: "failed", "diverged", "interrupted" or "running"; "no value" of a run that is done and was not measured
-            so; "not trained" where there is no run; "damaged" where its files are not those of the record.
+            so; "not trained" where there is no run, "pending" where it has a folder only; "damaged" where its record
+            cannot be read, or its files are not those of the record.
         reason: what run.json says; may be empty.
         runs, of: where a condition pools settings, how many of the runs that a seed has to have lack a number.
     """

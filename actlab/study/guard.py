@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from actlab.errors import RunDirError
 from actlab.run.folder import HISTORY, TIMING
-from actlab.run.record import Run
+from actlab.run.record import LOST, Run
 from actlab.spec.metrics import higher_is_better
 from actlab.study.baseline import Against, covers
 from actlab.study.frame import (
@@ -38,7 +38,10 @@ NoteKind = Literal[
     "validated on test",     # {}: val_accuracy and val_loss are of the test images; nothing was chosen by them
     "taken at its best",     # {metrics}: the number is each run's best one, and so too good by itself
     "kept apart",            # {data: names}: the runs of condition about[0] are on different data, never averaged
-    "damaged",               # {path, problem}: a table of a run is unreadable, or not the one that its record states
+    "damaged",               # {path, problem}: a file of a run is unreadable, or not the one that its record states
+    "not asked for",         # {path, runs}: names of runs that lie beside an experiment.yaml which asks for others
+    "not begun",             # {runs}: so many of the conditions; or the names of folders that are of no known condition
+    "no plan",               # {problem}: an experiment.yaml cannot be read, so nobody knows what it asks for
     "one seed",              # {}: conditions with a single seed have no spread
     "seeds left out",        # {seeds, lack: Lack}: of condition about[0]; left out of the mean and of the pairs
     "mean of runs",          # {runs, keys}: a seed's number is the mean of so many runs, which differ in the keys
@@ -306,11 +309,18 @@ def uncommitted(frame: pd.DataFrame) -> list[Note]:
 
 
 def damaged(runs: Iterable[Run]) -> list[Note]:
-    """A note for each table of a run that cannot be used, or is not the one that its record states."""
+    """A note for each file of a run that cannot be used, or is not the one that its record states."""
     found = []
     for run in runs:
+        if run.status == "damaged":
+            name, _, problem = str(run.record.get("reason")).partition(": ")
+            found.append(Note("damaged", (), {"path": f"{run.path}/{name}", "problem": problem}, True))
+        if run.status in LOST:
+            continue
         changed = run.damaged((HISTORY, TIMING)) if run.status == "done" else []
         for name in (HISTORY, TIMING):
+            if run.status != "done" and not (run.path / name).exists():
+                continue  # it was lost before its first evaluation, which another note says
             try:
                 _ = run.history if name == HISTORY else run.timing
             except RunDirError as error:
@@ -329,10 +339,19 @@ def left_out(name: str, values: Values, kind: NoteKind = "seeds left out") -> li
     """The seeds of a condition that have no number, those together that have none for the same reason."""
     by_lack: dict[Any, list[int]] = {}
     for seed, lack in values.lacking.items():
-        by_lack.setdefault(lack, []).append(seed)
+        if lack.status != "pending":  # which is no loss yet
+            by_lack.setdefault(lack, []).append(seed)
     return [
         Note(kind, (name,), {"condition": name, "seeds": seeds, "lack": lack}, True) for lack, seeds in by_lack.items()
     ]
+
+
+def not_begun(runs: Iterable[Run], conditions: Sequence[Condition]) -> list[Note]:
+    """The runs that have a folder with nothing in it: of the conditions, and those of no known condition."""
+    known = {one.name: count for one in conditions if (count := list(one.rows["run", "status"]).count("pending"))}
+    unknown = [run.path.name for run in runs if run.status != "damaged"]
+    notes = [Note("not begun", tuple(known), {"runs": sum(known.values())}, True)] if known else []
+    return notes + ([Note("not begun", (), {"runs": unknown})] if unknown else [])
 
 
 def without_partner(values: Mapping[str, Values], pairings: Mapping[str, Against]) -> list[Note]:

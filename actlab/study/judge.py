@@ -1,7 +1,7 @@
 """The one judge: finished runs to conditions, each held against its baseline, with what may be said of it.
 
-    frame, passed_over = frame.read(paths)
-    comparison = compare(frame, metrics=["val_accuracy"], at="last")
+    found = folders.read(paths)
+    comparison = compare(found.runs, metrics=["val_accuracy"], at="last", beforehand=found.notes())
     for result in comparison.results:                    # in the order of the table
         result.name, result.summary.mean, result.pairs, result.p, result.verdict
     comparison["relu"].beside                            # what stands beside the verdict, as notes
@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from actlab.errors import ActlabError, RunDirError, UnknownName
 from actlab.registry import nearest
-from actlab.run.record import Run
+from actlab.run.record import LOST, Run
 from actlab.spec.labels import short_names
 from actlab.spec.metrics import TEST_METRICS, check_at, higher_is_better
 from actlab.spec.where import Condition as Where
 from actlab.study import frame as framing
 from actlab.study import guard as guarding
 from actlab.study import measures
-from actlab.study.baseline import Against, against
+from actlab.study.baseline import MOST_NAMED, Against, against
 from actlab.study.frame import Condition, Lack, Reached, Values
 from actlab.study.guard import Guard, Note
 from actlab.study.stats.joint import MINIMUM_PAIRS, holm, joint_p, student_p
@@ -43,7 +43,7 @@ Test = Literal["sign flips", "Student's t", ""]
 ALPHA = 0.05  # of better and worse
 ALPHA_OF_FEW = 0.01  # of what is indicated by the t of 3 to 5 pairs, which normality must be believed for
 FEWEST_PAIRS = 3
-NOT_DONE = ("failed", "diverged", "interrupted", "running")
+NOT_DONE = ("failed", "diverged", "interrupted", "running", "damaged", "pending")
 METRICS = ("val_accuracy", "val_loss", "accuracy", "loss", "test_accuracy", "test_loss")  # of every run, done or not
 HEADINGS = {"p": ("p Holm", "p holm"), "seconds an epoch": ("s/epoch",)}  # other names that --sort knows
 
@@ -123,6 +123,7 @@ class Comparison:
         order: names of the conditions as planned, however the table is sorted.
         notes: what a reader must know of the whole table, the most important first.
         reach: the level that was asked for, such as "val_accuracy 0.97"; empty if none was.
+        unknown: runs that were lost, and of which nobody knows which they are: of no condition.
     """
 
     metric: str
@@ -133,6 +134,7 @@ class Comparison:
     order: list[str]
     notes: list[Note] = field(default_factory=list)
     reach: str = ""
+    unknown: list[Run] = field(default_factory=list)
 
     def __getitem__(self, name: str) -> ConditionResult:
         return next(result for result in self.results if result.name == name)
@@ -164,12 +166,16 @@ class Comparison:
 
         seeds = sorted({seed for result in self.results for seed in result.values})
         compared = any(result.baseline for result in self.results)
-        return pd.DataFrame([self._row(result, seeds, compared) for result in self.results])
+        lost = [status for status in LOST if any(status in result.counts for result in self.results)]
+        statuses = [status for status in NOT_DONE if status not in LOST or status in lost]
+        return pd.DataFrame([self._row(result, seeds, compared, statuses) for result in self.results])
 
-    def _row(self, result: ConditionResult, seeds: Sequence[int], compared: bool) -> dict[str, Any]:
+    def _row(
+        self, result: ConditionResult, seeds: Sequence[int], compared: bool, statuses: Sequence[str]
+    ) -> dict[str, Any]:  # fmt: skip
         first, pair, nan = f"{self.metric} {self.at}", result.pairs, math.nan
         row: dict[str, Any] = {**result.keys, "n": result.summary.n}
-        row |= {status: result.counts.get(status, 0) for status in NOT_DONE}
+        row |= {status: result.counts.get(status, 0) for status in statuses}
         row |= _numbers(first, result.summary)
         for metric, other in result.others.items():
             row |= {f"{metric} {self.at} n": other.n, **_numbers(f"{metric} {self.at}", other)}
@@ -200,13 +206,14 @@ class Comparison:
         import pandas as pd
 
         histories, places = [], []
+        nothing = pd.DataFrame({"epoch": [math.nan], "step": [math.nan]})
         for result in self.results:
             for run in result.runs:
                 try:
                     history = run.history
                 except RunDirError:  # a note says so
-                    history = pd.DataFrame()
-                histories.append(history if len(history) else history.reindex([0]))
+                    history = nothing
+                histories.append(history if len(history) else nothing)
                 places += [(result.name, framing.seed_of(run))] * len(histories[-1])
         names, seeds = zip(*places, strict=True)
         return pd.concat(histories, ignore_index=True).assign(condition=names, seed=seeds)
@@ -399,12 +406,14 @@ def unless_lost(judgement: Judgement, name: str, baseline: str, values: Mapping[
 def compare(
     runs: pd.DataFrame | Sequence[Run], metrics: Sequence[str] = (), by: Sequence[str] = (), sort: str | None = None,
     baseline: str | None = None, at: str = "last", where: Sequence[Where] = (), reach: float | None = None,
+    beforehand: Sequence[Note] = (),
 ) -> Comparison:  # fmt: skip
     """Group runs by what differs in their configs besides the seed, and hold each condition against a baseline.
 
     Args:
         runs: as a frame or not, finished or not; those that are not done are counted and named, never averaged. Two
-            of the same config and data are the same run, and count once.
+            of the same config and data are the same run, and count once. Of lost ones whose config is not known there
+            are notes.
         metrics: measures, as `actlab.study.measures` knows them; the first is judged. By default val_accuracy and,
             where it is taken, test_accuracy.
         by: config keys to group by instead ("activation", "optimizer.learning_rate"). Here, in `baseline` and in
@@ -414,15 +423,19 @@ def compare(
         at: when the measures are taken, as `actlab.study.measures.value` says.
         where: which runs to take.
         reach: also give the time that the first of the metrics that has a history took to this level; finite.
+        beforehand: notes on what was found where the runs lie.
 
     Raises:
         ActlabError: no runs; an unknown metric, key, column or condition, with the nearest one; a level that is none.
     """
     if reach is not None and not math.isfinite(reach):
         raise ActlabError(f"reach: expected a finite number, such as 0.97, read {reach}")
-    if not len(runs):
-        raise ActlabError("no runs to compare: name run directories or experiment directories, such as results/*")
-    frame = framing.frame_of(runs) if isinstance(runs, Sequence) else runs
+    unknown = [run for run in runs if not run.is_known] if isinstance(runs, Sequence) else []
+    frame = framing.frame_of([run for run in runs if run.is_known]) if isinstance(runs, Sequence) else runs
+    if frame.empty:
+        lost = [f"{run.path}: {run.record.get('reason') or 'not begun'}" for run in unknown[:MOST_NAMED]]
+        texts = ["no runs to compare: name run directories or experiment directories, such as results/*", *lost]
+        raise ActlabError("\n".join(texts))
     where = [replace(condition, key=framing.full_key(frame, condition.key)) for condition in where]
     by = [framing.full_key(frame, key) for key in by]
     everything = frame
@@ -456,18 +469,21 @@ def compare(
         *guarding.stand_ins(frame), *guarding.chosen_on_test(configs, metrics, at),
         *guarding.at_their_best(metrics, at),
         *(Note("kept apart", (name,), {"data": data}, True) for name, data in apart.items()),
-        *guarding.damaged(frame["run", "run"]), *guarding.single_seeds(values),
+        *(note for note in beforehand if note.changes_reading),
         *(note for name, of in values.items() for note in guarding.left_out(name, of)),
+        *guarding.not_begun(unknown, conditions), *guarding.damaged([*frame["run", "run"], *unknown]),
+        *guarding.single_seeds(values),
         *guarding.means_of_runs(values, guard.unnamed(conditions[0].keys)),
         *guarding.without_partner(values, pairings), *guarding.unused(conditions, pairings),
         *guarding.standard_errors(frame, metrics, at), *guarding.uncommitted(frame), *guard.pooled(conditions),
         *(Note("counted once", (), {"path": str(one.path), "same_as": str(kept.path)}) for one, kept in twice),
+        *(note for note in beforehand if not note.changes_reading),
     ]  # fmt: skip
     short = short_names(list(conditions[0].keys), [r.keys for r in results], [r.runs[0].config for r in results])
     results = [replace(result, short=name or result.name) for result, name in zip(results, short, strict=True)]
     order = [result.name for result in results]
     level = "" if reach is None else f"{timed} {reach:g}"
-    comparison = Comparison(metrics[0], at, metrics, list(conditions[0].keys), results, order, notes, level)
+    comparison = Comparison(metrics[0], at, metrics, list(conditions[0].keys), results, order, notes, level, unknown)
     return comparison if sort is None else replace(comparison, results=_sorted(comparison, sort))
 
 
@@ -503,6 +519,7 @@ def _results(
     results = []
     for one in conditions:
         name, done = one.name, one.rows[one.rows["run", "status"] == "done"]
+        known = one.rows[one.rows["run", "sha256"] != ""]  # a lost run does not say what it was trained on
         parameters = {run.record.get("parameters") for run in done["run", "run"]}
         paces = [framing.seconds_an_epoch(run) for run in done["run", "run"]]
         result = ConditionResult(
@@ -512,7 +529,7 @@ def _results(
             beside=[*alike[name], *guarding.left_out(name, values[name], "rests without")],
             parameters=parameters.pop() if len(parameters) == 1 else None,
             seconds_an_epoch=fmean(paces) if paces else math.nan,
-            data=", ".join(dict.fromkeys(framing.full_data_names(one.rows))),
+            data=", ".join(dict.fromkeys(framing.full_data_names(known if len(known) else one.rows))),
         )  # fmt: skip
         if (pairing := pairings.get(name)) is not None:
             base = pairing.baseline

@@ -18,7 +18,8 @@ from actlab.errors import ActlabError, UnknownName
 from actlab.run.folder import HISTORY, RECORD, TIMING, write_json
 from actlab.run.record import Run
 from actlab.spec.where import parse_where
-from actlab.study.frame import measured, read, seconds_an_epoch
+from actlab.study import folders
+from actlab.study.frame import frame_of, measured, seconds_an_epoch
 from actlab.study.judge import compare
 
 Train = Callable[..., Run]
@@ -363,7 +364,8 @@ def test_each_file_is_opened_once(train: Train, monkeypatch: pytest.MonkeyPatch)
         return read_bytes(path)
 
     monkeypatch.setattr(Path, "read_bytes", counted)
-    frame, passed_over = read([made[0].parent])
+    found = folders.read([made[0].parent])
+    frame, passed_over = frame_of(found.runs), found.passed_over
     assert (set(opened.values()), {path.name for path in opened}, passed_over) == ({1}, {RECORD}, [])
     measured(frame, "val_accuracy", "last")
     assert {path.name for path in opened} == {RECORD}

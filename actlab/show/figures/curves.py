@@ -221,7 +221,7 @@ def _over_seeds(curves: pd.DataFrame, column: str, time: str, look_of: Mapping[s
     latest = max((part.index[-1] for part in of.values()), default=0)
     lines = []
     for name, n in zip(map(str, seeds.index), seeds, strict=True):
-        line = Line(name, look_of[name], of.get(name, points.iloc[:0]), int(n))
+        line = Line(name, look_of[name], of.get(name, points.iloc[:0].droplevel("condition")), int(n))
         beside = f"  n = {line.left} of {n}" if 0 < line.left < n else f"  n = {n}" if seeds.nunique() > 1 else ""
         if line.end is None:
             beside += ", no finite value"
@@ -241,7 +241,9 @@ def _seeds_meaning(lines: Sequence[Line]) -> list[str]:
     n = f"n = {low} seeds each" if low == high else f"n = {low} to {high} seeds"
     n += ", at the end fewer where it is said" if any(0 < line.left < line.seeds for line in lines) else ""
     dotted = "dotted: not all seeds" if any((line.points["count"] < line.seeds).any() for line in lines) else ""
-    return ["line: mean over seeds; band: smallest to largest seed", n, dotted]
+    lost = [line.called for line in lines if line.end is None]
+    nothing = f"not drawn, without a finite value: {words.few(lost)}" if lost else ""
+    return ["line: mean over seeds; band: smallest to largest seed", n, dotted, nothing]
 
 
 # --- layers ----------------------------------------------------------------------------------------------------

@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from actlab.errors import ActlabError
-from actlab.run.folder import EXPERIMENT, LAYERS, RECORD, overrides_of
-from actlab.run.record import Run, discover, experiments, run_folders
-from actlab.spec import config, plan, yaml
+from actlab.run.folder import EXPERIMENT, LAYERS
+from actlab.run.record import Run
+from actlab.spec import config, yaml
 from actlab.spec.config import Experiment
+from actlab.spec.plan import Plan
 from actlab.study import claims as claiming
+from actlab.study import folders
 from actlab.study import frame as framing
 from actlab.study.claims import ClaimVerdict
+from actlab.study.folders import Found, folder_of
 from actlab.study.judge import Comparison, compare
-
-LONGEST_FILE = 1_000_000  # bytes of an experiment.yaml; a sweep that is written by hand has some thousand
 
 
 @dataclass
@@ -28,14 +29,13 @@ class Chapter:
     Args:
         folder: of the experiment.
         name: what it is called.
-        runs: all that have a record, as planned.
+        runs: all that were begun, or have a folder, as planned.
         question: the description in its config file.
         config_text: the config file; empty where there is none.
         overrides: what the command line changed, as it was typed.
         comparison: of these runs; None where they cannot be compared.
         error: why they cannot.
         claims: what the config file expects, judged.
-        waiting: folders of runs without a record: not begun.
         problems: sentences about what is damaged, missing or passed over.
     """
 
@@ -48,7 +48,6 @@ class Chapter:
     comparison: Comparison | None = None
     error: ActlabError | None = None
     claims: list[ClaimVerdict] = field(default_factory=list)
-    waiting: int = 0
     problems: list[str] = field(default_factory=list)
 
     def count(self, status: str) -> int:
@@ -66,29 +65,27 @@ def read(paths: Sequence[Path], choices: Mapping[str, Any]) -> tuple[list[Chapte
     Raises:
         ActlabError: there is no run, or a choice fits none of the experiments.
     """
-    found, passed_over = discover(paths)
+    found = folders.read(paths)
     runs: dict[Path, list[Run]] = {}
-    for run in found:
-        runs.setdefault(run.path.resolve().parent, []).append(run)
-    whole = sorted(folder.resolve() for folder in experiments(paths))
-    runs |= {folder: [] for folder in whole if folder not in runs}
+    for run in found.runs:
+        runs.setdefault(folder_of(run), []).append(run)
+    runs |= {folder: [] for folder in found.plans if folder not in runs}
     if not runs:
-        raise ActlabError("\n".join(["no runs to report", *passed_over[:10]]))
-    chapters = [_chapter(folder, of, folder in whole, choices) for folder, of in runs.items()]
+        raise ActlabError("\n".join(["no runs to report", *found.passed_over[:10]]))
+    chapters = [_chapter(folder, of, found, choices) for folder, of in runs.items()]
     errors = [chapter.error for chapter in chapters if chapter.error]
     chosen = any(value for key, value in choices.items() if (key, value) != ("at", "last"))
     if errors and chosen and not any(chapter.comparison for chapter in chapters):
         raise errors[0]  # a choice that fits one of several experiments is no mistake
-    return chapters, passed_over
+    return chapters, found.passed_over
 
 
-def _chapter(folder: Path, runs: Sequence[Run], whole: bool, choices: Mapping[str, Any]) -> Chapter:
-    frame = framing.frame_of(runs)
-    chapter = Chapter(folder, folder.name, list(frame["run", "run"]) if runs else [])
-    if whole:
-        chapter.waiting = sum(not (path / RECORD).is_file() for path in run_folders(folder))
+def _chapter(folder: Path, runs: Sequence[Run], found: Found, choices: Mapping[str, Any]) -> Chapter:
+    known = [run for run in runs if run.is_known]
+    chapter = Chapter(folder, folder.name, list(framing.frame_of(known)["run", "run"]) if known else [])
+    chapter.runs += [run for run in runs if not run.is_known]
     try:
-        chapter.comparison = compare(frame, **choices) if runs else None
+        chapter.comparison = compare(runs, **choices, beforehand=found.notes(folder)) if runs else None
     except ActlabError as error:
         chapter.error = error
         chapter.problems.append(f"{folder}: its runs are not compared: {error}")
@@ -96,35 +93,35 @@ def _chapter(folder: Path, runs: Sequence[Run], whole: bool, choices: Mapping[st
         f"{run.path / LAYERS}: is not the file that the record states" for run in runs
         if run.status == "done" and run.damaged((LAYERS,))
     ]  # fmt: skip
-    _read_experiment(chapter)
+    _read_experiment(chapter, found.plans.get(folder))
     return chapter
 
 
-def _read_experiment(chapter: Chapter) -> None:
+def _read_experiment(chapter: Chapter, planned: Plan | ActlabError | None) -> None:
     """Name, question, text and claims of the experiment's config file; and what is wrong with it."""
     path = chapter.folder / EXPERIMENT
-    if not path.is_file():
+    if planned is None:
         chapter.problems.append(f"{path}: is missing, so the question and the claims are not known")
         return
-    if path.stat().st_size > LONGEST_FILE:
-        chapter.problems.append(f"{path}: is longer than {LONGEST_FILE:,} bytes, and was not read")
-        return
-    try:
-        stated = [run.record["overrides"] for run in chapter.runs if isinstance(run.record.get("overrides"), list)]
-        chapter.overrides = tuple(stated[0]) if stated else overrides_of(path.read_text("utf-8", "replace"))
-        planned = plan.read(path, chapter.overrides)
+    chapter.overrides = (
+        planned.overrides if isinstance(planned, Plan) else folders.changes_of(path.parent, chapter.runs)
+    )
+    if isinstance(planned, Plan):
         _describe(chapter, planned.experiment, planned.text)
-        study = claiming.read_plan(planned, chapter.runs)
-        tables = [chapter.comparison] if chapter.comparison else []
-        chapter.claims = claiming.judge_claims(study.claims, study.runs, tables) if study.claims else []
-    except ActlabError as error:
-        chapter.problems.append(f"{path}: its claims cannot be judged: {error}")
-        if not chapter.config_text:  # of another version, perhaps: it has a name and a question all the same
-            with suppress(ActlabError, OSError):
-                raw = path.read_bytes()
-                experiment, _ = config.parse_experiment(yaml.parse(raw, str(path)).data, path.stem)
-                if experiment:
-                    _describe(chapter, experiment, raw.decode(errors="replace"))
+        try:
+            study = claiming.read_plan(planned, chapter.runs)
+            tables = [chapter.comparison] if chapter.comparison else []
+            chapter.claims = claiming.judge_claims(study.claims, study.runs, tables) if study.claims else []
+        except ActlabError as error:
+            planned = error
+    if isinstance(planned, ActlabError):
+        chapter.problems.append(f"{path}: its claims cannot be judged: {planned}")
+    if not chapter.config_text:  # of another version, perhaps: it has a name and a question all the same
+        with suppress(ActlabError, OSError):
+            raw = path.read_bytes()[: folders.LONGEST_FILE]
+            experiment, _ = config.parse_experiment(yaml.parse(raw, str(path)).data, EXPERIMENT.removesuffix(".yaml"))
+            if experiment:
+                _describe(chapter, experiment, raw.decode(errors="replace"))
 
 
 def _describe(chapter: Chapter, experiment: Experiment, text: str) -> None:

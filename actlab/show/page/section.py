@@ -23,7 +23,7 @@ from actlab.show import words
 from actlab.show.figures.comparison import stand_in_note
 from actlab.show.figures.style import PALETTE, Look
 from actlab.show.page.chapter import Chapter
-from actlab.show.tables import comparison_columns
+from actlab.show.tables import comparison_columns, comparison_text
 from actlab.spec import yaml
 from actlab.spec.where import flat
 
@@ -87,7 +87,7 @@ def _compared(chapter: Chapter, comparison: Comparison, looks: dict[str, Look]) 
             "numbers": [_mean(result.runs, name) for name in ends],
             "histories": histories, "records": [_record(run) for run in result.runs],
         })  # fmt: skip
-    csv = comparison.table().to_csv(index=False).encode(errors="replace")
+    csv = comparison_text(comparison, "csv", "").encode(errors="replace")
     return {
         "answer": answer, "verdicts": verdicts, "results": results, "caption": words.caption(comparison),
         "columns": comparison_columns(comparison), "wide": comparison_columns(comparison, wide=True),
@@ -101,8 +101,9 @@ def _summary(chapter: Chapter) -> str:
     """How many runs there are, of what, how they ended, and when."""
     conditions = len(chapter.comparison.results) if chapter.comparison else 0
     of = f" of {words.counted(conditions, 'condition')}" if conditions else ""
-    ends = [f"{count} {end}" for end in ("failed", "diverged", "interrupted") if (count := chapter.count(end))]
-    data = dict.fromkeys(str((run.record.get("dataset") or {}).get("name")) for run in chapter.runs)
+    statuses = ("failed", "diverged", "interrupted", "damaged")
+    ends = [f"{count} {status}" for status in statuses if (count := chapter.count(status))]
+    data = dict.fromkeys(str(run.record["dataset"].get("name")) for run in chapter.runs if run.record.get("dataset"))
     days = sorted(str(run.record["ended"])[:10] for run in chapter.runs if run.record.get("ended"))
     when = f"trained {' to '.join(dict.fromkeys([days[0], days[-1]]))}" if days else ""
     texts = [f"{words.counted(len(chapter.runs), 'run')}{of}", *ends, f"data: {words.listed(data)}" if data else ""]
@@ -114,9 +115,9 @@ def _warnings(chapter: Chapter) -> list[str]:
     found = []
     if chapter.comparison and (note := stand_in_note(chapter.comparison)):
         found.append(f"Not the real data: {note}. These numbers say nothing about it.")
-    training, waiting = chapter.count("running"), chapter.waiting
+    training, waiting, total = chapter.count("running"), chapter.count("pending"), len(chapter.runs)
     if training or waiting:
-        ended, total = len(chapter.runs) - training - chapter.count("interrupted"), len(chapter.runs) + waiting
+        ended = total - training - waiting - chapter.count("interrupted")
         left = [f"{training} train now"] * bool(training) + [f"{waiting} have not begun"] * bool(waiting)
         found.append(f"Not finished: {ended} of {words.counted(total, 'run')} have ended; {words.listed(left)}.")
     return found
