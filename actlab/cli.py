@@ -13,6 +13,7 @@ import io
 import json as jsonlib
 import math
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -1043,8 +1044,13 @@ def data(
 # --- what is asked, and how it is answered -------------------------------------------------------------------------
 
 
-def _found(path: Path) -> Path:
-    """The path itself; where there is none, the experiment or the run of that name or label in `results`."""
+def _found(path: Path, holding: str = "") -> Path:
+    """The path itself; where there is none, the experiment or the run of that name or label in `results`.
+
+    Args:
+        path: as it was typed.
+        holding: a file that the folder has to hold, where several are called so.
+    """
     from glob import escape
 
     if path.exists() or path.is_absolute() or ".." in path.parts:
@@ -1052,6 +1058,7 @@ def _found(path: Path) -> Path:
     name, digits = escape(str(path)), "[0-9a-f]" * 8
     patterns = (name, f"*/{name}", f"*/{name}-{digits}", f"{name}-{digits}")
     matches = sorted({match for pattern in patterns for match in RESULTS.glob(pattern) if match.is_dir()})
+    matches = [match for match in matches if (match / holding).exists()] if len(matches) > 1 else matches
     if len(matches) > 1:
         raise RunDirError(f"{path}: there are several: {', '.join(map(str, matches[:6]))}; give the path of one")
     return matches[0] if matches else path
@@ -1062,8 +1069,6 @@ def _folders(paths: Sequence[Path] | None) -> list[Path]:
 
     Beside folders a file is passed over: a shell makes files, such as comparison.csv, of study/* too.
     """
-    from actlab.registry import nearest
-
     if not paths:
         return [RESULTS]
     named = list(map(_found, paths))
@@ -1071,11 +1076,7 @@ def _folders(paths: Sequence[Path] | None) -> list[Path]:
     wrong = []
     for path in named:
         if not path.exists():
-            places = dict.fromkeys([path.parent, RESULTS])
-            folders = [folder for place in places if place.is_dir() for folder in place.iterdir() if folder.is_dir()]
-            known = {folder.name: folder for folder in folders}
-            close = nearest(path.name, list(known))
-            wrong.append(f"{path}: does not exist" + (f"; did you mean {str(known[close[0]])!r}?" if close else ""))
+            wrong.append(f"{path}: does not exist{_nearest_folder(path)}")
         elif not kept:
             wrong.append(f"{path}: is a file; name the folder of a run, of an experiment, or of several")
     if wrong:
@@ -1088,10 +1089,25 @@ def _run_at(path: Path) -> Run:
     from actlab.run.folder import RECORD
     from actlab.run.record import Run
 
-    path = _found(path)
+    path = _found(path, RECORD)
+    if not path.exists():
+        raise RunDirError(f"{path}: does not exist{_nearest_folder(path)}; `actlab list` shows where runs are")
     if not (path / RECORD).is_file():
         raise RunDirError(f"{path}: holds no {RECORD}; `actlab list` shows where runs are")
     return Run(path)
+
+
+def _nearest_folder(path: Path) -> str:
+    """Which experiment or run may have been meant by a name that nothing has; empty where none is near."""
+    from actlab.registry import nearest
+
+    places = dict.fromkeys([path.parent, RESULTS, *(RESULTS.iterdir() if RESULTS.is_dir() else ())])
+    known: dict[str, Path] = {}
+    for folder in (folder for place in places if place.is_dir() for folder in place.iterdir() if folder.is_dir()):
+        known.setdefault(folder.name, folder)
+        known.setdefault(re.sub("-[0-9a-f]{8}$", "", folder.name), folder)  # by its label
+    close = nearest(path.name, list(known))
+    return f"; did you mean {str(known[close[0]])!r}?" if close else ""
 
 
 def _conditions(where: Sequence[str] | None) -> list[Condition]:
