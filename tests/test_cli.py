@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -681,6 +682,25 @@ def test_narrow_terminals_lose_no_name(
         assert name in listed
     compared = ask("compare", study).out.splitlines()
     assert [line.split()[0] for line in compared if line.startswith(("relu", "tanh"))] == ["relu", "tanh"]
+
+
+@pytest.mark.parametrize("columns", [20, 30, 40, 60])
+def test_no_number_is_broken_over_two_lines(
+    columns: int, ask: Ask, study: Path, monkeypatch: pytest.MonkeyPatch, write_config: Callable[..., Path]
+) -> None:
+    path = write_config(BASE + "sweep: {optimizer.learning_rate: [0.0123456, 1.0e-05], seed: [0, 123456]}\n")
+    first, *_, last = sorted(study.glob("*/"))
+    for arguments in (
+        ["list", study], ["compare", study], ["compare", study, "--wide", "--seeds", "--notes"], ["check", path],
+        ["diff", first, last], ["claims", study], ["status", study], ["data"], ["activations"], ["probes"],
+        ["activations", "gelu", "--at", "-2,-1,0.123456789"], ["activations", "prelu", "--check"],
+    ):  # fmt: skip
+        monkeypatch.setenv("COLUMNS", "1000")
+        number = re.compile(r"(?<![\w.,])[-+]?\d[\d,]*\.?\d+(?:e[-+]?\d+)?%?(?![\w.])")
+        whole = set(number.findall(ask(*arguments).out))
+        monkeypatch.setenv("COLUMNS", str(columns))
+        broken = set(number.findall(ask(*arguments).out)) - whole
+        assert not broken, f"{arguments} at {columns}"
 
 
 # --- processes -------------------------------------------------------------------------------------------------

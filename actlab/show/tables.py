@@ -1,7 +1,8 @@
 """Tables in a terminal of any width, and as Markdown, LaTeX and HTML.
 
 In a terminal a table that is too wide first puts intervals and deviations under their numbers and folds its headers;
-then it leaves out the columns that matter least, and says which. Names fold, and no number is ever split.
+then it leaves out the columns that matter least, and says which; then its cells stand one below the other. Names fold,
+and no number is ever split.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from statistics import fmean
@@ -51,8 +52,11 @@ if TYPE_CHECKING:
 
 GAP = 2  # spaces between two columns
 LEAST_NAME, NAME_ROOM = 8, 20  # characters that names keep in any case, and before a column is left out for them
-PIECES = re.compile(r"[^-_ =,/]*[-_ =,/]?")  # a name folds after one of these signs, where it has them
+WHOLE = r"(?<=\d),(?=\d)|(?<=\de)-(?=\d)|(?<![\w.])-(?=[\d.])"  # signs within a number: 10,000, 1e-05, -0.5
+PIECES = re.compile(rf"(?:[^-_ =,/]|{WHOLE})*[-_ =,/]?")  # a name folds after one of these signs, where it has them
 HEADER_PIECES = re.compile(r"[^-_ =,/.]*[-_ =,/.]?")  # a header after a dot too: it is a key, and no number
+WORDS = re.compile(r"\S*\s?")
+NUMBER = re.compile(r"[-+±\[]?\d[\d.,]*(?:e[-+]?\d+)?[%\],]?(?!\w)")
 NO_WIDTH = 100_000  # of a pipe or a file: nothing is left out or folded there
 MOST_OF_A_VALUE = 120  # characters in the table of `actlab diff`; --json has all
 STYLES = {
@@ -102,9 +106,12 @@ class Column:
 
     @property
     def least(self) -> int:
-        """Characters under which it does not go."""
+        """Characters under which it does not go: no number is ever split."""
+        if self.kind != "name":
+            return self.width
         pieces = max(cell_len(piece.rstrip()) for piece in HEADER_PIECES.findall(self.header))
-        return min(self.width, max(LEAST_NAME, pieces)) if self.kind == "name" else self.width
+        numbers = max((len(number) for cell in self.cells for number in NUMBER.findall(cell)), default=0)
+        return min(self.width, max(LEAST_NAME, pieces, numbers))
 
     def narrowed(self, cells_too: bool = True) -> Column:
         """With what may stand on a second line there; without its cells only what its header has more than these."""
@@ -136,11 +143,17 @@ class Table:
         room = options.max_width
         if not self.repeat:
             columns, dropped = fitted(self.columns, room, self.name_room)
+            if _needed(columns, 0) > room:
+                yield from self._stacked(room)
+                return
             yield _drawn(columns, room)
             if dropped:
                 yield Text(f"left out for want of room: {', '.join(dropped)}", style="dim")
             return
         first, left = self.columns[: self.repeat], self.columns[self.repeat :]
+        if any(_needed([*first, column], 0) > room for column in left):
+            yield from self._stacked(room)
+            return
         while left:
             count = len(left)
             while count > 1 and _needed([*first, *left[:count]], 2 * room) > room:
@@ -150,6 +163,15 @@ class Table:
             left = left[count:]
             if left:
                 yield Text()
+
+    def _stacked(self, room: int) -> Iterator[Text]:
+        """The rows one below the other, a line a cell, where not even the most important columns stand side by side."""
+        first, *others = self.columns
+        for row, name in enumerate(first.cells):
+            yield Text(folded(name, room), style="bold")
+            for column in others:
+                if cell := " ".join(column.cells[row].split()):
+                    yield Text(folded(f"{column.header}: {cell}" if column.header else cell, room, WORDS))
 
 
 def fitted(columns: Sequence[Column], room: int, name_room: int = NAME_ROOM) -> tuple[list[Column], list[str]]:

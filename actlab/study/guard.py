@@ -322,11 +322,13 @@ def damaged(runs: Iterable[Run]) -> list[Note]:
             if run.status != "done" and not (run.path / name).exists():
                 continue  # it was lost before its first evaluation, which another note says
             try:
-                _ = run.history if name == HISTORY else run.timing
+                data = (run.history if name == HISTORY else run.timing).attrs["bytes"]
             except RunDirError as error:
                 problem = str(error).removeprefix(f"{run.path / name}: ")
             else:
                 problem = "is not the file that the record states" if name in changed else ""
+                if not data.endswith(b"\n") and run.status != "running":
+                    problem = "its last row does not end with a line feed: cut short, perhaps, and left out"
             if problem:
                 found.append(Note("damaged", (), {"path": str(run.path / name), "problem": problem}, True))
     return found

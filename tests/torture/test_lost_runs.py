@@ -150,3 +150,17 @@ def test_figures_say_how_many_of_a_condition_were_lost(study: dict[tuple[str, in
     assert "relu  n = 3 of 4" in texts["val_accuracy"]
     assert "not drawn, without a finite value: tanh" in texts["val_accuracy"]
     assert "3 of 4" in texts["seeds"] and "0 of 4" in texts["seeds"]
+
+
+@pytest.mark.parametrize("name", [HISTORY, TIMING])
+@pytest.mark.parametrize("kept", [-1, -5])
+def test_a_last_row_that_is_left_out_is_named(
+    name: str, kept: int, study: dict[tuple[str, int], Path], tmp_path: Path
+) -> None:
+    """An editor that writes no last line feed, or a cut: nobody can tell whether the row is whole."""
+    path = study["relu", 1] / name
+    path.write_bytes(path.read_bytes()[:kept])
+    said = f"{path.relative_to(tmp_path)}: its last row does not end with a line feed"
+    for command in ("compare", "report"):
+        code, out, _ = commands.actlab((command, "results/study", "--format", "markdown"), tmp_path)
+        assert code == 0 and said in out.replace("\\", "")
