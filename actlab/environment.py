@@ -40,13 +40,13 @@ SWITCHES = {"TF_ENABLE_ONEDNN_OPTS": "onednn", "TF_DETERMINISTIC_OPS": "op_deter
 AT_START = ("PYTHONOPTIMIZE", "PYTHONWARNINGS")  # removed too; Python has read them before it reads this
 PATTERNS = {  # the first that fits; what fits none is left as it is
     "kept": "KERAS_HOME MPLCONFIGDIR TF_CPP_*",
-    "removed": "FREETYPE_PROPERTIES GOTO_* HB_* KERAS_* MPL* NPY_* NUMPY_* OPENBLAS_* PANDAS_* PILLOW_* SCIPY_* "
+    "removed": "FREETYPE_PROPERTIES GOTO_* HB_* KERAS_* MPL* NPY_* NUMPY_* PANDAS_* PILLOW_* SCIPY_* "
     "TERMINAL_WIDTH TF2_BEHAVIOR TF_CONFIG TF_USE_LEGACY_KERAS",
     # by name, since Terraform's are called TF_ too, and hold passwords
     "recorded": "CUBLAS_* CUDNN_* DNNL_* DTENSOR_* GLIBC_TUNABLES LD_PRELOAD MKL_* NVIDIA_TF32_OVERRIDE ONEDNN_* "
     "TF_AUTO* TF_CONV* TF_CU* TF_DEBUG_CUDNN* TF_DETERMINISTIC_* TF_DISABLE_* TF_ENABLE_* TF_FP16_* TF_FUNCTION_* "
     "TF_GPU_* TF_JIT* TF_MATMUL_* TF_MKL_* TF_ONEDNN_* TF_OPTIONALS_* TF_OVERRIDE_* TF_PLUGGABLE_* TF_REALLY_* "
-    "TF_SET_* TF_USE_* TF_XLA_* XLA_*",
+    "OPENBLAS_* TF_SET_* TF_USE_* TF_XLA_* XLA_*",
 }
 
 
