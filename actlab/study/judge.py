@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
@@ -217,6 +218,19 @@ class Comparison:
                 places += [(result.name, framing.seed_of(run))] * len(histories[-1])
         names, seeds = zip(*places, strict=True)
         return pd.concat(histories, ignore_index=True).assign(condition=names, seed=seeds)
+
+    def by_layer(self) -> pd.DataFrame:
+        """The metric in each layer at the last evaluation: condition, seed, layer (1 for the first), the metric."""
+        import pandas as pd
+
+        rows = []
+        for result in self.results:
+            for run in result.runs:
+                with suppress(RunDirError):
+                    if self.metric in run.layers:
+                        last = run.layers.dropna(subset=[self.metric]).groupby("layer", sort=False)[self.metric].last()
+                        rows += [(result.name, framing.seed_of(run), i, value) for i, value in enumerate(last, start=1)]
+        return pd.DataFrame(rows, columns=["condition", "seed", "layer", self.metric])
 
     def seeds(self) -> pd.DataFrame:
         """A row a condition and seed, in the order of the table: condition, seed, the metric; NaN where it has none."""

@@ -28,7 +28,8 @@ from actlab.spec.plan import read as read_plan
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "gallery.md"
 SECTION = re.compile(r"(<!-- (compare|claims|runs) ([\w.-]+)(.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
-KEPT = ("epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "dead_units", "unmoved_units", "revived_units")
+KEPT = ("epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "dead_units", "unmoved_units", "revived_units",
+        "born_dead")  # fmt: skip
 SECONDS = "seconds an epoch"
 MOST_ROWS = 8  # of a table that stands open
 PICTURES = (  # of one run: its experiment, how its label begins, the file

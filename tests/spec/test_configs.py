@@ -21,9 +21,9 @@ ROOT = Path(__file__).parents[2]
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 
 RUNS = {
-    "batch_norm": 162, "cifar10_positive_activations": 12, "dense_vs_conv": 21, "dying_relu_batch_size": 40,
-    "dying_relu_film": 2, "dying_relu_leaky_slope": 40, "dying_relu_learning_rate": 82, "im2col": 6,
-    "leaky_slope": 56, "mnist_activations": 90, "momentum": 72, "optimizers": 117, "overfitting": 63,
+    "batch_norm": 162, "born_dead": 60, "cifar10_positive_activations": 12, "dense_vs_conv": 21,
+    "dying_relu_batch_size": 40, "dying_relu_film": 2, "dying_relu_leaky_slope": 40, "dying_relu_learning_rate": 82,
+    "im2col": 6, "leaky_slope": 56, "mnist_activations": 90, "momentum": 72, "optimizers": 117, "overfitting": 63,
     "quickstart_synth": 8, "relu_vs_leaky": 6, "rrelu": 40, "vanishing_gradient": 48, "weight_init": 21,
 }  # fmt: skip
 EXPERIMENTS = sorted(set(RUNS) - {"quickstart_synth", "relu_vs_leaky"})

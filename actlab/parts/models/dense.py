@@ -29,3 +29,11 @@ def mnist_dense(
     for units in hidden:
         x = layers.dropout(layers.dense(x, units), dropout)
     return x
+
+
+@MODELS.register("experiment 6; Lu et al. 2019, arXiv:1903.06733")
+def deep_dense(
+    x: Any, layers: Layers, *, width: Units = 100, depth: Annotated[int, Field(ge=1, le=200)] = 5, dropout: Rate = 0.0
+) -> Any:
+    """Flatten, then `depth` dense layers of `width` units each, with dropout after each."""
+    return mnist_dense(x, layers, hidden=[width] * depth, dropout=dropout)

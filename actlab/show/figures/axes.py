@@ -48,6 +48,8 @@ QUANTITIES = {
     "val_loss": ("validation loss", "mean per sample"),
     "test_loss": ("test loss", "mean per sample"),
     "step": ("step", "mini-batches"),
+    "layer": ("layer", ""),
+    "born_dead": ("born dead", "share of networks"),
     "batch_size": ("batch size", "images"),
     "wall_seconds": ("wall time", "seconds"),
     "images_per_second": ("images a second", ""),

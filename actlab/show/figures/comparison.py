@@ -20,6 +20,7 @@ from actlab.show.figures.numbers import heat_map, number_figure
 from actlab.show.figures.rows import differences_figure, seeds_figure
 from actlab.show.figures.style import PALETTE, Heading, Look, look, png
 from actlab.spec import labels
+from actlab.spec.metrics import probes_writing
 from actlab.spec.part import PARTS
 from actlab.spec.where import flat
 from actlab.study.baseline import main_axis
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 ACTIVATION = "activation"
 CURVES = ("val_accuracy", "val_loss")
 LONGEST_SLUG = 40  # characters of a file's name
+DEEP = 2  # layers beyond which a metric is drawn by layer
 LARGEST = 1e100  # a record may hold anything; an axis needs numbers that have squares
 
 Numbers = Mapping[str, float]  # condition to a number of its config
@@ -64,6 +66,7 @@ def comparison_figures(
     """Every figure that applies to a comparison, by the stem of its file's name.
 
     - `val_accuracy`, `val_loss`, and the judged metric: the curves, where there is a history;
+    - `by_layer`: a measure of layers at the last evaluation, from the first layer to the last;
     - `seeds`: every seed of every condition;
     - `differences`: each condition minus its baseline, where there is a pair;
     - `by_learning_rate`: the metric against a number that differs, a line for all that differ in it only;
@@ -83,6 +86,8 @@ def comparison_figures(
         column: curves_figure(curves, [column], heading, look_of)
         for column in dict.fromkeys((*CURVES, *judged)) if column in curves
     }  # fmt: skip
+    if probes_writing(metric) and not curves_only and (layers := comparison.by_layer())["layer"].nunique() > DEEP:
+        figures["by_layer"] = curves_figure(layers, [metric], heading, look_of, time="layer")
     if curves_only or not any(result.values for result in comparison.results):
         return figures
     heading = heading.plus(words.moment(comparison.at))

@@ -156,7 +156,7 @@ def _of_run(history: pd.DataFrame, columns: Mapping[str, tuple[str, Look]]) -> l
 @styled
 def curves_figure(
     curves: pd.DataFrame, columns: Sequence[str], heading: Heading, look_of: Mapping[str, Look] | None = None,
-    labels: Sequence[str] = (),
+    labels: Sequence[str] = (), time: str = "",
 ) -> Figure:  # fmt: skip
     """Mean over the seeds of each condition, with a band from the smallest to the largest seed; a panel a column.
 
@@ -171,8 +171,9 @@ def curves_figure(
         heading: what stands over it; what lines and bands are is added.
         look_of: condition to its look; by default in order of first appearance.
         labels: what the vertical axes are called.
+        time: the column along the horizontal axis, where that is not the epoch or step.
     """
-    time, look_of = time_column(curves), look_of or looks(curves["condition"])
+    time, look_of = time or time_column(curves), look_of or looks(curves["condition"])
     panels = [
         Panel(column, _over_seeds(curves, column, time, look_of), label)
         for column, label in zip(columns, labels or map(label_of, columns), strict=True)

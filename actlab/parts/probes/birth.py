@@ -1,0 +1,198 @@
+"""How signals and gradients pass through networks as they are born, before a step is taken.
+
+Both probes draw many networks of the trained one's shape from its initializer and look at them once, when the training
+begins; every row has the same numbers. Biases are 0. Batch normalisation and dropout have no part in it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from actlab.lazy import tf
+from actlab.parts.probes.facts import PROBES, Cells, ProbeFacts, WeightProbe, Weights
+from actlab.parts.probes.layers import TOTAL, ProbedLayer, Seen
+
+Networks = Annotated[int, Field(ge=2, le=100_000)]
+Count = Annotated[int, Field(ge=1, le=10_000)]
+STREAM = 0xB127  # keeps these draws apart from all others of the seed
+MOST_NUMBERS = 2**24  # of weights and of outputs at a time: networks are drawn in groups that fit
+
+
+@PROBES.register(ProbeFacts(
+    equation="share of drawn networks in which, up to this layer, a layer has slope 0 at all units for all inputs",
+    sees="weights",
+    columns={"born_dead": "share of networks that are born dead if they end at this layer"},
+    total="the share of whole networks",
+    cost="a pass of `points` inputs through `networks` networks, once; seconds for narrow ones",
+    source="Lu et al. 2019, arXiv:1903.06733, for relu, where it means that the output is constant",
+), name="born_dead")  # fmt: skip
+class BornDead(WeightProbe):
+    """Probability that a network of this shape is born dead: no gradient reaches the weights below a dead layer.
+
+    For relu and one input the points left and right of 0 each die in a layer of N units with probability q = 2⁻ᴺ, but
+    not both in the first one. They die together as independent events do at least, and always together at most, so that
+    after l layers 2q·A + (1 − 2q)·A² ≤ P ≤ A, with A = 1 − (1 − q)^(l−1): it grows to 1 with depth, and falls with
+    width. A function with a slope everywhere is never born dead. Dense layers only.
+
+    Args:
+        networks: how many are drawn; a share s has a standard error of √(s(1 − s)/networks).
+        inputs: of the first layer, 1 as Lu et al. have it; null for as many as the dataset's.
+        points: standard normal inputs that each network sees.
+    """
+
+    def __init__(self, *, networks: Networks = 1000, inputs: Count | None = 1, points: Count = 100) -> None:
+        self.networks, self.inputs, self.points = networks, inputs, points
+
+    def build(self, layers: Sequence[ProbedLayer], places: Mapping[str, list[int]]) -> None:
+        self._cells: Cells = {}
+        if not (dense := _dense(layers)):
+            return
+        alive = np.zeros((len(dense), 0), bool)
+        for group, rng in _groups(dense, self.networks, self.inputs, self.points):
+            x = rng.standard_normal((group, self.points, _inputs(dense, self.inputs)), dtype=np.float32)
+            found = []
+            for layer, z, y in _passed(dense, _kernels(dense, group, self.inputs, rng), x):
+                slope = tf.reshape(Seen(layer, _rows(z), _rows(y)).slope, (group, self.points, -1))
+                found.append(tf.reduce_any(slope > 0, axis=(1, 2)).numpy())
+            alive = np.concatenate([alive, np.stack(found)], axis=1)
+        shares = 1 - np.logical_and.accumulate(alive).mean(axis=1)
+        names = [layer.name for layer in dense]
+        self._cells = {name: {"born_dead": float(s)} for name, s in zip(names, shares, strict=True)}
+        self._cells[TOTAL] = {"born_dead": float(shares[-1])}
+
+    def row(self, before: Weights, now: Weights) -> Cells:
+        return self._cells
+
+
+@PROBES.register(ProbeFacts(
+    equation="q = E[z²]; c = E[z·z′]/√(E[z²]·E[z′²]); χ = N·Var(W)·E[f′(z)²]; ‖∂/∂z‖ relative to the last layer's",
+    sees="weights",
+    columns={
+        "birth_variance": "mean square of the pre-activations z, for inputs of variance 1",
+        "birth_correlation": "correlation of the pre-activations of two inputs that have correlation `correlation`",
+        "birth_chi": "χ: by how much a squared gradient grows on its way from the next layer's z to this one's",
+        "birth_gradient_norm": "norm of the gradient by z, relative to that by the last layer's z",
+    },
+    total=None,
+    cost="two inputs through `networks` networks and back, once",
+    source="Poole et al. 2016, arXiv:1606.05340; Schoenholz et al. 2017, arXiv:1611.01232",
+), name="signal_propagation")  # fmt: skip
+class SignalPropagation(WeightProbe):
+    """Mean-field quantities at initialisation, layer by layer, measured on drawn networks of the width that they have.
+
+    Signals that grow or fade by depth show in the variance, inputs that a deep network cannot tell apart in a
+    correlation of 1, and gradients that explode (χ > 1) or vanish (χ < 1) in χ and the gradient's norm. relu with He's
+    initial weights keeps the variance, with χ = 1. The gradient is that of a random direction of the last layer.
+
+    Args:
+        networks: how many are drawn.
+        inputs: of the first layer; null for as many as the dataset's.
+        correlation: of the two inputs.
+    """
+
+    def __init__(
+        self, *, networks: Networks = 200, inputs: Count | None = None,
+        correlation: Annotated[float, Field(gt=-1, lt=1)] = 0.5,
+    ) -> None:  # fmt: skip
+        self.networks, self.inputs, self.correlation = networks, inputs, correlation
+
+    def build(self, layers: Sequence[ProbedLayer], places: Mapping[str, list[int]]) -> None:
+        self._cells: Cells = {}
+        if not (dense := _dense(layers)):
+            return
+        sums = np.zeros((len(dense), 6))  # of z², of z·z′, z′², the slope's square, the weights' square, the gradient's
+        for group, rng in _groups(dense, self.networks, self.inputs, 2):
+            first, other = rng.standard_normal((2, group, 1, _inputs(dense, self.inputs)), dtype=np.float32)
+            second = self.correlation * first + math.sqrt(1 - self.correlation**2) * other
+            kernels = _kernels(dense, group, self.inputs, rng)
+            with tf.GradientTape() as tape:
+                passed = list(_passed(dense, kernels, np.concatenate([first, second], axis=1), tape))
+                last = passed[-1][1]
+                mix = tf.reduce_sum(last * tf.constant(rng.standard_normal(last.shape, dtype=np.float32)))
+            gradients = tape.gradient(mix, [z for _, z, _ in passed])
+            for i, ((layer, z, y), gradient) in enumerate(zip(passed, gradients, strict=True)):
+                a, b = (np.asarray(z[:, j], np.float64) for j in (0, 1))
+                slope = Seen(layer, _rows(z), _rows(y)).slope
+                of_weights = tf.reduce_mean(kernels[i + 1] ** 2) if i + 1 < len(kernels) else np.nan
+                means = [(a * a).mean(), (a * b).mean(), (b * b).mean(), tf.reduce_mean(slope**2), of_weights,
+                         tf.reduce_mean(tf.cast(gradient, tf.float64) ** 2) * a.shape[-1]]  # fmt: skip
+                sums[i] += group * np.array([float(mean) for mean in means])
+        q, products, others, slopes, weights, gradients = (sums / self.networks).T
+        columns = (
+            q, products / np.sqrt(q * others), [layer.units for layer in dense] * weights * slopes,
+            np.sqrt(gradients / gradients[-1]),
+        )  # fmt: skip
+        rows = [[float(x) if np.isfinite(x) else None for x in row] for row in np.stack(columns, axis=1)]
+        self._cells = {
+            layer.name: dict(zip(self.columns, row, strict=True)) for layer, row in zip(dense, rows, strict=True)
+        }
+
+    def row(self, before: Weights, now: Weights) -> Cells:
+        return self._cells
+
+
+def _dense(layers: Sequence[ProbedLayer]) -> list[ProbedLayer]:
+    """The dense layers with an activation; none where a convolution comes before one of them."""
+    activated = [layer for layer in layers if layer.activation is not None]
+    return activated if all(len(layer.layer.kernel.shape) == 2 for layer in activated) else []
+
+
+def _inputs(layers: Sequence[ProbedLayer], inputs: int | None) -> int:
+    return inputs or int(layers[0].layer.kernel.shape[0])
+
+
+def _groups(
+    layers: Sequence[ProbedLayer], networks: int, inputs: int | None, points: int
+) -> Iterator[tuple[int, np.random.Generator]]:
+    """How many networks to draw at a time, and from what."""
+    widths = [_inputs(layers, inputs), *(int(layer.layer.kernel.shape[1]) for layer in layers)]
+    weights = sum(a * b for a, b in itertools.pairwise(widths))
+    size = max(1, MOST_NUMBERS // max(weights, points * max(widths)))
+    seed = getattr(layers[0].layer.kernel_initializer, "seed", None) or 0
+    for start in range(0, networks, size):
+        yield min(size, networks - start), np.random.default_rng([seed, STREAM, start])
+
+
+def _kernels(layers: Sequence[ProbedLayer], networks: int, inputs: int | None, rng: np.random.Generator) -> list[Any]:
+    """The kernels of each layer for so many networks, (networks, inputs, outputs), drawn as a layer's own are."""
+    found = []
+    for i, layer in enumerate(layers):
+        initializer, shape = layer.layer.kernel_initializer, tuple(map(int, layer.layer.kernel.shape))
+        shape = (inputs or shape[0], shape[1]) if i == 0 else shape
+        config = initializer.get_config()
+
+        def draw(config: dict[str, Any], *shape: int, of: Any = type(initializer)) -> Any:
+            seed = {"seed": int(rng.integers(2**31))} if "seed" in config else {}
+            return of.from_config({**config, **seed})(shape)
+
+        if "gain" in config:  # orthogonal and identity are those of one matrix
+            found.append(tf.stack([draw(config, *shape) for _ in range(networks)]))
+        else:  # what scales with the fans must know that the first axis is none
+            axes = {"input_axes": [1], "output_axes": [2]} if "input_axes" in config else {}
+            found.append(draw({**config, **axes}, networks, *shape))
+    return found
+
+
+def _passed(
+    layers: Sequence[ProbedLayer], kernels: Sequence[Any], x: Any, tape: Any = None
+) -> Iterator[tuple[ProbedLayer, Any, Any]]:
+    """Each layer with its pre-activations and outputs, (networks, points, width)."""
+    y = tf.constant(x)
+    for layer, kernel in zip(layers, kernels, strict=True):
+        assert layer.activation is not None
+        z = tf.matmul(y, kernel)
+        if tape:
+            tape.watch(z)
+        y = layer.activation.call(_rows(z), training=False)
+        y = tf.reshape(y, (*z.shape[:2], -1))
+        yield layer, z, y
+
+
+def _rows(values: Any) -> Any:
+    return tf.reshape(values, (-1, values.shape[-1]))
