@@ -107,7 +107,7 @@ def changes_of(folder: Path, runs: Sequence[Run]) -> tuple[str, ...]:
     if stated and all(changes == stated[0] for changes in stated):
         return tuple(map(str, stated[0]))
     try:
-        return overrides_of((folder / EXPERIMENT).read_text("utf-8-sig", "replace"))
+        return overrides_of((folder / EXPERIMENT).read_text(encoding="utf-8-sig", errors="replace"))
     except OSError:  # who reads the plan says so
         return ()
 
