@@ -1154,6 +1154,24 @@ def _plain_signs(error: UnicodeError) -> tuple[str, int]:
     return "".join(signs.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
 
 
+def _answer() -> int:
+    """The exit code of the command; a usage error repeats what was typed, but for what could drive a terminal."""
+    try:
+        return int(app(standalone_mode=False) or 0)
+    except Exception as error:
+        usage_error: Any = typer.BadParameter.__mro__[1]  # for which Typer has no public name
+        if not isinstance(error, usage_error):
+            raise
+        from typer.rich_utils import rich_format_error
+
+        from actlab.show.words import printable
+
+        wrong: Any = error
+        wrong.message = printable(wrong.message)
+        rich_format_error(wrong)
+        return 2
+
+
 def main() -> None:
     """The command `actlab`: an error that a person can mend is one message, and exit code 2."""
     codecs.register_error("plain-signs", _plain_signs)
@@ -1164,7 +1182,7 @@ def main() -> None:
                 own = stream.isatty() or "PYTHONIOENCODING" in os.environ  # what goes into a file is UTF-8
                 stream.reconfigure(encoding=None if own else "utf-8", errors="plain-signs")
         try:
-            app()
+            sys.exit(_answer())
         finally:
             sys.stdout.flush()
     except ActlabError as error:

@@ -343,7 +343,7 @@ def comparison_text(
             reasons = [str(run.record.get("reason") or "not begun") for run in comparison.unknown]
             lost = {"n": 0, "folder": [str(run.path) for run in comparison.unknown], "reason": reasons}
             frame = pd.concat([frame.astype(object), pd.DataFrame(lost, dtype=object)], ignore_index=True)
-        return printable(frame.to_csv(index=False))
+        return printable(frame.rename(columns=_no_formula).map(_no_formula).to_csv(index=False))
     if form == "json":
         return json.dumps({**_comparison_data(comparison), **more}, indent=2, allow_nan=False) + "\n"
     lines = [caption(comparison), *notes(comparison, every_note)[0]]
@@ -374,6 +374,16 @@ def _comparison_frame(comparison: Comparison) -> pd.DataFrame:
         frame.insert(place, "beside", ["; ".join(note(of, comparison.metric) for of in r.beside) for r in results])
         frame.insert(place, "reason", [reason(result, comparison) for result in results])
     return frame
+
+
+# a number, or how our own sentences begin with one
+NUMBER = re.compile(r"[-+]?[\d.,]+(e[-+]?\d+)?($|( points)? over \d)")
+
+
+def _no_formula(cell: Any) -> Any:
+    """A text that a spreadsheet would run as a formula, with the apostrophe that makes a text of it; numbers stay."""
+    is_formula = isinstance(cell, str) and cell[:1] in tuple("=+-@\t\r") and not NUMBER.match(cell)
+    return f"'{cell}" if is_formula else cell
 
 
 # --- Markdown, LaTeX, HTML -------------------------------------------------------------------------------------
