@@ -195,11 +195,11 @@ def _train(
     return outcomes, signals.received or 0
 
 
-def _draw_run(path: Path, title: str, note: str) -> None:
+def _draw_run(path: Path, title: str, note: str) -> list[str]:
     """Draw a run at its end, in its worker: Matplotlib is imported there, while other workers train."""
     from actlab.show.figures.run import draw_run
 
-    draw_run(path, title, note)
+    return draw_run(path, title, note)
 
 
 def _finish(sweep: Sweep, outcomes: dict[Path, Outcome], talk: Terminal, json: bool) -> tuple[dict[str, Any], int]:
@@ -227,7 +227,12 @@ def _finish(sweep: Sweep, outcomes: dict[Path, Outcome], talk: Terminal, json: b
         if len(shown) < len(runs):
             talk.print(f"{len(runs) - len(shown)} runs were done before; `actlab list` shows them")
         talk.print(f"files: {sweep.folder}", soft_wrap=True)
-    if (outcomes or sweep.elsewhere) and any(run.status == "done" for run in runs):
+    if lacking := [run for run in sweep.ended if "not_drawn" in run.record]:
+        from actlab.show.figures.run import draw_again
+
+        draw_again(lacking)
+    drawn = (sweep.folder / "val_accuracy.png").exists() and not (outcomes or sweep.elsewhere)
+    if not drawn and any(run.status == "done" for run in runs):
         from actlab.show.figures.comparison import draw_comparison
         from actlab.study.judge import compare
 

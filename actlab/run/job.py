@@ -10,8 +10,9 @@ from typing import Any
 from actlab.parts.datasets import Prepared
 from actlab.spec.config import RunConfig
 
-Finish = Callable[[Path, str, str], None]
-"""Draws a run whose tables are complete: run directory, title, and a note that nobody may overlook, or ""."""
+Finish = Callable[[Path, str, str], list[str]]
+"""Draws a run whose tables are complete: run directory, title, and a note that nobody may overlook, or ""; returns the
+names of files that could not be drawn."""
 
 
 @dataclass(frozen=True)

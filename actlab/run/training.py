@@ -360,7 +360,8 @@ class _Training:
             write_bytes(path / FUNCTION, function_csv(activation, learned))
         if self.finish and self.position.rows:
             note = f"{dataset.name}: a rendered stand-in, NOT {dataset.stand_in_for}" if dataset.stand_in_for else ""
-            self.finish(path, f"{self.job.label} on {dataset.name}", note)
+            if failed := self.finish(path, f"{self.job.label} on {dataset.name}", note):
+                self.record["not_drawn"] = failed  # the next `actlab run` draws them
         self.record |= outcome
         self.record |= {
             "status": status,

@@ -181,6 +181,12 @@ def seeds(of: Sequence[int]) -> str:
     return f"seeds {listed(of if len(of) <= MOST_SEEDS else [*of[:MOST_SEEDS], f'{len(of) - MOST_SEEDS} more'])}"
 
 
+def not_drawn(error: Exception) -> str:
+    """Why a figure is missing: "not drawn: no font file (FileNotFoundError); the next call tries again"."""
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
+    return f"not drawn: {first[:200]} ({type(error).__name__}); the next call tries again"
+
+
 # --- what a comparison says --------------------------------------------------------------------------------------
 
 

@@ -20,7 +20,8 @@ from typer.testing import CliRunner
 
 from actlab.cli import app
 from actlab.run.record import Run
-from actlab.show.figures.comparison import comparison_figures, looks_of
+from actlab.show.figures import comparison as drawing
+from actlab.show.figures.comparison import looks_of
 from actlab.show.figures.numbers import heat_map, number_figure, scale_of
 from actlab.show.figures.rows import MOST_ROWS, differences_figure, seeds_figure
 from actlab.show.figures.style import PALETTE, Heading, look, looks, png, svg
@@ -31,6 +32,10 @@ from actlab.study.stats.pairs import paired
 from actlab.study.stats.summaries import summary
 
 HOSTILE = ["$\\frac$ <script>alert(1)</script> a_{b}^2 & co.", "_" + "x" * 300]
+
+
+def comparison_figures(*arguments: Any, **options: Any) -> dict[str, Figure]:
+    return {stem: draw() for stem, draw in drawing.comparison_figures(*arguments, **options).items()}
 
 
 def numbers(count: int, seed: int = 0) -> list[float]:

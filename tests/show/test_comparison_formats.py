@@ -79,7 +79,7 @@ def test_csv_is_read_back_by_pandas(names: Sequence[str], made: Make) -> None:
     table = pd.read_csv(io.StringIO(text), keep_default_na=False, na_values=[""])
     whole = comparison.table()
     assert [column for column in table if column not in ("reason", "beside")] == list(whole)
-    written = [f"'{name}" if name.startswith(("=", "+ ", "- ")) else name for name in names]  # a spreadsheet would run it
+    written = [f"'{name}" if name.startswith(("=", "+ ", "- ")) else name for name in names]
     assert list(map(one_line, table["activation"])) == [printable(re.sub(r"\s", " ", n)) for n in written]
     for column in ("val_accuracy last mean", "difference low", "p", "p alone", "val_accuracy last seed 2"):
         assert table[column].tolist() == pytest.approx(whole[column].tolist(), nan_ok=True, rel=1e-14)

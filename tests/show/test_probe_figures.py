@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import StepPatch
 from matplotlib.text import Text
 
+from actlab.show.figures import run as drawing
 from actlab.show.figures.axes import log_ticks
 from actlab.show.figures.curves import (
     dead_units_figure,
@@ -22,11 +23,15 @@ from actlab.show.figures.curves import (
     layer_measures_figure,
 )
 from actlab.show.figures.histograms import histograms_figure, percent
-from actlab.show.figures.run import probe_figures, watched_units
+from actlab.show.figures.run import watched_units
 from actlab.show.figures.style import fitted, png, svg, text_width
 
 BINS = 4
 COUNTS = [f"activation_histogram_{i:02d}" for i in range(BINS)]
+
+
+def probe_figures(*arguments: Any) -> dict[str, Figure]:
+    return {stem: draw() for stem, draw in drawing.probe_figures(*arguments).items()}
 
 
 def network(names: list[str], epochs: int, seed: int = 0) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from itertools import combinations
 from pathlib import Path
@@ -18,7 +18,8 @@ from actlab.show import words
 from actlab.show.figures.curves import curves_figure
 from actlab.show.figures.numbers import heat_map, number_figure
 from actlab.show.figures.rows import differences_figure, seeds_figure
-from actlab.show.figures.style import PALETTE, Heading, Look, look, png
+from actlab.show.figures.style import PALETTE, Draw, Heading, Look, look, png
+from actlab.show.tables import Terminal
 from actlab.spec import labels
 from actlab.spec.metrics import probes_writing
 from actlab.spec.part import PARTS
@@ -27,8 +28,6 @@ from actlab.study.baseline import main_axis
 from actlab.study.frame import DATA
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from actlab.study.judge import Comparison, ConditionResult
 
 ACTIVATION = "activation"
@@ -41,13 +40,23 @@ Numbers = Mapping[str, float]  # condition to a number of its config
 
 
 def draw_comparison(folder: Path, comparison: Comparison, title: str, curves_only: bool = False) -> list[Path]:
-    """Draw every figure that applies to a comparison, or its curves only, as PNG files; returns the files."""
+    """Draw every figure that applies to a comparison, or its curves only, as PNG files; returns the files.
+
+    One that cannot be drawn is named on stderr, and takes nothing with it; nor does the file of an earlier one stay.
+    """
     files = []
     gc.freeze()  # with a thousand runs in memory collections are slow, and drawing makes many
     try:
-        for stem, figure in comparison_figures(comparison, title, curves_only=curves_only).items():
-            files.append(folder / f"{stem}.png")
-            write_bytes(files[-1], png(figure))
+        for stem, draw in comparison_figures(comparison, title, curves_only=curves_only).items():
+            file = folder / f"{stem}.png"
+            try:
+                made = png(draw())
+            except Exception as error:
+                file.unlink(missing_ok=True)
+                Terminal(stderr=True).print(f"{file}: {words.not_drawn(error)}", style="bold yellow", soft_wrap=True)
+                continue
+            write_bytes(file, made)
+            files.append(file)
     finally:
         gc.unfreeze()
     return files
@@ -62,8 +71,8 @@ def import_plotting() -> None:
 
 def comparison_figures(
     comparison: Comparison, title: str, look_of: Mapping[str, Look] | None = None, curves_only: bool = False
-) -> dict[str, Figure]:
-    """Every figure that applies to a comparison, by the stem of its file's name.
+) -> dict[str, Draw]:
+    """What draws each figure that applies to a comparison, by the stem of its file's name.
 
     - `val_accuracy`, `val_loss`, and the judged metric: the curves, where there is a history;
     - `by_layer`: a measure of layers at the last evaluation, from the first layer to the last;
@@ -82,8 +91,8 @@ def comparison_figures(
     heading = Heading(title, stand_in_note(comparison))
     metric, curves = comparison.metric, comparison.curves()
     judged = [metric] if metric.isidentifier() else []  # a layer's column is in no history
-    figures = {
-        column: curves_figure(curves, [column], heading, look_of)
+    figures: dict[str, Draw] = {
+        column: partial(curves_figure, curves, [column], heading, look_of)
         for column in dict.fromkeys((*CURVES, *judged)) if column in curves
     }  # fmt: skip
     if probes_writing(metric) and not curves_only and (layers := comparison.by_layer())["layer"].nunique() > DEEP:
@@ -91,9 +100,9 @@ def comparison_figures(
     if curves_only or not any(result.values for result in comparison.results):
         return figures
     heading = heading.plus(words.moment(comparison.at))
-    figures["seeds"] = seeds_figure(comparison, heading, look_of)
+    figures["seeds"] = partial(seeds_figure, comparison, heading, look_of)
     if any(result.pairs and result.pairs.n for result in comparison.results):
-        figures["differences"] = differences_figure(comparison, heading, look_of)
+        figures["differences"] = partial(differences_figure, comparison, heading, look_of)
     return figures | _number_figures(comparison, heading, look_of)
 
 
@@ -178,9 +187,9 @@ def _planned(comparison: Comparison) -> list[ConditionResult]:
 # --- numbers of the config -------------------------------------------------------------------------------------
 
 
-def _number_figures(comparison: Comparison, heading: Heading, look_of: Mapping[str, Look]) -> dict[str, Figure]:
+def _number_figures(comparison: Comparison, heading: Heading, look_of: Mapping[str, Look]) -> dict[str, Draw]:
     """A map where two numbers cross; else a figure for each that takes two values or more with all else equal."""
-    numbers, figures = _swept(comparison), {}
+    numbers, figures = _swept(comparison), dict[str, Draw]()
     groups = sorted(_tied(numbers), key=lambda group: -len(set(numbers[group[0]].values())))
     last = {group[0]: group[0].split(".")[-1] for group in groups}
     short = {key: name if list(last.values()).count(name) == 1 else key for key, name in last.items()}
@@ -200,12 +209,12 @@ def _number_figures(comparison: Comparison, heading: Heading, look_of: Mapping[s
         maps = {shared: cells for shared, cells in maps.items() if _cross(set(cells.values()))}
         if maps:
             keys = short[across[0]], short[up[0]]
-            figure = heat_map(comparison, keys, maps, more(maps, [*across[1:], *up[1:]]), look_of)
-            return {f"by_{_slug(keys[0])}_and_{_slug(keys[1])}": figure}
+            draw = partial(heat_map, comparison, keys, maps, more(maps, [*across[1:], *up[1:]]), look_of)
+            return {f"by_{_slug(keys[0])}_and_{_slug(keys[1])}": draw}
     for key, *along in groups:
         if lines := _lines(comparison, numbers[key], [key, *along]):
-            figures[f"by_{_slug(short[key])}"] = number_figure(
-                comparison, short[key], lines, more(lines, along), look_of
+            figures[f"by_{_slug(short[key])}"] = partial(
+                number_figure, comparison, short[key], lines, more(lines, along), look_of
             )
     return figures
 

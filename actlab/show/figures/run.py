@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pandas as pd
 
 from actlab.run.folder import HISTORY, LAYERS, WEIGHT_FILM, read_arrays, read_table, write_bytes
+from actlab.run.record import Run
+from actlab.show import words
 from actlab.show.figures.curves import (
     COUNTS,
     dead_units_figure,
@@ -17,38 +22,74 @@ from actlab.show.figures.curves import (
     layer_measures_figure,
 )  # fmt: skip
 from actlab.show.figures.histograms import histograms_figure
-from actlab.show.figures.style import png
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from actlab.show.figures.style import Draw, png
 
 
-def draw_run(path: Path, title: str, note: str) -> None:
+def draw_run(path: Path, title: str, note: str) -> list[str]:
     """Draw everything that the tables of a run have, into its directory.
 
     Args:
         path: the run directory; its history has rows.
         title: over every picture.
         note: what nobody may overlook (a stand-in dataset).
+
+    Returns:
+        The names of the files that could not be drawn; stderr says why. A training is worth more than its figures.
     """
     history = read_table(path / HISTORY)
-    figures = {metric: history_figure(history, metric, title, note) for metric in ("accuracy", "loss")}
+    figures: dict[str, Draw] = {
+        metric: partial(history_figure, history, metric, title, note) for metric in ("accuracy", "loss")
+    }
     if (path / LAYERS).exists():
         figures |= probe_figures(history, read_table(path / LAYERS), title, note)
-    for name, figure in figures.items():
-        write_bytes(path / f"{name}.png", png(figure))
+    made: dict[tuple[str, ...], Callable[[], Sequence[bytes]]] = {
+        (f"{name}.png",): partial(_png, draw) for name, draw in figures.items()
+    }
     if (path / WEIGHT_FILM).exists():
-        from actlab.show.film import film
+        made["weight_film.webp", "weight_film.gif", "weight_film.png"] = partial(_film, path, title, note)
+    failed: list[str] = []
+    for names, draw in made.items():
+        try:
+            files = draw()
+        except Exception as error:
+            failed += names
+            print(f"{path / names[0]}: {words.not_drawn(error)}", file=sys.stderr)
+            continue
+        for name, data in zip(names, files, strict=True):
+            write_bytes(path / name, data)
+    return failed
 
-        arrays = read_arrays(path / WEIGHT_FILM)
-        moments = [f"epoch {epoch:.4g}" for epoch in arrays["epoch"]]
-        made = film(arrays["frames"], arrays.get("dead"), moments, f"Layer {arrays['layer']} of {title}", note)
-        for kind, data in (("webp", made.webp), ("gif", made.gif), ("png", made.png)):
-            write_bytes(path / f"weight_film.{kind}", data)
+
+def draw_again(runs: Sequence[Run]) -> None:
+    """Draw what could not be drawn at the end of a training, of those runs that say so."""
+    for run in runs:
+        names = run.record.get("not_drawn")
+        if isinstance(names, list) and not all((run.path / Path(str(name)).name).exists() for name in names):
+            data = run.record.get("dataset") or {}
+            draw_run(run.path, f"{run.label} on {data.get('name')}", stand_in(data))
 
 
-def probe_figures(history: pd.DataFrame, layers: pd.DataFrame, title: str, note: str = "") -> dict[str, Figure]:
-    """Every figure of what the probes of one run saw that its columns allow.
+def stand_in(data: Mapping[str, Any]) -> str:
+    """What every figure says of a run on a stand-in, of which a record states name and `stand_in_for`; else empty."""
+    real = data.get("stand_in_for")
+    return f"{data.get('name')}: a rendered stand-in, NOT {real}" if real else ""
+
+
+def _png(draw: Draw) -> tuple[bytes]:
+    return (png(draw()),)
+
+
+def _film(path: Path, title: str, note: str) -> tuple[bytes, bytes, bytes]:
+    from actlab.show.film import film
+
+    arrays = read_arrays(path / WEIGHT_FILM)
+    moments = [f"epoch {epoch:.4g}" for epoch in arrays["epoch"]]
+    made = film(arrays["frames"], arrays.get("dead"), moments, f"Layer {arrays['layer']} of {title}", note)
+    return made.webp, made.gif, made.png
+
+
+def probe_figures(history: pd.DataFrame, layers: pd.DataFrame, title: str, note: str = "") -> dict[str, Draw]:
+    """What draws each figure of what the probes of one run saw that its columns allow.
 
     Args:
         history: a row an evaluation, with the totals of the probes.
@@ -57,20 +98,20 @@ def probe_figures(history: pd.DataFrame, layers: pd.DataFrame, title: str, note:
         note: what nobody may overlook (a stand-in dataset); drawn under the title.
 
     Returns:
-        The stem of a file name to its figure; empty where nothing was measured yet.
+        The stem of a file name to what draws it; empty where nothing was measured yet.
     """
     if layers.empty:
         return {}
-    figures = {}
+    figures: dict[str, Draw] = {}
     counts = [column for column in COUNTS if column in history and column in layers]
     if counts:
-        figures["dead_units"] = dead_units_figure(history, title, note, watched_units(layers, counts[0]))
+        figures["dead_units"] = partial(dead_units_figure, history, title, note, watched_units(layers, counts[0]))
     if "gradient_norm_mean" in layers:
-        figures["gradient_norms"] = gradient_norms_figure(layers, title, note)
+        figures["gradient_norms"] = partial(gradient_norms_figure, layers, title, note)
     if "activation_histogram_00" in layers:
-        figures["activation_histograms"] = histograms_figure(layers, title, note)
+        figures["activation_histograms"] = partial(histograms_figure, layers, title, note)
     if measures := layer_columns(layers):
-        figures["layer_measures"] = layer_measures_figure(layers, measures, title, note)
+        figures["layer_measures"] = partial(layer_measures_figure, layers, measures, title, note)
     return figures
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Draw = Callable[[], "Figure"]
 
 # Okabe and Ito's colours for every kind of colour vision, with grey for their yellow, which a white page swallows.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C8C8C")
@@ -123,10 +124,14 @@ def layer_colors(count: int) -> list[Any]:
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Matplotlib's defaults with STYLE, whatever the user has configured; they are global: one thread at a time."""
-    import matplotlib.style
+    """Matplotlib's defaults with STYLE, whatever the user has configured; they are global: one thread at a time.
 
-    with _ONE_AT_A_TIME, matplotlib.style.context({**STYLE, "font.family": _fonts()}, after_reset=True):
+    Without `matplotlib.style`, whose import reads the user's own styles, and fails where one is damaged.
+    """
+    from matplotlib import rc_context, rcParamsDefault
+
+    defaults = {name: value for name, value in rcParamsDefault.items() if name != "backend"}
+    with _ONE_AT_A_TIME, rc_context({**defaults, **STYLE, "font.family": _fonts()}):
         yield
 
 

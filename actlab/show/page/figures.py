@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
@@ -19,13 +20,12 @@ from actlab.show.figures.comparison import comparison_figures, stand_in_note
 from actlab.show.figures.curves import curves_figure, dead_units_figure, gradient_norms_figure
 from actlab.show.figures.histograms import histograms_figure
 from actlab.show.figures.run import watched_units
-from actlab.show.figures.style import PALETTE, Heading, Look, svg
+from actlab.show.figures.style import PALETTE, Draw, Heading, Look, svg
 from actlab.show.page.section import address
 from actlab.show.page.svg import inline
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
     from actlab.study.judge import Comparison
 
@@ -83,13 +83,15 @@ class Drawer:
         first = next((group.figures.pop(0) for group in found if group.figures), None)
         return {"first": first, "groups": [group for group in found if group.figures or group.folded or group.text]}
 
-    def _figure(self, figure: Figure, stem: str, title: str, about: str) -> Drawn:
+    def _figure(self, draw: Draw, stem: str, title: str, about: str) -> Drawn:
         title = title[:1].upper() + title[1:]
         prefix = f"{self.prefix}-{re.sub('[^A-Za-z0-9]+', '-', stem)}"
         try:
-            return title, inline(svg(figure, transparent=True), prefix, f"{title}. {about}")
-        except ElementTree.ParseError:  # a sign that no XML may hold
+            return title, inline(svg(draw(), transparent=True), prefix, f"{title}. {about}")
+        except ElementTree.ParseError:
             return f"{title}: it could not be drawn, since a name in it holds signs that are no text", Markup("")
+        except Exception as error:  # whatever is wrong with a figure, the page is worth more
+            return f"{title}: {words.not_drawn(error)}", Markup("")
 
     def _about(self, stem: str) -> tuple[str, str]:
         """Title and description of a figure of the comparison."""
@@ -118,9 +120,9 @@ class Drawer:
         if "dead_units" in columns:
             units = {watched_units(table) for _, table in layers.values()}
             of = units.pop() if len(units) == 1 else None
-            figure = dead_units_figure(self.curves, "", self.stand_in, of, look_of=self.looks)
+            draw = partial(dead_units_figure, self.curves, "", self.stand_in, of, look_of=self.looks)
             about = "Validation accuracy over dead units", self._last_values("dead_units")
-            dead.figures.append(self._figure(figure, "dead", *about))
+            dead.figures.append(self._figure(draw, "dead", *about))
         if "gradient_norm_mean" in columns:
             gradients.figures.append(self._overlay("gradient_norm_mean"))
         names = {column: words.metric_name(column) for column in FURTHER if column in columns}
@@ -147,14 +149,14 @@ class Drawer:
         return found
 
     def _overlay(self, column: str) -> Drawn:
-        figure = curves_figure(self.curves, [column], Heading("", self.stand_in), self.looks)
-        return self._figure(figure, column, words.metric_name(column), self._last_values(column))
+        draw = partial(curves_figure, self.curves, [column], Heading("", self.stand_in), self.looks)
+        return self._figure(draw, column, words.metric_name(column), self._last_values(column))
 
     def _by_layer(
         self, heading: str, column: str, layers: Mapping[str, tuple[Run, pd.DataFrame]]
     ) -> dict[str, list[Drawn]]:
         """A figure by layer of one run of each condition, where there are few."""
-        draw = histograms_figure if column.startswith("activation_histogram") else gradient_norms_figure
+        of_run = histograms_figure if column.startswith("activation_histogram") else gradient_norms_figure
         figures: list[Drawn] = []
         for name, (run, table) in layers.items() if len(self.comparison.results) <= FEW else ():
             if column in table:
@@ -162,7 +164,8 @@ class Drawer:
                 ends = [f"{layer} {words.number(float(value), column)}" for layer, value in last.items()]
                 about = f"n = 1 run. {words.metric_name(column).capitalize()} at the last evaluation: {', '.join(ends)}"
                 title = f"Seed {run.config.get('seed', 0)} of {self.comparison[name].short}"
-                figures.append(self._figure(draw(table, "", self.stand_in), f"{column}-{len(figures)}", title, about))
+                draw = partial(of_run, table, "", self.stand_in)
+                figures.append(self._figure(draw, f"{column}-{len(figures)}", title, about))
         return {f"{heading}, one run of each condition": figures} if figures else {}
 
     def _films(self) -> Group:
