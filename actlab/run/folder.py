@@ -181,12 +181,24 @@ def write_experiment(folder: Path, text: str, overrides: Sequence[str]) -> None:
     Raises:
         RunDirError: it cannot be written.
     """
-    lines = [f"{OVERRIDE}{json.dumps(o) if not o.isprintable() else o}\n" for o in overrides]
-    if text.startswith(OVERRIDE):  # a comment of the file's own
-        lines.append("# the file:\n")
-    data, path = "".join([*lines, text]).encode(), folder / EXPERIMENT
+    data, path = f"{_first_lines(text, overrides)}{text}".encode(), folder / EXPERIMENT
     if not path.is_file() or path.read_bytes() != data:
         write_bytes(path, data)
+
+
+def _first_lines(text: str, overrides: Sequence[str]) -> str:
+    lines = [f"{OVERRIDE}{json.dumps(o) if not o.isprintable() else o}\n" for o in overrides]
+    return "".join([*lines, "# the file:\n" * text.startswith(OVERRIDE)])  # a comment of the file's own
+
+
+def own_text(text: str, overrides: Sequence[str]) -> str:
+    """A kept config file as it was: without the lines that state what the command line changed."""
+    changed = _first_lines("", overrides)
+    for first in (f"{changed}# the file:\n", changed):
+        rest = text.removeprefix(first)
+        if text.startswith(first) and first == _first_lines(rest, overrides):
+            return rest
+    return text
 
 
 def overrides_of(text: str) -> tuple[str, ...]:

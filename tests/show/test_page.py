@@ -208,7 +208,7 @@ def test_how_to_reproduce_it_names_commands_versions_and_hashes(html: str, study
     (run,) = study.glob("relu-seed0-*")
     assert f"actlab reproduce results/leaks/{run.name}" in html
     assert json.loads((run / "run.json").read_text())["hash"] in html
-    assert "actlab run experiment.yaml" in html
+    assert "actlab run leaks.yaml" in html
     assert html.count("seed: {range: 8}") == 1
 
 
@@ -218,20 +218,20 @@ def test_changes_of_the_command_line_are_part_of_the_command(
     make_run(tmp_path / "x", resolved(), [0.9], record={"overrides": ["epochs=3", "name=a b"]})
     (tmp_path / "x" / "experiment.yaml").write_text("# --set epochs=1\nname: x\n")  # a comment of the user's own
     page = report([tmp_path / "x"])
-    assert "actlab run experiment.yaml --set epochs=3 --set &#39;name=a b&#39;\n" in page
+    assert "actlab run x.yaml --set=epochs=3 &#39;--set=name=a b&#39;\n" in page
     assert "--set epochs=1" not in page.replace("# --set epochs=1", "")
 
 
 def test_a_comment_of_the_file_is_no_part_of_the_command(tmp_path: Path, make_run: Make, resolved: Resolved) -> None:
     make_run(tmp_path / "x", resolved(), [0.9], record={"overrides": []})
     (tmp_path / "x" / "experiment.yaml").write_text("# --set epochs=1\nname: x\n")
-    assert "\nactlab run experiment.yaml\n" in report([tmp_path / "x"])
+    assert "\nactlab run x.yaml\n" in report([tmp_path / "x"])
 
 
 def test_an_older_record_has_its_changes_in_the_first_lines(tmp_path: Path, make_run: Make, resolved: Resolved) -> None:
     make_run(tmp_path / "x", resolved(), [0.9])
     (tmp_path / "x" / "experiment.yaml").write_text("# --set epochs=3\nname: x\n")
-    assert "\nactlab run experiment.yaml --set epochs=3\n" in report([tmp_path / "x"])
+    assert "\nactlab run x.yaml --set=epochs=3\n" in report([tmp_path / "x"])
 
 
 def test_a_stand_in_is_loud(tmp_path: Path, make_run: Make, resolved: Resolved) -> None:

@@ -19,7 +19,7 @@ from actlab.show import words
 from actlab.show.figures.comparison import looks_of
 from actlab.show.page.chapter import read
 from actlab.show.page.figures import Drawer
-from actlab.show.page.section import section
+from actlab.show.page.section import recipes, section
 from actlab.show.page.svg import color_style
 from actlab.show.tables import markdown_text
 
@@ -57,9 +57,9 @@ def text(paths: Sequence[Path], form: str = "html", title: str | None = None, re
     several = f"{names[0]}, {names[-1]} and {len(names) - 2} other experiments" if len(names) > 3 else ""
     looks = iter(looks_of([chapter.comparison for chapter in chapters if chapter.comparison]))
     sections = []
-    for number, chapter in enumerate(chapters):
+    for number, (chapter, recipe) in enumerate(zip(chapters, recipes(chapters, form, title, choices), strict=True)):
         look_of = next(looks) if chapter.comparison else {}
-        made = section(chapter, look_of, number)
+        made = section(chapter, look_of, number, recipe)
         if chapter.comparison and form == "html":
             made |= Drawer(chapter.comparison, look_of, made["id"], len(chapters)).figures()
         sections.append(made)

@@ -8,7 +8,7 @@ import math
 import re
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -17,14 +17,15 @@ from urllib.parse import quote
 from actlab.errors import ActlabError, RunDirError
 from actlab.parts.activations import ACTIVATIONS, resolve
 from actlab.parts.activations.curves import function_table
-from actlab.run.folder import EXPERIMENT, FUNCTION, read_numbers
-from actlab.run.record import Run
+from actlab.run.folder import FUNCTION, own_text, read_numbers
+from actlab.run.record import Run, run_folders
 from actlab.show import words
 from actlab.show.figures.comparison import stand_in_note
 from actlab.show.figures.style import PALETTE, Look
 from actlab.show.page.chapter import Chapter
 from actlab.show.tables import comparison_columns, comparison_text
 from actlab.spec import yaml
+from actlab.spec.grid import slug
 from actlab.spec.where import flat
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ DEFAULTS = re.compile(r" \([-−\d., ]+\)$")
 MOST_DATA = 2_000_000  # characters of CSV that a chapter carries
 
 
-def section(chapter: Chapter, looks: dict[str, Look], number: int) -> dict[str, Any]:
+def section(chapter: Chapter, looks: dict[str, Look], number: int, recipe: Mapping[str, Any]) -> dict[str, Any]:
     """All that is printed of an experiment but its figures, by the names that the templates know."""
     question, more = chapter.question, ""
     if len(question) > LONGEST_QUESTION and (first := FIRST_SENTENCE.match(question)):
@@ -49,8 +50,8 @@ def section(chapter: Chapter, looks: dict[str, Look], number: int) -> dict[str, 
     found = {
         "id": f"e{number}", "name": chapter.name, "question": question, "more": more, "summary": _summary(chapter),
         "warnings": _warnings(chapter), "claims": _claims(chapter),
-        "commands": _commands(chapter), "config_text": chapter.config_text.rstrip(),
-        "config_address": address(chapter.config_text.encode(errors="replace"), "text/yaml"),
+        **recipe, "config_text": recipe["config_text"].rstrip(),
+        "config_address": address(recipe["config_text"].encode(errors="replace"), "text/yaml"),
         "facts": _facts(chapter.runs), "answer": "", "verdicts": [], "groups": [],
     }  # fmt: skip
     return found | _compared(chapter, chapter.comparison, looks) if chapter.comparison else found
@@ -209,16 +210,64 @@ def address(data: bytes, kind: str) -> str:
 # --- what was trained, where and how -----------------------------------------------------------------------------
 
 
-def _commands(chapter: Chapter) -> list[tuple[str, str]]:
-    """Command and what it does, to train all of an experiment again."""
-    options = "".join(f" --set {shlex.quote(change)}" for change in chapter.overrides)
-    folder = f"results/{shlex.quote(chapter.folder.name)}"
-    found = [(f"actlab run {EXPERIMENT}{options}", "trains every run anew")] if chapter.config_text else []
-    done = next((run for run in chapter.runs if run.status == "done"), None)
-    if done:
-        name = shlex.quote(done.path.name)
-        found.append((f"actlab reproduce {folder}/{name}", "trains one again and compares every byte"))
-    return [*found, (f"actlab report {folder} -o report.html", "makes this page")]
+def recipes(
+    chapters: Sequence[Chapter], form: str, title: str | None, choices: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """What makes the page again in an empty folder, for each chapter: its config file, and commands with what they do.
+
+    Args:
+        chapters: all that are on the page.
+        form, title, choices: with which it was made.
+    """
+    found, folders, paths = list[dict[str, Any]](), list[str](), list[str]()
+    for chapter in chapters:
+        name, commands = slug(chapter.name), list[tuple[str, str]]()
+        again = f"-{folders.count(name) + 1}" if name in folders else ""  # two experiments of one name
+        folders.append(name)
+        results, file = f"results{again}", f"{name}{again}.yaml"
+        place = f"{results}/{name}"
+        text = own_text(chapter.config_text, chapter.overrides)
+        if text:
+            options = [*(f"--set={change}" for change in chapter.overrides), *["--out", results] * bool(again)]
+            threads = {n for run in chapter.runs if isinstance(n := run.environment.get("threads"), int)}
+            each = f", with {words.counted(min(threads), 'thread')} each" if len(threads) == 1 else ""
+            what = f"trains every run anew{each}, from the file below"
+            commands.append((_typed("actlab", "run", file, *options), what))
+        else:
+            place = f"results/{chapter.folder.name}"
+        of_runs = {run.path: f"{place}/{run.label}-{run.hash[:8]}" for run in chapter.runs}
+        if done := next((run for run in chapter.runs if run.status == "done"), None):
+            command = _typed("actlab", "reproduce", of_runs[done.path])
+            commands.append((command, "trains one again and compares every byte"))
+        whole = {path.resolve() for path in run_folders(chapter.folder)} <= {path.resolve() for path in of_runs}
+        paths += [place] if whole else of_runs.values()
+        found.append({"file": file, "config_text": text, "commands": commands})
+    options = [f"--title={title}"] if title else []
+    options += [f"--metric={metric}" for metric in choices.get("metrics") or ()]
+    options += [f"--at={choices['at']}"] if choices.get("at", "last") != "last" else []
+    options += [f"--baseline={choices['baseline']}"] if choices.get("baseline") else []
+    options += [f"--by={key}" for key in choices.get("by") or ()]
+    options += [f"--where={condition}" for condition in choices.get("where") or ()]
+    options += ["-o", "report.html"] if form == "html" else ["--format", "markdown", "-o", "report.md"]
+    report = _typed("actlab", "report", *paths, *options), "makes this page"
+    return [{**recipe, "commands": [*recipe["commands"], report]} for recipe in found]
+
+
+def _typed(*words_of: str) -> str:
+    """A command as a shell takes it; what a page could not show as it is is spelt out."""
+
+    def quoted(word: str) -> str:
+        if words.printable(word) == word:
+            return shlex.quote(word)
+        spelt = {"\\": "\\\\", "'": "\\'"}
+        return "$'" + "".join(spelt.get(c) or (c if words.printable(c) == c else _escape(c)) for c in word) + "'"
+
+    return " ".join(map(quoted, words_of))
+
+
+def _escape(character: str) -> str:
+    how = "surrogateescape" if "\udc80" <= character <= "\udcff" else "replace"  # a byte of a folder's name
+    return "".join(f"\\x{byte:02x}" for byte in character.encode(errors=how))
 
 
 def _facts(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
