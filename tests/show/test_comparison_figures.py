@@ -26,7 +26,7 @@ from actlab.show.figures.numbers import heat_map, number_figure, scale_of
 from actlab.show.figures.rows import MOST_ROWS, differences_figure, seeds_figure
 from actlab.show.figures.style import PALETTE, Heading, look, looks, png, svg
 from actlab.spec.config import RunConfig
-from actlab.study.frame import Lack
+from actlab.study.frame import Lack, frame_of
 from actlab.study.judge import Comparison, ConditionResult, Note, compare
 from actlab.study.stats.pairs import paired
 from actlab.study.stats.summaries import summary
@@ -638,3 +638,24 @@ def test_compare_writes_the_figures_and_names_them(train: Train, tmp_path: Path)
         path = tmp_path / "study" / f"{stem}.png"
         assert path.read_bytes().startswith(b"\x89PNG")
         assert f"{stem}.png" in answer.output
+
+
+def test_a_measure_of_layers_is_drawn_by_layer(tmp_path: Path, make_run: Callable[..., Path], resolved: Any) -> None:
+    """From the first layer to the last, a line a condition, at the last evaluation; not where there are two layers."""
+    for layers, drawn in ((2, False), (5, True)):
+        out = tmp_path / str(layers)
+        for activation in ("relu", "tanh"):
+            for seed in range(2):
+                run = make_run(out, resolved(activation=activation, seed=seed, probes=["dead_units"]), [0.8, 0.9])
+                rows = [f"{e},{600 * e},dense_{i},16,{i + e * (activation == 'relu')}\n"
+                        for e in (1, 2) for i in range(layers)]  # fmt: skip
+                header, *lines = (run / "history.csv").read_text(encoding="utf-8").splitlines()
+                whole = [f"{header},dead_units", *(f"{line},7" for line in lines)]
+                (run / "history.csv").write_text("".join(f"{line}\n" for line in whole))
+                (run / "layers.csv").write_text("epoch,step,layer,units,dead_units\n" + "".join(rows))
+        comparison = compare(frame_of([Run(path) for path in sorted(out.iterdir())]), metrics=["dead_units"])
+        assert ("by_layer" in drawing.comparison_figures(comparison, "title")) is drawn
+        table = comparison.by_layer()
+        of_relu = table[(table["condition"] == "relu") & (table["seed"] == 0)]
+        assert of_relu["dead_units"].tolist() == [i + 2 for i in range(layers)]
+        assert of_relu["layer"].tolist() == list(range(1, layers + 1))

@@ -96,7 +96,7 @@ def comparison_figures(
         for column in dict.fromkeys((*CURVES, *judged)) if column in curves
     }  # fmt: skip
     if probes_writing(metric) and not curves_only and (layers := comparison.by_layer())["layer"].nunique() > DEEP:
-        figures["by_layer"] = curves_figure(layers, [metric], heading, look_of, time="layer")
+        figures["by_layer"] = partial(curves_figure, layers, [metric], heading, look_of, time="layer")
     if curves_only or not any(result.values for result in comparison.results):
         return figures
     heading = heading.plus(words.moment(comparison.at))
