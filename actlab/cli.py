@@ -1201,9 +1201,10 @@ def main() -> None:
         if error.filename is not None:  # a file or a folder that may not be read, or is gone
             if "--debug" in sys.argv:
                 raise
+            from actlab.run.folder import refusal
             from actlab.show.words import printable
 
-            sys.stderr.write(f"{printable(error.filename)}: cannot be used: {(error.strerror or '').lower()}\n")
+            sys.stderr.write(f"{printable(refusal(error, Path(os.fsdecode(error.filename)), 'used'))}\n")
             sys.exit(2)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain at its end
         if not isinstance(error, BrokenPipeError):

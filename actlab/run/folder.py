@@ -18,6 +18,8 @@ crash there is the last complete state or the one before, never a mixture. What 
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import hashlib
 import io
 import itertools
@@ -54,18 +56,51 @@ LOCK_TRIES = 10  # of that length, while the lock is held by a process that has 
 ARRAY_NAMES = "names"  # the entry of a checkpoint that lists the others
 OVERRIDE = "# --set "  # begins a line of experiment.yaml that states what the command line changed
 AGAIN = "the same `actlab run` trains this run again"
+REPEAT, ELSEWHERE = "then repeat the command", "or choose another folder with -o"
+REMEDIES = {
+    errno.ENOSPC: f"make room on that disk, {REPEAT}",
+    errno.EDQUOT: f"make room within your quota, {REPEAT}",
+    errno.EROFS: "choose another folder with -o",
+    errno.EACCES: f"change its permissions, {ELSEWHERE}",
+    errno.EPERM: f"change its permissions, {ELSEWHERE}",
+    errno.EIO: f"the disk or the network may be failing: see the system's log, {REPEAT}",
+    errno.EFBIG: f"raise the limit of a file's size (ulimit -f), {REPEAT}",
+    errno.EISDIR: "move that folder away",
+    errno.EMFILE: f"raise the limit of open files (ulimit -n), {REPEAT}",
+}
 
 
 # --- places ----------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
-def _naming(path: Path, deed: str) -> Iterator[None]:
-    """Turn an error of the operating system into one that names the file."""
+def naming(path: Path, deed: str) -> Iterator[None]:
+    """Turn an error of the operating system into one that names the file and says what to do.
+
+    Args:
+        path: the file; or a folder, where the error may name a file in it.
+        deed: what was attempted, as in "read".
+
+    Raises:
+        RunDirError: instead of the error.
+    """
     try:
         yield
     except OSError as error:
-        raise RunDirError(f"{path}: cannot be {deed}: {(error.strerror or str(error)).lower()}") from error
+        inner = Path(error.filename) if isinstance(error.filename, str) else path
+        raise RunDirError(refusal(error, inner if inner.is_relative_to(path) else path, deed)) from error
+
+
+def refusal(error: OSError, path: Path, deed: str) -> str:
+    """What the operating system refused, why, and what to do."""
+    remedy = f"; {REMEDIES[error.errno]}" if error.errno in REMEDIES else ""
+    return f"{path}: cannot be {deed}: {(error.strerror or str(error)).lower()}{remedy}"
+
+
+def refused(error: RunDirError) -> bool:
+    """Whether the operating system refused a file that is there, and may be whole."""
+    absent = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+    return isinstance(error.__cause__, OSError) and not isinstance(error.__cause__, absent)
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -81,42 +116,94 @@ def inside(folder: Path, name: str) -> Path:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it.
+    """Make a folder and those above it; one that is there is cleared of what writers that died have left in it.
 
     Raises:
         RunDirError: it cannot be made.
     """
-    with _naming(path, "made"):
+    with naming(path, "made"):
         path.mkdir(parents=True, exist_ok=True)
+    clear_leftovers(path)
+
+
+def _temporary(path: Path) -> Path:
+    """Where a file or folder is written until it is whole; the name says by which process of which machine."""
+    return path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}.tmp")
+
+
+def clear_leftovers(folder: Path, held: bool = False) -> None:
+    """Remove the temporary files of writers that died: in a folder that is held by a lock, all there are."""
+    with contextlib.suppress(OSError):
+        for left in folder.glob(".*.tmp"):
+            writer, _, pid = left.stem.rpartition("-")
+            here = writer.endswith(f".{socket.gethostname()}") and pid.isdecimal()
+            if held or (here and not _lives(int(pid))):
+                with contextlib.suppress(OSError):
+                    remove(left)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # of another user
+        return True
+    return True
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if there is one; tried twice, since what remains looks like a run that is not done.
+
+    Raises:
+        RunDirError: it cannot be removed.
+    """
+    for last in (False, True):
+        try:
+            with naming(path, "removed"):
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
+                return
+        except RunDirError:
+            if last:
+                raise
 
 
 # --- whole files -----------------------------------------------------------------------------------------------
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Replace a file at once and for good.
+def write_bytes(path: Path, data: bytes, flush: bool = True) -> None:
+    """Replace a file at once and, unless it need not outlive the machine, for good.
 
     Raises:
         RunDirError: the disk is full, or may not be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with _naming(path, "written"):
-        try:
+    temporary = _temporary(path)
+    try:
+        with naming(path, "written"):
             temporary.unlink(missing_ok=True)
             with temporary.open("xb") as file:  # a new file: nothing is written through a link
                 file.write(data)
                 file.flush()
-                os.fsync(file.fileno())
+                if flush:
+                    os.fsync(file.fileno())
             temporary.replace(path)
-            handle = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-        except OSError:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
+            if flush:
+                _flush_folder(path.parent)
+    except RunDirError:
+        with contextlib.suppress(RunDirError):
+            remove(temporary)
+        raise
+
+
+def _flush_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
@@ -143,7 +230,7 @@ def read_json(path: Path) -> dict[str, Any]:
         raise ValueError(f"JSON has no {constant}")
 
     try:
-        with _naming(path, "read"):
+        with naming(path, "read"):
             data = json.loads(path.read_bytes(), parse_constant=refuse)
     except (ValueError, RecursionError):
         raise RunDirError(f"{path}: damaged: not JSON; {AGAIN}") from None
@@ -155,8 +242,9 @@ def read_json(path: Path) -> dict[str, Any]:
 def sha256_of_files(path: Path) -> dict[str, str]:
     """Name to sha256 of every file of a run that is part of its record."""
     apart = (RECORD, PROGRESS, LOG)
-    names = sorted(p.name for p in path.iterdir() if p.is_file() and p.name not in apart and p.name[0] != ".")
-    return {name: digest for name in names if (digest := sha256_or_none(path / name))}
+    with naming(path, "read"):
+        names = sorted(p.name for p in path.iterdir() if p.is_file() and p.name not in apart and p.name[0] != ".")
+        return {name: hashlib.sha256((path / name).read_bytes()).hexdigest() for name in names}
 
 
 def sha256_or_none(path: Path) -> str | None:
@@ -182,7 +270,9 @@ def write_experiment(folder: Path, text: str, overrides: Sequence[str]) -> None:
         RunDirError: it cannot be written.
     """
     data, path = f"{_first_lines(text, overrides)}{text}".encode(), folder / EXPERIMENT
-    if not path.is_file() or path.read_bytes() != data:
+    with naming(path, "read"):
+        same = path.is_file() and path.read_bytes() == data
+    if not same:
         write_bytes(path, data)
 
 
@@ -217,12 +307,8 @@ def overrides_of(text: str) -> tuple[str, ...]:
 
 def write_progress(path: Path, data: Mapping[str, Any]) -> None:
     """Say where a training stands. Not flushed to the disk: it is of use only while the machine lives."""
-    temporary = path / f".{PROGRESS}.tmp"
-    with contextlib.suppress(OSError):  # a display is no reason to lose a training
-        temporary.unlink(missing_ok=True)
-        with temporary.open("xb") as file:
-            file.write(json.dumps(_finite(data)).encode())
-        temporary.replace(path / PROGRESS)
+    with contextlib.suppress(RunDirError):  # a display is no reason to lose a training
+        write_bytes(path / PROGRESS, json.dumps(_finite(data)).encode(), flush=False)
 
 
 def read_progress(path: Path) -> dict[str, Any]:
@@ -235,8 +321,8 @@ def read_progress(path: Path) -> dict[str, Any]:
 
 def clear_progress(path: Path) -> None:
     """Say no more where the training stands."""
-    with contextlib.suppress(OSError):
-        (path / PROGRESS).unlink()
+    with contextlib.suppress(RunDirError):
+        remove(path / PROGRESS)
 
 
 # --- tables ----------------------------------------------------------------------------------------------------
@@ -268,7 +354,7 @@ def append_bytes(path: Path, data: bytes) -> None:
     Raises:
         RunDirError: the disk is full, or may not be written.
     """
-    with _naming(path, "written"), path.open("ab") as file:
+    with naming(path, "written"), path.open("ab") as file:
         file.write(data)
 
 
@@ -279,7 +365,7 @@ def sync_tables(path: Path) -> None:
         RunDirError: the disk does not take them.
     """
     for name in (HISTORY, TIMING, LAYERS, FRAMES):
-        with _naming(path / name, "written"), contextlib.suppress(FileNotFoundError), (path / name).open("rb") as file:
+        with naming(path / name, "written"), contextlib.suppress(FileNotFoundError), (path / name).open("rb") as file:
             os.fsync(file.fileno())
 
 
@@ -298,12 +384,15 @@ def cut_tables(path: Path, rows: int, layers: int = 0) -> bool:
     kept: dict[Path, list[bytes]] = {}
     for name, each in rows_an_evaluation.items():
         table, wanted = path / name, 1 + rows * each
-        if not table.exists() and name == TIMING:
-            continue
-        if not table.exists():
+        try:
+            with naming(table, "read"):
+                lines = _whole_lines(table.read_bytes()).splitlines(keepends=True)
+        except RunDirError as error:
+            if refused(error):
+                raise
+            if name == TIMING:
+                continue
             return False
-        with _naming(table, "read"):
-            lines = _whole_lines(table.read_bytes()).splitlines(keepends=True)
         if len(lines) < wanted:
             return False
         kept[table] = lines[:wanted]
@@ -319,12 +408,13 @@ def cut_frames(path: Path, size: int) -> bool:
         RunDirError: they cannot be written.
     """
     frames = path / FRAMES
-    if not frames.exists() or frames.stat().st_size < size:
-        return False
-    with _naming(frames, "written"), frames.open("rb+") as file:
+    with naming(frames, "written"), contextlib.suppress(FileNotFoundError), frames.open("rb+") as file:
+        if os.fstat(file.fileno()).st_size < size:
+            return False
         file.truncate(size)
         os.fsync(file.fileno())
-    return True
+        return True
+    return False
 
 
 def _whole_lines(data: bytes) -> bytes:
@@ -341,7 +431,7 @@ def read_table(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        with _naming(path, "read"):
+        with naming(path, "read"):
             data = path.read_bytes()
         text = _whole_lines(data).decode()
         table = _table_of_numbers(text)
@@ -407,9 +497,10 @@ def read_arrays(file: Path) -> dict[str, NDArray[Any]]:
     Raises:
         RunDirError: the file is missing or damaged.
     """
+    with naming(file, "read"):
+        data = file.read_bytes()
     try:
-        # opened here, since NumPy leaves the files open that it cannot read
-        with file.open("rb") as raw, np.load(raw, allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, TypeError, EOFError, RuntimeError, MemoryError) as error:
         raise RunDirError(f"{file}: damaged: {error}") from None
@@ -432,10 +523,16 @@ def write_checkpoint(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def read_checkpoint(path: Path) -> dict[str, NDArray[Any]] | None:
-    """The arrays of a run's checkpoint; None where there is none that is whole."""
+    """The arrays of a run's checkpoint; None where there is none that is whole.
+
+    Raises:
+        RunDirError: there is one, and the operating system refuses it: what was complete must not be trained over.
+    """
     try:
         arrays = read_arrays(path / CHECKPOINT / STATE)
-    except RunDirError:
+    except RunDirError as error:
+        if refused(error):
+            raise
         return None
     names = arrays.pop(ARRAY_NAMES, None)
     return arrays if names is not None and names.tobytes() == _array_names(arrays).tobytes() else None
@@ -458,7 +555,7 @@ def lock(path: Path) -> Iterator[None]:
         RunDirError: the directory cannot be written.
     """
     handle = filelock.FileLock(path / LOCK, timeout=LOCK_SECONDS)
-    with _naming(path / LOCK, "written"):
+    with naming(path / LOCK, "written"):
         for tries_left in reversed(range(LOCK_TRIES)):
             try:
                 handle.acquire(poll_interval=0.02)
@@ -473,14 +570,20 @@ def lock(path: Path) -> Iterator[None]:
                     name = "another process"
                 raise RunLocked(f"{path}: is being written by {name}") from None
     try:
+        for folder in (path, path / CHECKPOINT):
+            clear_leftovers(folder, held=True)
         pid = os.getpid()
         owner = {"host": socket.gethostname(), "pid": pid, "start_ticks_after_boot": _start_ticks(pid)}
-        write_bytes(path / OWNER, json.dumps(owner).encode())
-        yield
+        try:
+            write_bytes(path / OWNER, json.dumps(owner).encode())
+            yield
+        finally:
+            clear_leftovers(path, held=True)
+            with contextlib.suppress(RunDirError):
+                remove(path / OWNER)
     finally:
         with contextlib.suppress(OSError):
-            (path / OWNER).unlink()
-        handle.release()
+            handle.release()
 
 
 def _start_ticks(pid: int) -> int | None:
@@ -496,15 +599,16 @@ def _start_ticks(pid: int) -> int | None:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a living process writes this run directory."""
-    if not (path / LOCK).exists():
-        return False
-    handle = filelock.FileLock(path / LOCK, timeout=0)
-    try:
-        handle.acquire()
-    except (filelock.Timeout, OSError):
-        return True
-    handle.release()
+    """Whether a living process writes this run directory.
+
+    Looked at without writing: the directory may be read-only, and the lock another user's. Where the lock cannot be
+    looked at, the record alone says how the run stands.
+    """
+    with contextlib.suppress(OSError), (path / LOCK).open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):  # the two ways in which file systems say that it is held
+            return True
     return False
 
 
@@ -512,11 +616,25 @@ def is_locked(path: Path) -> bool:
 
 
 def clear_working_files(path: Path) -> None:
-    """Remove what is of use only while a run is not done."""
-    clear_progress(path)
-    with contextlib.suppress(OSError):
-        (path / FRAMES).unlink()
-    shutil.rmtree(path / CHECKPOINT, ignore_errors=True)
+    """Remove what is of use only while a run is not done; what cannot be removed stays."""
+    for name in (PROGRESS, FRAMES, CHECKPOINT):
+        with contextlib.suppress(RunDirError):
+            remove(path / name)
+
+
+def tidy(path: Path, done: bool) -> None:
+    """Remove what a writer that died has left in the directory of a run that has ended; nothing while one lives.
+
+    Args:
+        path: the run directory.
+        done: whether it needs no checkpoint any more.
+    """
+    left = {OWNER, PROGRESS, *((FRAMES, CHECKPOINT) if done else ())}
+    with contextlib.suppress(RunDirError, OSError):
+        if any(file.name in left or file.name.endswith(".tmp") for file in path.iterdir()):
+            with lock(path):  # which clears all but these
+                for name in left - {OWNER}:
+                    remove(path / name)
 
 
 def forget(path: Path) -> None:
@@ -524,10 +642,11 @@ def forget(path: Path) -> None:
 
     Raises:
         RunLocked: another process writes it.
+        RunDirError: it cannot be written.
     """
     with lock(path):
-        (path / RECORD).unlink(missing_ok=True)
-        clear_working_files(path)
+        for name in (RECORD, CHECKPOINT, FRAMES, PROGRESS):
+            remove(path / name)
 
 
 def copy_run(source: Path, path: Path, changes: Mapping[str, Any]) -> None:
@@ -541,11 +660,19 @@ def copy_run(source: Path, path: Path, changes: Mapping[str, Any]) -> None:
     Raises:
         RunDirError: the disk is full, or may not be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with _naming(path, "written"):
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.copytree(source, temporary, ignore=shutil.ignore_patterns(".*"))
-        write_json(temporary / RECORD, {**read_json(temporary / RECORD), **changes})
-        sync_tables(temporary)
-        shutil.rmtree(path, ignore_errors=True)
-        temporary.replace(path)
+    temporary = _temporary(path)
+    try:
+        with naming(path, "written"):
+            remove(temporary)
+            temporary.mkdir()
+            for file in source.iterdir():
+                if file.is_file() and file.name[0] != "." and file.name not in (RECORD, PROGRESS):
+                    write_bytes(temporary / file.name, file.read_bytes())
+            write_json(temporary / RECORD, {**read_json(source / RECORD), **changes})
+            remove(path)
+            temporary.replace(path)
+            _flush_folder(path.parent)
+    except RunDirError:
+        with contextlib.suppress(RunDirError):
+            remove(temporary)
+        raise

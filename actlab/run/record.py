@@ -23,6 +23,7 @@ from actlab.run.folder import (
     is_locked,
     read_json,
     read_numbers,
+    refused,
     sha256_or_none,
 )  # fmt: skip
 
@@ -152,17 +153,24 @@ def _fault_of(record: Mapping[str, Any]) -> str:
 
 
 def is_done(path: Path, digest: str) -> bool:
-    """Whether the record at a path says that the run with this hash is done."""
+    """Whether the record at a path says that the run with this hash is done.
+
+    Raises:
+        RunDirError: there is a record, and the operating system refuses it.
+    """
     try:
         run = Run(path)
-    except RunDirError:
+    except RunDirError as error:
+        if refused(error):
+            raise
         return False
     return run.status == "done" and run.hash == digest
 
 
 def state_of(path: Path) -> str:
     """The status of a run's directory, which need not be there."""
-    return "running" if is_locked(path) else _run_or_lost(path).status
+    status = _run_or_lost(path).status
+    return "running" if status != "done" and is_locked(path) else status  # what is done stays so, whoever looks
 
 
 # --- in folders ------------------------------------------------------------------------------------------------
@@ -197,7 +205,7 @@ def _run_or_lost(path: Path) -> Run:
     try:
         return Run(path)
     except RunDirError as error:
-        begun = any((path / name).exists() for name in (RECORD, HISTORY))
+        begun = refused(error) or any((path / name).exists() for name in (RECORD, HISTORY))
         reason = (
             str(error).removeprefix(f"{path}/").removesuffix(f"; {AGAIN}").replace(" damaged:", "") if begun else ""
         )

@@ -23,6 +23,7 @@ from actlab.run.folder import (
     make_folder,
     read_checkpoint,
     read_progress,
+    tidy,
     write_experiment,
     write_json,
 )  # fmt: skip
@@ -108,6 +109,7 @@ class Sweep:
         make_folder(self.folder)
         write_experiment(self.folder, self.plan.text, self.plan.overrides)
         for run in self.ended:
+            tidy(run.path, run.status != "failed")
             placed = {**run.record, "plan_index": self.index_of[run.hash], "overrides": list(self.plan.overrides)}
             if placed != run.record:  # as of an earlier plan, in which it had another place
                 with lock(run.path):

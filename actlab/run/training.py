@@ -40,6 +40,7 @@ from actlab.run.folder import (
     cut_frames,
     cut_tables,
     lock,
+    naming,
     npz,
     read_checkpoint,
     read_table,
@@ -85,7 +86,7 @@ def train(job: Job, stop: Callable[[], bool] = lambda: False, finish: Finish | N
         RunLocked: another process trains this run.
         RunDirError: the disk does not take the record.
     """
-    with lock(job.path):
+    with naming(job.path, "written"), lock(job.path):
         if is_done(job.path, job.config.hash):  # by another process, or by a worker that died right after
             clear_working_files(job.path)
             return "done"
