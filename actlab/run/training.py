@@ -94,10 +94,11 @@ def train(job: Job, stop: Callable[[], bool] = lambda: False, finish: Finish | N
         training = _Training(job, stop, finish)
         try:
             training.run()
+            outcome = {"results": training.results(), "stopped_early": training.stopped_early}
         except Diverged as error:
             training.end("diverged", {"reason": str(error), "diverged_at_step": error.step})
             return "diverged"
-        training.end("done", {"results": training.results(), "stopped_early": training.stopped_early})
+        training.end("done", outcome)
         return "done"
 
 
@@ -215,8 +216,6 @@ class _Training:
         source = "test" if self.split.on_test else "train"
         with self.engine.averaged():  # with use_ema the whole row is of the averaged weights, and they are kept
             val_loss, val_accuracy, seen = self.engine.look(source, self.split.validation, EVALUATION_BATCH)
-            if not math.isfinite(val_loss):
-                raise Diverged(position.step, "the validation loss")
             if not self.engine.finite():
                 raise Diverged(position.step, "a weight")
             in_training: list[float] = []
@@ -227,7 +226,9 @@ class _Training:
             layers, totals = self.probes.row(seen)
             row = (int(epoch) if epoch.is_integer() else epoch, position.step, loss, accuracy, val_loss, val_accuracy,
                    self.engine.learning_rate, *(in_training if self.config.train_eval else ()), *totals)  # fmt: skip
-            position.last = dict(zip(self.columns, row, strict=True))
+            last = dict(zip(self.columns, row, strict=True))
+            self._check(last)
+            position.last = last
 
             rule = self.config.early_stopping or NO_EARLY_STOPPING
             sign = 1.0 if rule.metric == "val_accuracy" else -1.0
@@ -277,7 +278,15 @@ class _Training:
     def _test(self) -> dict[str, float]:
         indices = np.arange(len(self.images.x_test), dtype=np.int32)
         loss, accuracy = self.engine.evaluate("test", indices, EVALUATION_BATCH)
-        return {"test_loss": loss, "test_accuracy": accuracy}
+        numbers = {"test_loss": loss, "test_accuracy": accuracy}
+        self._check(numbers)
+        return numbers
+
+    def _check(self, numbers: dict[str, Any]) -> None:
+        """Raise Diverged unless all measures are finite; None is none."""
+        for name, number in numbers.items():
+            if isinstance(number, float) and not math.isfinite(number):
+                raise Diverged(self.position.step, name)
 
     # --- between chunks ---------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ tidies up, and what Python has buffered is lost. `disk.operations` says what the
 from __future__ import annotations
 
 import builtins
+import contextlib
 import errno
 import io
 import os
@@ -23,9 +24,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from actlab import cli
+from actlab.errors import ActlabError
 from actlab.run import training
 from actlab.run.folder import make_folder, write_bytes
 from actlab.run.job import Job
+from actlab.show.figures import comparison as figures
+from actlab.show.page import report
 from actlab.spec.config import RunConfig, resolve
 
 DEATH = 0
@@ -296,3 +301,32 @@ def without_tensorflow(patch: pytest.MonkeyPatch) -> None:
     for name, replacement in replaced.items():
         patch.setattr(training, name, replacement)
     patch.setitem(sys.modules, "actlab.parts.activations.layer", SimpleNamespace(learned_means=lambda model: {}))
+
+
+# --- the command line without processes ------------------------------------------------------------------------
+
+
+def command(*arguments: str) -> str:
+    """What the command line prints, in this process.
+
+    Raises:
+        ActlabError: it ended with exit code 2; all that it printed.
+    """
+    told = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
+        patch.setattr(sys, "argv", ["actlab", *arguments])
+        patch.setenv("COLUMNS", "400")  # wide enough for any path
+        try:
+            cli.main()
+        except SystemExit as end:
+            if end.code == 2:
+                raise ActlabError(told.getvalue()) from None
+            assert end.code in (0, 1, None), f"exit code {end.code}"
+    return told.getvalue()
+
+
+def without_figures(patch: pytest.MonkeyPatch) -> None:
+    """Figures of comparisons and reports that take no time."""
+    patch.setattr(figures, "comparison_figures", lambda *_, **__: {"val_accuracy": None, "val_loss": None})
+    patch.setattr(figures, "png", lambda figure: bytes(200))
+    patch.setattr(report.Drawer, "figures", lambda self: {"first": None, "groups": []})

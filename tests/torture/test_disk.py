@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import io
 import json
 import os
 import random
 import resource
 import shutil
+import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,6 @@ from typing import Any
 import pytest
 from numpy.typing import NDArray
 
-from actlab import cli
 from actlab.errors import ActlabError, RunDirError
 from actlab.run.folder import (
     COMPARISON,
@@ -28,17 +28,30 @@ from actlab.run.folder import (
     clear_leftovers,
     copy_run,
     forget,
+    lock,
     make_folder,
     read_checkpoint,
+    read_json,
     tidy,
     write_bytes,
     write_experiment,
+    write_json,
 )  # fmt: skip
 from actlab.run.record import Run, discover, state_of
 from actlab.run.training import Stopped, train
-from actlab.show.figures import comparison as figures
-from actlab.show.page import report
-from torture.injector import DEATH, WAYS, Died, Disk, config, finish, job, meets, without_tensorflow
+from torture.injector import (
+    DEATH,
+    WAYS,
+    Died,
+    Disk,
+    command,
+    config,
+    finish,
+    job,
+    meets,
+    without_figures,
+    without_tensorflow,
+)  # fmt: skip
 from torture.matrix import Cases, row
 
 WORKING = ("checkpoint", "progress.json", ".owner.json", ".weight_film.frames")
@@ -77,6 +90,10 @@ class Deed:
     check: Callable[[Path, Deed], None]
     prepare: Callable[[Path], object] = lambda folder: None
     finished: dict[str, bytes] = field(default_factory=dict)
+
+
+def commanded(*arguments: str) -> Callable[[Path], str]:
+    return lambda folder: command(*(text.format(folder) for text in arguments))
 
 
 def trained(folder: Path) -> None:
@@ -132,23 +149,6 @@ def study(folder: Path) -> None:
     (folder / COMPARISON).write_text("old")
 
 
-def command(*arguments: str) -> Callable[[Path], None]:
-    """The command line, in this process; what it refuses is raised."""
-
-    def run(folder: Path) -> None:
-        told = io.StringIO()
-        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
-            patch.setattr(sys, "argv", ["actlab", *(text.format(folder) for text in arguments)])
-            try:
-                cli.main()
-            except SystemExit as end:
-                if end.code == 2:
-                    raise ActlabError(told.getvalue()) from None
-                assert end.code in (0, None)
-
-    return run
-
-
 def check_study(folder: Path, deed: Deed) -> None:
     """The runs are as they were, each file is the old one or the new one, and nothing else is left."""
     assert all(Run(path.parent).damaged() == [] for path in folder.glob("*/run.json"))
@@ -165,21 +165,14 @@ DEEDS = {
     "a run that goes on": Deed(trained, check_run, stopped),
     "a forced run": Deed(forced, check_run, trained),
     "a copy": Deed(copied, check_run),
-    "a comparison": Deed(command("compare", "{0}"), check_study, study),
-    "a report": Deed(command("report", "{0}", "-o", "{0}/report.html"), check_study, study),
+    "a comparison": Deed(commanded("compare", "{0}"), check_study, study),
+    "a report": Deed(commanded("report", "{0}", "-o", "{0}/report.html"), check_study, study),
 }
 
 
-@pytest.fixture
-def plain_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures that need no time."""
-    monkeypatch.setattr(figures, "comparison_figures", lambda *_, **__: {"val_accuracy": None, "val_loss": None})
-    monkeypatch.setattr(figures, "png", lambda figure: bytes(200))
-    monkeypatch.setattr(report.Drawer, "figures", lambda self: {"first": None, "groups": []})
-
-
 @row(2, "the Nth file operation fails, once or for good, or the process dies there", quick=60, full=10**6)
-def test_any_operation_may_fail(cases: Cases, tmp_path: Path, plain_figures: None) -> None:
+def test_any_operation_may_fail(cases: Cases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_figures(monkeypatch)
     trained(tmp_path / "source")
     ways: list[tuple[str, int, int, bool]] = []
     for name, deed in DEEDS.items():
@@ -344,3 +337,183 @@ def test_a_full_disk_is_said_by_the_operating_system_as_expected(tmp_path: Path)
         assert list((tmp_path / "disk").iterdir()) == []
         make_room()
         write_bytes(tmp_path / "disk" / "big", bytes(2**20))
+
+
+# --- a disk that may only be read ------------------------------------------------------------------------------
+
+LOOKING = """
+import os, sys
+from pathlib import Path
+from actlab.run.folder import is_locked, lock
+from actlab.run.record import Run, discover, state_of
+from actlab.errors import RunDirError
+path = Path(sys.argv[1])
+os.seteuid(int(sys.argv[2]))
+print(is_locked(path), state_of(path), Run(path).status if (path / "run.json").exists() else "no record")
+try:
+    with lock(path):
+        print("locked")
+except RunDirError as error:
+    print(error)
+"""
+
+
+def looked_at(path: Path, user: int | None = None) -> list[str]:
+    """What another process, perhaps of another user, sees of a run directory, and how it gets its lock."""
+    root = Path(__file__).parents[2]
+    program = [sys.executable, "-c", LOOKING, str(path), str(os.geteuid() if user is None else user)]
+    done = subprocess.run(
+        program, cwd=root, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(root)}
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.fixture
+def open_to_all() -> Iterator[Path]:
+    """A folder that other users may enter."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs the superuser, who may mount and be another user")
+
+
+@as_root
+@pytest.mark.parametrize("locked_before", [True, False])
+def test_what_is_done_stays_done_where_nothing_may_be_written(tmp_path: Path, locked_before: bool) -> None:
+    with disk_of(tmp_path / "disk", "size=1m"):
+        path = tmp_path / "disk" / "run"
+        trained(path.parent)
+        if not locked_before:  # a folder of an archive, or from another machine
+            (path / ".lock").unlink()
+        remount = subprocess.run(["mount", "-o", "remount,ro", str(path.parent)], capture_output=True)
+        if remount.returncode:
+            pytest.skip("nothing may be mounted here")
+        seen, refused = looked_at(path)
+        assert seen == "False done done"
+        wrong = "cannot be written: read-only file system; choose another folder with -o"
+        assert refused == f"{path / '.lock'}: {wrong}"
+        runs, passed_over = discover([path.parent])
+        assert ([run.status for run in runs], passed_over) == (["done"], [])
+        tidy(path, done=True)
+        with pytest.raises(RunDirError, match=wrong):
+            forget(path)
+
+
+@as_root
+def test_a_run_that_was_cut_is_interrupted_where_nothing_may_be_written(tmp_path: Path) -> None:
+    with disk_of(tmp_path / "disk", "size=1m"):
+        path = tmp_path / "disk" / "run"
+        stopped(path.parent)
+        subprocess.run(["mount", "-o", "remount,ro", str(path.parent)], check=True)
+        assert looked_at(path)[0] == "False interrupted interrupted"
+
+
+@as_root
+def test_the_lock_of_another_user_is_seen_and_not_taken(open_to_all: Path) -> None:
+    path, nobody = open_to_all / "run", 65534
+    stopped(path.parent)
+    with lock(path):
+        seen, refused = looked_at(path, nobody)
+        assert seen == "True running running"
+        assert refused == f"{path / '.lock'}: cannot be written: permission denied; " + REMEDIES[errno.EACCES]
+    assert looked_at(path, nobody)[0] == "False interrupted interrupted"
+    trained(path.parent)
+    with lock(path):
+        assert looked_at(path, nobody)[0] == "True done done"  # the record comes first
+    (path / ".lock").chmod(0)
+    assert looked_at(path, nobody)[0] == "False done done"
+    shutil.rmtree(path)
+    make_folder(path)
+    with lock(path):
+        assert looked_at(path, nobody)[0] == "True running no record"
+    assert looked_at(path, nobody)[0] == "False pending no record"
+
+
+@as_root
+def test_a_folder_of_somebody_else_is_named_and_the_others_are_read(open_to_all: Path) -> None:
+    study(open_to_all)
+    closed = sorted(open_to_all.glob("relu-*"))[0]
+    closed.chmod(0o700)
+    (open_to_all / "pages").mkdir()
+    (open_to_all / "pages").chmod(0o777)
+    page = str(open_to_all / "pages" / "report.md")
+    for name, *more in (("list",), ("compare", "--json"), ("status",), ("report", "-o", page)):
+        told = ""
+        for user in (0, 65534):  # first what it imports
+            os.seteuid(user)
+            try:
+                told = command(name, str(open_to_all), *more)
+            except ActlabError as error:
+                told = str(error)
+            finally:
+                os.seteuid(0)
+        told += (open_to_all / "pages" / "report.md").read_text() if name == "report" else ""
+        assert f"{closed}" in told.replace("\n", ""), f"{name}: {told}"
+
+
+# --- what writers that died have left ---------------------------------------------------------------------------
+
+
+def test_only_what_dead_writers_of_this_machine_left_is_cleared(tmp_path: Path) -> None:
+    host, dead = socket.gethostname(), 2**22 + 1  # no process has so high a number
+    mine = f".a.{host}-{os.getpid()}.tmp"
+    kept = [mine, f".a.{host}-1.tmp", f".a.other-{dead}.tmp", f".a.{host}-x.tmp", ".a.tmp", "a.tmp",
+            f"a.{host}-{dead}.tmp"]  # fmt: skip
+    gone = [f".a.{host}-{dead}.tmp", f".b.c.{host}-{dead}.tmp", f".d.{host}-{10**30}.tmp"]
+    for name in (*kept, *gone[1:]):
+        (tmp_path / name).write_text("")
+    (tmp_path / gone[0] / "within").mkdir(parents=True)  # a copy
+    make_folder(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
+    with lock(tmp_path):
+        left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == sorted([".lock", ".owner.json", "a.tmp", f"a.{host}-{dead}.tmp"])
+
+
+@pytest.mark.parametrize("status", ["done", "diverged", "failed"])
+def test_a_run_that_has_ended_is_tidied_and_loses_nothing(tmp_path: Path, status: str) -> None:
+    path = tmp_path / "run"
+    (stopped if status == "failed" else trained)(tmp_path)
+    write_json(path / "run.json", {**read_json(path / "run.json"), "status": status})
+    before = sorted(file.name for file in path.iterdir())
+    if status != "failed":
+        (path / "checkpoint").mkdir()
+        (path / "checkpoint" / "state.npz").write_text("")
+        (path / ".weight_film.frames").write_text("")
+    for name in (".owner.json", "progress.json", ".run.json.5.tmp", f".loss.png.{socket.gethostname()}-5.tmp"):
+        (path / name).write_text("")
+    with lock(path):
+        tidy(path, done=status != "failed")  # somebody writes it: nothing is touched
+        assert (path / "progress.json").exists()
+    for name in (".owner.json", ".run.json.5.tmp"):
+        (path / name).write_text("")
+    tidy(path, done=status != "failed")
+    assert sorted(file.name for file in path.iterdir()) == [name for name in before if name != "progress.json"]
+    assert status != "failed" or read_checkpoint(path)
+
+
+def test_a_record_or_checkpoint_that_is_refused_is_not_trained_over(tmp_path: Path) -> None:
+    """A disk that fails for a moment is no reason to begin a finished run, or a long one, again."""
+    trained(tmp_path)
+    whole = outcome(tmp_path / "run")
+    for name, begun in (("run.json", trained), ("state.npz", stopped)):
+        shutil.rmtree(tmp_path / "run")
+        begun(tmp_path)
+        with Disk(tmp_path) as counting:
+            trained(tmp_path)
+        shutil.rmtree(tmp_path / "run")
+        begun(tmp_path)
+        before = read_checkpoint(tmp_path / "run")
+        nth = next(
+            i for i, what in enumerate(counting.operations, 1) if what.startswith("open to read") and name in what
+        )
+        with Disk(tmp_path, nth, errno.EIO), pytest.raises(RunDirError, match=f"{name}: cannot be read: input/output"):
+            trained(tmp_path)
+        after = read_checkpoint(tmp_path / "run")
+        assert (before is None) == (after is None)
+        assert before is None or position_of(before) == position_of(after or {})
+        trained(tmp_path)
+        assert outcome(tmp_path / "run") == whole
