@@ -53,6 +53,7 @@ LAYER_COLUMNS = ("epoch", "step", "layer", "units")
 
 LOCK_SECONDS = 0.3  # to wait for a lock: another process looks for a moment whether it is held
 LOCK_TRIES = 10  # of that length, while the lock is held by a process that has not said which it is
+BAD_ARCHIVE = (zipfile.BadZipFile, zlib.error)
 ARRAY_NAMES = "names"  # the entry of a checkpoint that lists the others
 OVERRIDE = "# --set "  # begins a line of experiment.yaml that states what the command line changed
 AGAIN = "the same `actlab run` trains this run again"
@@ -137,19 +138,19 @@ def clear_leftovers(folder: Path, held: bool = False) -> None:
         for left in folder.glob(".*.tmp"):
             writer, _, pid = left.stem.rpartition("-")
             here = writer.endswith(f".{socket.gethostname()}") and pid.isdecimal()
-            if held or (here and not _lives(int(pid))):
-                with contextlib.suppress(OSError):
+            if held or (here and _is_dead(int(pid))):
+                with contextlib.suppress(RunDirError):
                     remove(left)
 
 
-def _lives(pid: int) -> bool:
+def _is_dead(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:  # of another user
+    except OSError as error:  # any other than this: it lives, and is another user's
+        return error.errno == errno.ESRCH
+    except OverflowError:
         return True
-    return True
+    return False
 
 
 def remove(path: Path) -> None:
@@ -158,17 +159,13 @@ def remove(path: Path) -> None:
     Raises:
         RunDirError: it cannot be removed.
     """
-    for last in (False, True):
-        try:
-            with naming(path, "removed"):
-                if path.is_dir() and not path.is_symlink():
-                    shutil.rmtree(path)
-                else:
-                    path.unlink(missing_ok=True)
-                return
-        except RunDirError:
-            if last:
-                raise
+    for way in (contextlib.suppress(OSError), naming(path, "removed")):
+        with way:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+            return
 
 
 # --- whole files -----------------------------------------------------------------------------------------------
@@ -245,14 +242,6 @@ def sha256_of_files(path: Path) -> dict[str, str]:
     with naming(path, "read"):
         names = sorted(p.name for p in path.iterdir() if p.is_file() and p.name not in apart and p.name[0] != ".")
         return {name: hashlib.sha256((path / name).read_bytes()).hexdigest() for name in names}
-
-
-def sha256_or_none(path: Path) -> str | None:
-    """The sha256 of a file; None where it cannot be read."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return None
 
 
 # --- the config file of an experiment --------------------------------------------------------------------------
@@ -502,9 +491,7 @@ def read_arrays(file: Path) -> dict[str, NDArray[Any]]:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, TypeError, EOFError, RuntimeError, MemoryError) as error:
-        raise RunDirError(f"{file}: damaged: {error}") from None
-    except (zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, TypeError, EOFError, RuntimeError, MemoryError, *BAD_ARCHIVE) as error:
         raise RunDirError(f"{file}: damaged: {error}") from None
 
 

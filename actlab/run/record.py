@@ -24,7 +24,6 @@ from actlab.run.folder import (
     read_json,
     read_numbers,
     refused,
-    sha256_or_none,
 )  # fmt: skip
 
 if TYPE_CHECKING:  # pandas takes 0.3 s to import; only a comparison reads tables
@@ -126,11 +125,13 @@ class Run:
         return [n for n in chosen if Path(n).name != n or self._sha256(n) != files[n]]
 
     def _sha256(self, name: str) -> str | None:
-        """Of a table, of what was read; so that a file is opened once, whoever asks first."""
-        if name in TABLES:
+        """Of a table, of what was read; so that a file is opened once, whoever asks first. None where it cannot be."""
+        with suppress(OSError):
             with suppress(RunDirError):
-                return hashlib.sha256(getattr(self, TABLES[name]).attrs["bytes"]).hexdigest()
-        return sha256_or_none(self.path / name)
+                if name in TABLES:
+                    return hashlib.sha256(getattr(self, TABLES[name]).attrs["bytes"]).hexdigest()
+            return hashlib.sha256((self.path / name).read_bytes()).hexdigest()
+        return None
 
 
 def _fault_of(record: Mapping[str, Any]) -> str:
@@ -191,7 +192,8 @@ def discover(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
             near = near or {record.parent for record in path.glob(f"*/*/{RECORD}")}
             begun = {folder for experiment in experiments([path]) for folder in run_folders(experiment)}
             folders = sorted(near | begun)
-        forbidden = [of for of in (path, *path.glob("*/")) if of.exists() and not os.access(of, os.R_OK | os.X_OK)]
+        folders_there = [of for of in (path, *path.glob("*/")) if of.is_dir()]
+        forbidden = [of for of in folders_there if not os.access(of, os.R_OK | os.X_OK, effective_ids=True)]
         passed_over += [f"{of}: may not be read" for of in forbidden]
         if not folders and not forbidden:
             passed_over.append(f"{path}: {'neither a run nor an experiment' if path.exists() else 'does not exist'}")

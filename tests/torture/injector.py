@@ -233,6 +233,9 @@ class _Engine:
     def look(self, *arguments: Any) -> tuple[float, float, Any]:
         return *self.evaluate(*arguments), None
 
+    def averaged(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
     def finite(self) -> bool:
         return bool(np.isfinite(self.model.kernel).all())
 
@@ -261,6 +264,9 @@ class _Rows:
 
     def __init__(self, model: Any) -> None:
         self.model, self.before = model, model.kernel
+
+    def on(self, mode: str) -> SimpleNamespace:
+        return SimpleNamespace(evaluation={})
 
     def row(self, seen: Any) -> tuple[list[Any], tuple[float]]:
         moved, self.before = float(np.linalg.norm(self.model.kernel - self.before)), self.model.kernel

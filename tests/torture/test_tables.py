@@ -24,6 +24,10 @@ name: study
 dataset: synth_mnist
 model: mnist_dense
 epochs: 3
+batch_size: 10
+optimizer: sgd
+weight_film: {every: 1}
+probes: [weight_norms]
 activation: relu
 sweep: {activation: [relu, tanh], seed: {range: 2}}
 claims:
@@ -62,9 +66,9 @@ COMMANDS = {
 # the files that a command must name, if they are damaged
 NAMES = {
     "list": (RECORD,), "compare": (RECORD, HISTORY, TIMING), "compare --json": (RECORD, HISTORY),
-    "compare layers": (RECORD, HISTORY, TIMING, LAYERS), "report.md": (RECORD, HISTORY), "status": (RECORD,),
-    "show": FILES[:-1], "show --json": (RECORD,), "show --layers": (RECORD, LAYERS), "diff": (RECORD, HISTORY),
-    "check": ("experiment.yaml",), "claims": (RECORD, HISTORY, "experiment.yaml"),
+    "compare layers": (RECORD, HISTORY, TIMING), "report.md": (RECORD, HISTORY), "status": (RECORD,),
+    "show": FILES[:-1], "show --json": (RECORD,), "show --layers": (RECORD, LAYERS), "diff": (RECORD,),
+    "check": ("experiment.yaml",), "claims": (RECORD, "experiment.yaml"),
 }  # fmt: skip
 HARMLESS = {"log.txt": DAMAGES.keys(), "accuracy.png": (), "run.json": ("a line of noise",)}
 
