@@ -25,7 +25,7 @@ import typer
 
 from actlab import __version__
 from actlab.environment import pin_process
-from actlab.errors import ActlabError, ConfigError, DatasetError, RunDirError, UnknownName
+from actlab.errors import ActlabError, DatasetError, RunDirError, UnknownName
 
 if TYPE_CHECKING:
     from actlab.run.job import Job, Outcome
@@ -44,8 +44,10 @@ app = typer.Typer(
 )  # fmt: skip
 
 RESULTS, REPORT = Path("results"), "report.html"
-MOST_RUNS = 200  # rows of the table after `actlab run`
-Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="config files", show_default=False)]
+MOST_RUNS = 200  # rows of a table of runs
+Files = Annotated[
+    list[Path], typer.Argument(metavar="FILE...", help="config files; - reads standard input", show_default=False)
+]
 Paths = Annotated[
     list[Path], typer.Argument(metavar="PATH...", help="run or experiment directories", show_default=False)
 ]
@@ -273,7 +275,7 @@ def check(files: Files, set_: Set = None, json: Json = False) -> None:
             {"file": plan.source, "name": plan.experiment.name, "varies": plan.varies,
              "claims": list(map(str, plan.experiment.claims)),
              "runs": [{"label": label, "hash": c.hash, "config": c.canonical()} for label, c in plan.runs],
-             "merged": plan.merged, "excluded": plan.excluded}
+             "merged": plan.merged, "excluded": plan.excluded, "warnings": plan.warnings}
             for plan in plans
         ])  # fmt: skip
         return
@@ -284,21 +286,27 @@ def check(files: Files, set_: Set = None, json: Json = False) -> None:
         if plan.experiment.description:
             out.print(" ".join(plan.experiment.description.split()))
         for key, values in plan.varies.items():
-            out.print(f"  {key}: {', '.join(map(_written, values))}")
+            more = f", ... and {len(values) - MOST_RUNS:,} more" if len(values) > MOST_RUNS else ""
+            out.print(f"  {key}: {', '.join(map(_written, values[:MOST_RUNS]))}{more}")
         if probed := configs[0].probes:
             first = " of the first run" if "probes" in plan.varies else ""
             out.print(f"  probes{first}: {', '.join(probe.name for probe in probed)}")
         out.print(Table([
-            Column("run", labels, "name"),
-            Column("hash", [config.hash[:8] for config in configs], "word", drop=1),
-            Column("budget", [f"{c.steps} steps" if c.steps else f"{c.epochs} epochs" for c in configs], "word"),
+            Column("run", labels[:MOST_RUNS], "name"),
+            Column("hash", [config.hash[:8] for config in configs[:MOST_RUNS]], "word", drop=1),
+            Column("budget", [f"{c.steps} steps" if c.steps else f"{c.epochs} epochs" for c in configs[:MOST_RUNS]],
+                   "word"),
         ]))  # fmt: skip
+        if len(configs) > MOST_RUNS:
+            out.print(f"... and {len(configs) - MOST_RUNS:,} more; --json lists all")
         merged = ", ".join(plan.merged)
         merged = merged if len(merged) <= 60 else f"{merged[:57]}..."
         texts = [counted(len(plan.runs), "run")]
         texts += [f"{len(plan.merged)} cells came twice and were merged ({merged})"] if merged else []
         texts += [f"{plan.excluded} cells were excluded"] if plan.excluded else []
         out.print("; ".join(texts))
+        for warning in plan.warnings:
+            out.print(f"NOTE  {warning}", style="bold yellow", soft_wrap=True)
         if plan.experiment.claims:
             from actlab.study.claims import foreseen  # what it imports is slow, and most files state no claims
 
@@ -314,17 +322,9 @@ def check(files: Files, set_: Set = None, json: Json = False) -> None:
 
 def _plans(files: Sequence[Path], overrides: Sequence[str] | None) -> list[Plan]:
     """The plans of all files; what is wrong in any of them is said at once."""
-    from actlab.spec.plan import read as read_plan
+    from actlab.spec.plan import read_all
 
-    plans, problems = [], []
-    for file in files:
-        try:
-            plans.append(read_plan(file, tuple(overrides or ())))
-        except ConfigError as error:
-            problems += error.problems
-    if problems:
-        raise ConfigError(problems)
-    return plans
+    return read_all(files, overrides or ())
 
 
 def _written(value: Any) -> str:

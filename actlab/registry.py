@@ -8,6 +8,7 @@ JSON Schema, listing and reference are all made from the signature.
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
 import typing
 from collections.abc import Callable, Iterator
@@ -144,6 +145,7 @@ class Registry(Generic[T]):
         return len(self._entries)
 
 
+@functools.cache
 def find(kind: str) -> Registry[Any]:
     """The registry of a kind, its members loaded."""
     module, attribute = HOMES[kind]

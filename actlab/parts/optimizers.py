@@ -113,8 +113,8 @@ def nadam(
 
 @OPTIMIZERS.register("Chen et al. 2023, arXiv 2302.06675")
 def lion(
-    rate: Any, common: dict[str, Any], *, learning_rate: Positive = 0.001, beta_1: Fraction = 0.9,
-    beta_2: Fraction = 0.99,
+    rate: Any, common: dict[str, Any], *, learning_rate: Positive = 0.001,
+    beta_1: Annotated[float, Field(gt=0, lt=1)] = 0.9, beta_2: Fraction = 0.99,
 ) -> Any:  # fmt: skip
     """w ← w − learning_rate · sign(beta_1 · m + (1 − beta_1) · g): every weight moves by the same amount."""
     return keras.optimizers.Lion(rate, beta_1, beta_2, **common)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -156,7 +157,8 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
     """
     largest = max(_gib_a_batch(config) for _, config in plan.runs)
     workers, threads = workers_and_threads(len(plan.runs), options.device, options.workers, options.per_gpu, largest)
-    sweep = Sweep(plan, inside(options.out, plan.experiment.name), workers, forced=options.force)
+    folder = inside(options.out, os.fsdecode(plan.experiment.name.encode()))  # UTF-8, whatever the locale is
+    sweep = Sweep(plan, folder, workers, forced=options.force, warnings=list(plan.warnings))
     here, elsewhere = by_hash(sweep.folder), by_hash(options.out, "*/*")
     sets: dict[str, Prepared] = {}
     for index, (label, config) in enumerate(plan.runs):
@@ -191,6 +193,13 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
             if state_of(path) == "damaged":
                 again = "goes on from its checkpoint" if resumable(job) else "trains anew"
                 sweep.warnings.append(f"{path}: {again}: its {RECORD} is damaged")
+    asked_for = {digest[:8] for digest in (*plan.asks_for(), *sweep.index_of)}
+    if others := [path.name for digits, paths in here.items() if digits not in asked_for for path in paths]:
+        few = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+        sweep.warnings.append(
+            f"{sweep.folder} holds runs that {plan.source} does not ask for, and comparisons take all: {few}. "
+            "Another `name` keeps studies apart."
+        )
     checked: set[tuple[Any, ...]] = set()
     for job in sweep.jobs:  # whether there are images enough is found out now, not in a worker
         parameters = job.config.dataset.parameters

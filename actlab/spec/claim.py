@@ -18,11 +18,10 @@ condition, seed by seed, held against 0. The other condition is that of the clai
 
 from __future__ import annotations
 
-import copy
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -31,6 +30,7 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_va
 from actlab.errors import ActlabError, ConfigError, UnknownName
 from actlab.registry import find, nearest
 from actlab.spec import yaml
+from actlab.spec.budget import budget_of, weight_layers
 from actlab.spec.metrics import AT_ROW, HISTORY_METRICS, TEST_METRICS, TIMING_METRICS, check_at, probes_writing
 from actlab.spec.part import STRICT, show
 from actlab.spec.problems import Issue
@@ -40,13 +40,8 @@ SIGNS = ("==", "!=", "<=", ">=", "<", ">", "~=")
 EVERY_SEED = ("==", "!=")
 RELATION = re.compile(rf"\s*({'|'.join(SIGNS)}|within)\s*(.+)", re.DOTALL)
 EXAMPLES = "'== 0', '> 0.97', 'within [0.87, 0.88]' or '> {activation: sigmoid}'"
-NOT_TRAINING = (
-    "seed",
-    "probes",
-    "train_eval",
-    "weight_film",
-    "keep_weights",
-)  # keys that make no two runs different conditions
+NOT_TRAINING = ("seed", "probes", "train_eval", "weight_film", "keep_weights")  # they make no other condition
+MAX_JUDGED = 200_000  # claims times runs: each takes about 0.1 ms
 
 MOMENTS = {
     "last": "at the end", "best-validation": "at the best validation", "max": "at its highest",
@@ -225,26 +220,32 @@ def groups_of(configs: Sequence[Mapping[str, Any]], conditions: Sequence[Conditi
 
 
 def opposites(
-    config: Mapping[str, Any], groups: Sequence[list[int]], configs: Sequence[Mapping[str, Any]],
+    groups: Sequence[list[int]], others: Sequence[list[int]], configs: Sequence[Mapping[str, Any]],
     other: Mapping[str, Any],
-) -> list[list[int]]:  # fmt: skip
-    """Those groups that are like the config in everything but the keys of the other condition."""
+) -> Iterator[list[list[int]]]:  # fmt: skip
+    """For each group those of `others` that are like it in everything but the keys of the other condition."""
     keys = (*NOT_TRAINING, *other)
-    rest = _without(config, keys)
-    mine = _without(config, NOT_TRAINING)
-    return [
-        group for group in groups
-        if _without(configs[group[0]], keys) == rest and _without(configs[group[0]], NOT_TRAINING) != mine
-    ]  # fmt: skip
+    alike: dict[str, list[tuple[str, list[int]]]] = {}
+    for group in others:
+        config = configs[group[0]]
+        alike.setdefault(_without(config, keys), []).append((_without(config, NOT_TRAINING), group))
+    for group in groups:
+        mine = _without(configs[group[0]], NOT_TRAINING)
+        yield [theirs for text, theirs in alike.get(_without(configs[group[0]], keys), []) if text != mine]
 
 
 def _without(config: Mapping[str, Any], keys: Sequence[str]) -> str:
     """A config without some dotted keys, as text that is equal for equal configs."""
-    rest = copy.deepcopy(dict(config))
+    rest = dict(config)
     for key in keys:
         *way, last = key.split(".")
-        inner = at_key(rest, ".".join(way)) if way else rest
-        if isinstance(inner, dict):
+        inner = rest
+        for step in way:
+            if not isinstance(inner.get(step), Mapping):
+                break
+            inner[step] = dict(inner[step])
+            inner = inner[step]
+        else:
             inner.pop(last, None)
     return json.dumps(rest, sort_keys=True)
 
@@ -260,6 +261,9 @@ def claim_issues(claims: Sequence[Claim], configs: Sequence[Mapping[str, Any]], 
         configs: of every run of the file, resolved, as plain data.
         keys: that a config may have.
     """
+    if len(claims) * len(configs) > MAX_JUDGED:
+        many = f"{len(claims)} claims on {len(configs):,} runs are more than the {MAX_JUDGED:,} judgements"
+        return [Issue(("claims",), f"{many} that one file may ask for")]
     found = []
     for i, claim in enumerate(claims):
         issues = _issues_of_conditions(claim, configs, keys) or _issues_of_metric(claim, configs)
@@ -278,7 +282,7 @@ def _issues_of_conditions(
     if found or other is None:
         return found
     groups, others = (groups_of(configs, conditions_of(written)) for written in (claim.of, other))
-    if any(opposites(configs[group[0]], others, configs, other) for group in groups):
+    if any(opposites(groups, others, configs, other)):
         return []
     message = "no two runs of this file differ in this alone; name here what else the other condition has"
     return [(("is",), message if groups else "no run of this file is as `of` says")]
@@ -314,20 +318,24 @@ def _short(value: Any) -> str:
 
 def _issues_of_metric(claim: Claim, configs: Sequence[Mapping[str, Any]]) -> list[tuple[yaml.Path, str]]:
     layer, _, column = claim.metric.rpartition(".")
-    chosen = [config for config in configs if matches(config, conditions_of(claim.of))]
+    conditions = conditions_of(claim.of)
+    meant = [config for config in configs if matches(config, conditions)]
     tables = (*HISTORY_METRICS, *TIMING_METRICS, *TEST_METRICS)
     if layer or column not in tables:
         writers = probes_writing(column)
         if not writers:
             known = [*tables, *(c for entry in find("probe") for c in entry.facts.columns if "<" not in c)]
             return [(("metric",), str(UnknownName("metric", column, nearest(column, known), known)))]
-        probed = [{part.get("name") for part in config.get("probes") or []} for config in chosen]
+        probed = [{part.get("name") for part in config.get("probes") or []} for config in meant]
         if missing := sum(names.isdisjoint(writers) for names in probed):
-            which = "" if missing == len(chosen) else f", for {missing} of the {len(chosen)} runs meant here"
+            which = "" if missing == len(meant) else f", for {missing} of the {len(meant)} runs meant here"
             return [(("metric",), f"{column} is written by the probe {writers[0]}; add it to `probes`{which}")]
         if layer in ("", "*") and find("probe").get(writers[0]).facts.total is None:
             return [(("metric",), f"{column} is of a layer; write which, as in dense.{column}")]
-    message = _unreached(claim.at, chosen)
+        layers = list(dict.fromkeys(name for config in meant for name in weight_layers(config["model"])))
+        if meant and layer not in ("", "*", *layers):
+            return [(("metric",), str(UnknownName("layer with weights", layer, nearest(layer, layers), layers)))]
+    message = _unreached(claim.at, meant)
     return [(("at",), message)] if message else []
 
 
@@ -336,10 +344,11 @@ def _unreached(at: str, configs: Sequence[Mapping[str, Any]]) -> str | None:
     if not (match := AT_ROW.fullmatch(at)):
         return None
     unit, moment = match[1], float(match[2])
-    for config in configs:
-        budget, every = config.get(f"{unit}s"), config.get("evaluate_every")
-        if budget and not 0 < moment <= budget:
-            return f"{at} is not reached: these runs take {budget} {unit}s"
-        if unit == "step" and budget and every and moment % every and moment != budget:
-            return f"{at} is no evaluation: they come every {every} steps"
+    for of in map(budget_of, configs):
+        per_unit = of.steps_per_epoch if unit == "epoch" else 1
+        budget, every = of.steps / per_unit, of.evaluate_every / per_unit
+        if not 0 < moment <= budget:
+            return f"{at} is not reached: these runs take {budget:.10g} {unit}s"
+        if not of.evaluates(unit, moment):
+            return f"{at} is no evaluation: they come every {every:.10g} {unit}s"
     return None

@@ -14,7 +14,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from actlab.registry import find, nearest
+from actlab.spec.budget import impossible
 from actlab.spec.claim import Claim
+from actlab.spec.labels import MOST_CHARACTERS, slug
 from actlab.spec.part import PARTS, STRICT, Part, explain, resolve_part, show
 from actlab.spec.problems import Issue
 
@@ -129,11 +131,19 @@ class Experiment(BaseModel):
 
     model_config = STRICT
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
+    name: Annotated[str, Field(min_length=1, description="of the experiment, and of its folder")]
     description: str = ""
     sweep: dict[str, Any] | list[dict[str, Any]] = {}
     claims: Annotated[list[Claim], Field(description="what is expected to come out")] = []
     base: dict[str, Any] = {}
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_folder_name(cls, value: str) -> str:
+        if (name := slug(value)) != value.rstrip("_-"):
+            expected = f"letters, digits, dots, hyphens and underscores, at most {MOST_CHARACTERS}, such as {name!r}"
+            raise ValueError(f"expected {expected}; read {show(value)}")
+        return value
 
 
 NESTED = {"early_stopping": list(EarlyStopping.model_fields), "weight_film": list(WeightFilm.model_fields)}
@@ -141,8 +151,16 @@ CLAIM_KEYS = [field.alias or name for name, field in Claim.model_fields.items()]
 KEYS = [*RunConfig.model_fields, *(k for k in Experiment.model_fields if k != "base")]
 
 
-def resolve(data: Mapping[str, Any]) -> tuple[RunConfig | None, list[Issue]]:
-    """The data of one cell to its `RunConfig`, or to all that is wrong with it."""
+def resolve(
+    data: Mapping[str, Any], looked_at: dict[str, tuple[Part | None, list[Issue]]] | None = None
+) -> tuple[RunConfig | None, list[Issue]]:
+    """The data of one cell to its `RunConfig`, or to all that is wrong with it.
+
+    Args:
+        data: the keys of a run as a file has them.
+        looked_at: parts of other cells, by how they are written: most cells share them. It is added to.
+    """
+    known = {} if looked_at is None else looked_at
     resolved: dict[str, Any] = {}
     issues: list[Issue] = []
     # looked at apart from the model, which holds keys against each other only once each is right by itself
@@ -155,13 +173,15 @@ def resolve(data: Mapping[str, Any]) -> tuple[RunConfig | None, list[Issue]]:
             part = None
             issues.append(Issue((kind,), f"`{kind}` is required; known: {', '.join(find(kind).names())}", "missing"))
         else:
-            part, found = resolve_part(kind, written, (kind,))
+            if (as_written := f"{kind} {json.dumps(written)}") not in known:
+                made, found = resolve_part(kind, written, (kind,))
+                if made and (offline := made.get("offline")) and (message := wrong_stand_in(made["name"], offline)):
+                    found.append(Issue(("dataset", "offline"), message))
+                known[as_written] = (None if found or not made else Part(**made), found)
+            part, found = known[as_written]
             issues += found
         # a part that is wrong is spoken of already; a placeholder lets the other keys be checked
-        resolved[kind] = part or {"name": "?"}
-    if offline := resolved["dataset"].get("offline"):
-        message = wrong_stand_in(resolved["dataset"]["name"], offline)
-        issues += [Issue(("dataset", "offline"), message)] if message else []
+        resolved[kind] = part or Part(name="?")
     resolved["probes"], found = _probes(data.get("probes"))
     issues += found
     rest = {key: value for key, value in data.items() if key not in (*PARTS, "probes")}
@@ -169,6 +189,7 @@ def resolve(data: Mapping[str, Any]) -> tuple[RunConfig | None, list[Issue]]:
         config = RunConfig(**resolved, **rest)
     except ValidationError as error:  # what is wrong with the whole, not with a key, is the budget: it is noted above
         return None, issues + [issue for issue in explain(error, (), KEYS, NESTED) if issue.path]
+    issues = issues or impossible(config.canonical())
     return (None if issues else config), issues
 
 

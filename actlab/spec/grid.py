@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import math
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +13,7 @@ import numpy as np
 from actlab.errors import ActlabError
 from actlab.registry import nearest
 from actlab.spec.config import DEFAULT_PARTS, Experiment, RunConfig
+from actlab.spec.labels import slug
 from actlab.spec.part import PARTS, show
 from actlab.spec.problems import Problems
 from actlab.spec.where import Condition, conditions_of
@@ -22,6 +21,7 @@ from actlab.spec.yaml import Path
 
 RANGES = ("range", "linspace", "logspace", "geomspace")
 MAX_CELLS = 100_000
+MAX_TESTS = 10_000_000  # of cells by rules of `exclude`
 
 
 @dataclass
@@ -36,17 +36,21 @@ def cells_of(experiment: Experiment, problems: Problems) -> tuple[list[Cell], in
     """Every cell of the sweep, and how many were excluded. A file without a sweep has one cell."""
     if experiment.sweep == []:
         problems.add(("sweep",), "an empty list of grids: nothing to train")
-    cells, excluded = [], 0
+    cells, excluded = list[Cell](), 0
     for path, grid in _grids(experiment):
         axes = _axes(grid, path, problems)
         taken = Counter(key for axis in axes for key in (axis[0].values if axis else ()))
         for key in (key for key, times in taken.items() if times > 1):
             problems.add(path, f"{key} is swept twice")
-        if (size := math.prod(map(len, axes))) > MAX_CELLS:
+        if (size := excluded + len(cells) + math.prod(map(len, axes))) > MAX_CELLS:
             problems.add(path, f"{size:,} cells are more than the {MAX_CELLS:,} that one file may ask for")
             continue
         points = [_joined(combination) for combination in itertools.product(*axes)]
         rules = _exclusions(grid.get("exclude", []), (*path, "exclude"), list(taken), problems)
+        if len(points) * len(rules) > MAX_TESTS:
+            message = f"{len(rules):,} rules for {len(points):,} cells are more than {MAX_TESTS:,} tests"
+            problems.add((*path, "exclude"), f"{message}; a list of values in one rule stands for any of them")
+            continue
         kept = [c for c in points if not any(all(w.holds(c.values.get(w.key)) for w in rule) for rule in rules)]
         if points and not kept:
             problems.add((*path, "exclude"), "every cell is excluded: nothing to train")
@@ -185,17 +189,17 @@ def _exclusions(written: Any, path: Path, axes: list[str], problems: Problems) -
 
 def fill(base: dict[str, Any], cell: Cell, problems: Problems) -> dict[str, Any]:
     """The base with the cell's values put in; whole parts first, then the parameters in them."""
-    data = copy.deepcopy(base)
+    data = dict(base)
     for dotted in sorted(cell.values, key=lambda key: key.count(".")):
         try:
-            put(data, dotted, copy.deepcopy(cell.values[dotted]))
+            put(data, dotted, cell.values[dotted])
         except ValueError as error:
             problems.add(cell.places[dotted], str(error))
     return data
 
 
 def put(data: dict[str, Any], dotted: str, value: Any) -> None:
-    """Set a dotted path of a config's data; a bare part name on the way becomes a mapping.
+    """Set a dotted path of a config's data, of which no inner mapping is changed; a bare part name becomes a mapping.
 
     Raises:
         ValueError: something on the way has no parameters.
@@ -204,12 +208,12 @@ def put(data: dict[str, Any], dotted: str, value: Any) -> None:
     for step in way:
         inner = data.get(step)
         if isinstance(inner, str):
-            inner = data[step] = {"name": inner}
+            inner = {"name": inner}
         elif inner is None:  # a parameter of a part that is not written is one of its default
-            inner = data[step] = {"name": DEFAULT_PARTS[step]} if step in DEFAULT_PARTS else {}
+            inner = {"name": DEFAULT_PARTS[step]} if step in DEFAULT_PARTS else {}
         if not isinstance(inner, dict):
             raise ValueError(f"{dotted}: {step} is {show(inner)}, which has no parameters")
-        data = inner
+        data[step] = data = dict(inner)  # other cells share the former
     data[last] = value
 
 
@@ -236,11 +240,3 @@ def _label_text(value: Any) -> str:
     if isinstance(value, dict):
         return "-".join(f"{k}{_label_text(v)}" for k, v in value.items())
     return format(value, "g") if isinstance(value, float) else str(value)
-
-
-def slug(text: str) -> str:
-    """A file name of letters, digits, dot, underscore and hyphen; never hidden, at most 80 long."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._-")
-    if len(name) > 80:  # the end tells the seed
-        name = f"{name[:60].rstrip('._-')}..{name[-16:].lstrip('._-')}"
-    return name or "run"

@@ -1,8 +1,11 @@
-"""Values of config keys as text: the shortest that keeps different values different, and what conditions are called."""
+"""Values of config keys as text: the shortest that tell them apart; names of conditions, and names that are folders."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -139,3 +142,41 @@ def short_names(
 
 def _differ(values: Sequence[Any]) -> bool:
     return len({json.dumps(value, sort_keys=True, default=str) for value in values}) > 1
+
+
+# --- names of folders ------------------------------------------------------------------------------------------
+
+# Windows has devices of these names, whatever follows a dot
+DEVICES = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³])(\.|$)", re.IGNORECASE)
+SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")  # of the look of the sign before them
+MOST_CHARACTERS, MOST_BYTES = 80, 200  # a file system takes 255 bytes, and the hash and ".tmp" come behind a name
+
+
+def slug(text: str) -> str:
+    """A name that any file system takes, of letters and digits of all scripts, dot, underscore and hyphen.
+
+    Never hidden, no option, no device; at most 80 characters and 200 bytes. Where signs beyond ASCII are lost it ends
+    with digits that tell it from others.
+    """
+    text, kept = unicodedata.normalize("NFC", text), ""
+    if text.isascii():
+        kept = re.sub("[^A-Za-z0-9._-]", " ", text)
+    for c in text[len(kept) :]:  # a vowel of Devanagari is a mark, and so part of the letter before it
+        mark = unicodedata.category(c) in ("Mn", "Mc") and not SELECTORS.match(c) and kept[-1:].strip()
+        kept += c if c.isalnum() or c in "._-" or mark else " "
+    name = re.sub(" +", "_", kept).strip("._-")
+    lost = any(k == " " and c > "\x7f" for k, c in zip(kept, text, strict=True))
+    rest = f"-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}" if lost else ""
+    if DEVICES.match(name) or not name:
+        name = f"run-{name}".rstrip("-")
+    if len(name + rest) > MOST_CHARACTERS or len((name + rest).encode()) > MOST_BYTES:
+        head, rest = name[: 60 - len(rest)].rstrip("._-"), f"..{name[-16:].lstrip('._-')}{rest}"  # its end has the seed
+        while len((head + rest).encode()) > MOST_BYTES:
+            head = head[:-1]
+        name = head
+    return name + rest
+
+
+def same_folder(name: str) -> str:
+    """A text that is equal for names that some file systems take for one: they differ in case or normalisation."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())

@@ -50,11 +50,10 @@ def resolve_part(kind: str, written: Any, path: Path) -> tuple[dict[str, Any] | 
         return None, [Issue(path if bare else (*path, "name"), str(error))]
     given = {key: value for key, value in written.items() if key != "name"}
     issues: list[Issue] = []
-    for parameter in entry.parameters:
-        if nested := _kind(parameter):
-            value = given.get(parameter.name, parameter.default)
-            given[parameter.name], found = resolve_part(nested, value, (*path, parameter.name))
-            issues += found
+    for parameter, nested in _parts_within(entry):
+        value = given.get(parameter.name, parameter.default)
+        given[parameter.name], found = resolve_part(nested, value, (*path, parameter.name))
+        issues += found
     try:
         parameters = parameter_model(entry)(**given).model_dump(mode="json")
     except ValidationError as error:
@@ -67,16 +66,22 @@ def resolve_part(kind: str, written: Any, path: Path) -> tuple[dict[str, Any] | 
 @functools.cache
 def parameter_model(entry: Entry[Any]) -> type[BaseModel]:
     """The pydantic model of a registered function's parameters, made from its signature."""
+    nested = [parameter for parameter, _ in _parts_within(entry)]
     fields: dict[str, Any] = {
-        p.name: (dict[str, Any] | None if _kind(p) else p.annotation, ... if p.required else p.default)
+        p.name: (dict[str, Any] | None if p in nested else p.annotation, ... if p.required else p.default)
         for p in entry.parameters
     }
     model: type[BaseModel] = create_model(entry.name, __config__=STRICT, **fields)
     return model
 
 
-def _kind(parameter: Parameter) -> str | None:
-    return next((m.kind for m in getattr(parameter.annotation, "__metadata__", ()) if isinstance(m, Kind)), None)
+@functools.cache
+def _parts_within(entry: Entry[Any]) -> list[tuple[Parameter, str]]:
+    """The parameters that are parts themselves, each with its kind."""
+    return [
+        (p, mark.kind) for p in entry.parameters for mark in getattr(p.annotation, "__metadata__", ())
+        if isinstance(mark, Kind)
+    ]  # fmt: skip
 
 
 # pydantic's types of errors, and what was expected instead of what was read
@@ -88,7 +93,7 @@ EXPECTED = {
     "string_type": "text", "finite_number": "a finite number", "list_type": "a list", "literal_error": "{expected}",
     "greater_than": "a number above {gt:.12g}", "greater_than_equal": "a number from {ge:.12g}",
     "less_than": "a number below {lt:.12g}", "less_than_equal": "a number up to {le:.12g}",
-    "string_pattern_mismatch": "letters, digits, dots, hyphens and underscores, at most 80",
+    "string_too_short": "some text",
 }  # fmt: skip
 ALTERNATIVES = ("list[", "dict[", "literal[", "constrained-", "function-", "nullable", "float", "int", "str", "bool")
 

@@ -6,8 +6,15 @@ once, each at its place in the file.
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import io
+import itertools
+import json
+import os
 import shlex
+import sys
+from collections import Counter
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -16,14 +23,17 @@ from typing import Any
 from actlab.errors import ConfigError, Problem
 from actlab.registry import find, nearest
 from actlab.spec import yaml
+from actlab.spec.budget import too_long
 from actlab.spec.claim import claim_issues
 from actlab.spec.config import KEYS, Experiment, RunConfig, parse_experiment, resolve
-from actlab.spec.grid import Cell, cells_apart, cells_of, fill, label, put, slug
-from actlab.spec.part import PARTS
+from actlab.spec.grid import Cell, cells_apart, cells_of, fill, label, put
+from actlab.spec.labels import same_folder, slug
+from actlab.spec.part import PARTS, Part
 from actlab.spec.problems import Issue, Problems
 from actlab.spec.yaml import Path
 
-CONFIGS = FilePath("configs")
+ENOUGH_CELLS = 10_000  # of a sweep in which something is wrong
+CONFIGS, STDIN = FilePath("configs"), FilePath("-")
 MOST_NAMES = 12
 
 
@@ -40,6 +50,7 @@ class Plan:
         varies: swept path to its values, in the order of the file.
         merged: labels of cells that came twice, the second and later ones.
         excluded: how many cells `exclude` left out.
+        warnings: lengths that reach beyond the training, each at its place in the file.
     """
 
     experiment: Experiment
@@ -50,25 +61,59 @@ class Plan:
     varies: dict[str, list[Any]]
     merged: list[str]
     excluded: int
+    warnings: list[str]
+
+    def asks_for(self) -> set[str]:
+        """The hashes of its runs, on the dataset that is asked for and on its stand-in."""
+        configs = [config for _, config in self.runs]
+        stood_in = [c.on_stand_in(name) for c in configs if (name := c.dataset.parameters.get("offline"))]
+        return {config.hash for config in (*configs, *stood_in)}
+
+
+def read_all(paths: Sequence[FilePath], overrides: Sequence[str] = ()) -> list[Plan]:
+    """The plans of all files of one call.
+
+    Raises:
+        ConfigError: all that is wrong in any of them; or two would write into one folder.
+    """
+    plans, problems = dict[str, Plan](), list[Problem]()
+    for path in paths:
+        try:
+            plan = read(path, overrides)
+        except ConfigError as error:
+            problems += error.problems
+            continue
+        first = plans.setdefault(same_folder(plan.experiment.name), plan)
+        if first is not plan:
+            names = f"{plan.experiment.name!r} would be the folder of {first.experiment.name!r} of {first.source} too"
+            again = "is given twice" if plan.source == first.source else f"{names}; give one of them another `name`"
+            problems.append(Problem(plan.source, 0, 0, again))
+    if problems:
+        raise ConfigError(problems)
+    return list(plans.values())
 
 
 def read(path: FilePath, overrides: Sequence[str] = ()) -> Plan:
     """The plan of a config file.
 
     Args:
-        path: the YAML file.
+        path: the YAML file; - for standard input.
         overrides: `dotted.path=value` each, applied in order; the value is YAML.
 
     Raises:
         ConfigError: all that is wrong in the file and the overrides.
     """
-    raw, source = _bytes(path), str(path)
+    raw, source = _bytes(path), "standard input" if path == STDIN else str(path)
     document = yaml.parse(raw, source)
     data = copy.deepcopy(document.data)
     problems = Problems(document)
     if isinstance(data, dict):
         _apply(overrides, data, problems)
-    experiment, issues = parse_experiment(data, slug(path.stem))
+    # the bytes of the name are UTF-8, whatever the locale is
+    stem = os.fsencode(path.stem).decode("utf-8", "surrogateescape") if path.is_file() else "unnamed"
+    if isinstance(data, dict) and "name" not in data and not path.is_file():
+        problems.add((), "`name` is required where no file has one: add `name: ...`, or --set name=...", "missing")
+    experiment, issues = parse_experiment(data, slug(stem))
     for issue in issues:
         problems.add(issue.path, issue.message, issue.kind)
     if experiment is None:
@@ -78,9 +123,14 @@ def read(path: FilePath, overrides: Sequence[str] = ()) -> Plan:
         _check_apart(experiment, problems)
     runs: dict[str, tuple[str, RunConfig]] = {}
     merged = []
+    notes, noted = Problems(document), Counter[Path]()
+    notes.overrides = problems.overrides
     seen: set[tuple[Path, str]] = set()
-    for cell in cells:
-        config, issues = resolve(fill(experiment.base, cell, problems))
+    parts: dict[str, tuple[Part | None, list[Issue]]] = {}
+    for i, cell in enumerate(cells):
+        if len(problems.found) >= yaml.MAX_PROBLEMS or (problems.found and i > ENOUGH_CELLS):
+            break  # what is wrong is told at once, but not for minutes
+        config, issues = resolve(fill(experiment.base, cell, problems), parts)
         for issue in issues:
             _add_at_cell(cell, issue, problems, seen)
         if config is None:
@@ -88,19 +138,30 @@ def read(path: FilePath, overrides: Sequence[str] = ()) -> Plan:
         name = label(config, cell)
         if (digest := config.hash) in runs:
             merged.append(name)
-        runs.setdefault(digest, (name, config))
-    if not problems.found:  # a cell that is missing for another mistake is none of a claim's
+            continue
+        runs[digest] = (name, config)
+        for issue in too_long(config.canonical()):
+            if not noted[issue.path]:
+                _add_at_cell(cell, issue, notes, set())
+            noted[issue.path] += 1
+    if experiment.claims and not problems.found:  # a cell that is missing for another mistake is none of a claim's
         for issue in claim_issues(experiment.claims, [c.canonical() for _, c in runs.values()], KEYS):
             problems.add(issue.path, issue.message, issue.kind)
     problems.raise_if_any()
-    varies: dict[str, list[Any]] = {}
+    varies: dict[str, dict[str, Any]] = {}
     for cell in cells:
         for key, value in cell.values.items():
-            known = varies.setdefault(key, [])
-            if value not in known:
-                known.append(value)
-    text = yaml.decode(raw, source)
-    return Plan(experiment, source, text, tuple(overrides), list(runs.values()), varies, merged, excluded)
+            varies.setdefault(key, {}).setdefault(json.dumps(value), value)
+    times = Counter(name for name, _ in runs.values())
+    labelled = [
+        (name if times[name] == 1 else slug(f"{name}-{digest[:8]}"), config) for digest, (name, config) in runs.items()
+    ]
+    return Plan(
+        experiment, source, yaml.decode(raw, source), tuple(overrides), labelled,
+        {key: list(values.values()) for key, values in varies.items()}, merged, excluded,
+        [f"{note} (in {n:,} of {len(runs):,} runs)" if n < len(runs) else str(note)
+         for note, n in zip(notes.found, noted.values(), strict=True)],
+    )  # fmt: skip
 
 
 def _check_apart(experiment: Experiment, problems: Problems) -> None:
@@ -114,8 +175,9 @@ def _check_apart(experiment: Experiment, problems: Problems) -> None:
         if not put_in and _prefix(issue.path, swept) is None:
             problems.add(issue.path, issue.message, issue.kind)
     seen: set[tuple[Path, str]] = set()
-    for cell in apart:
-        for issue in resolve(fill(experiment.base, cell, problems))[1]:
+    parts: dict[str, tuple[Part | None, list[Issue]]] = {}
+    for cell in itertools.takewhile(lambda cell: len(problems.found) < yaml.MAX_PROBLEMS, apart):
+        for issue in resolve(fill(experiment.base, cell, problems), parts)[1]:
             if _prefix(issue.path, cell.places):
                 _add_at_cell(cell, issue, problems, seen)
     problems.raise_if_any()
@@ -192,7 +254,12 @@ def _bytes(path: FilePath) -> bytes:
             beside it and in `configs`, the nearest first.
     """
     try:
-        return path.read_bytes()
+        with (
+            contextlib.nullcontext(getattr(sys.stdin, "buffer", io.BytesIO()))
+            if path == STDIN
+            else path.open("rb") as file
+        ):
+            return file.read(yaml.MAX_BYTES + 1)  # a device may go on for ever
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
     if path.is_dir():

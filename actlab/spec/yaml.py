@@ -7,6 +7,7 @@ booleans. What two readers could take for two things (`017`, a key given twice, 
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -58,7 +59,7 @@ def parse(text: str | bytes, file: str) -> Document:
     """One YAML document as plain data with places.
 
     Args:
-        text: what stands in the file; bytes are read as UTF-8, with or without a byte order mark.
+        text: what stands in the file; bytes as `decode` reads them.
         file: its name, for errors.
 
     Raises:
@@ -303,30 +304,46 @@ _SYNTAX = {
 }
 
 
+# the longer first: one of UTF-32 begins with one of UTF-16
+MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32", codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}  # fmt: skip
+
+
 def decode(text: str | bytes, file: str) -> str:
     """The text without a byte order mark, known to hold only characters that YAML allows.
+
+    Bytes are UTF-8 unless they begin with the mark of UTF-16 or UTF-32, as some editors save text.
 
     Raises:
         ConfigError: with the place of the first byte or character that is wrong.
     """
 
+    encoding = next(
+        (name for mark, name in MARKS.items() if isinstance(text, bytes) and text.startswith(mark)), "utf-8"
+    )
+
     def error(index: int, message: str) -> ConfigError:
-        lines = _lines(text[:index] if isinstance(text, str) else text[:index].decode("utf-8"))
+        lines = _lines(
+            (text[:index] if isinstance(text, str) else text[:index].decode(encoding)).removeprefix("\ufeff")
+        )
         return ConfigError([Problem(file, len(lines), len(lines[-1]) + 1, message)])
 
     if len(text) > MAX_BYTES:
         raise error(0, f"the text is longer than {MAX_BYTES:,} bytes; a config is a few hundred")
     if isinstance(text, bytes):
-        if text.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise error(0, "the file is UTF-16; save it as UTF-8")
         try:
-            text = text.decode("utf-8")
+            text = text.decode(encoding)
         except UnicodeDecodeError as wrong:
-            message = f"byte 0x{wrong.object[wrong.start]:02x} is not UTF-8; save the file as UTF-8"
+            name = encoding[:6].upper()
+            message = f"byte 0x{wrong.object[wrong.start]:02x} is not {name}; save the file as UTF-8"
             raise error(wrong.start, message) from None
     text = text.removeprefix("\ufeff")
     if found := _FORBIDDEN.search(text):
         code = ord(found[0])
+        if not code:
+            raise error(found.start(), "the text holds NUL; save the file as UTF-8")
         if 0xD800 <= code <= 0xDFFF:
             raise error(found.start(), "the text is not valid UTF-8; save the file as UTF-8")
         escape = f'remove it, or write it as "\\u{code:04x}" in double quotes'

@@ -289,8 +289,8 @@ def _couples(claim: Claim, runs: Sequence[PlannedRun], names: Sequence[str]) -> 
     if other is None:
         return [(side(group), None) for group in groups]
     all_others, found = groups_of(configs, conditions_of(other)), list[tuple[Side, Side | None]]()
-    for group in groups:
-        mine, theirs = side(group), opposites(configs[group[0]], all_others, configs, other)
+    for group, theirs in zip(groups, opposites(groups, all_others, configs, other), strict=True):
+        mine = side(group)
         found += [(mine, side(one)) for one in theirs] or [(mine, None)]
     return found
 

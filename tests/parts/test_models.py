@@ -10,7 +10,10 @@ import pytest
 from actlab.lazy import keras
 from actlab.parts.initializers import INITIALIZERS
 from actlab.parts.optimizers import OPTIMIZERS
+from actlab.parts.probes import probed_layers
+from actlab.registry import find
 from actlab.run.engines.build import build_model, build_optimizer
+from actlab.spec.budget import weight_layers
 from actlab.spec.config import RunConfig, resolve
 
 MNIST, CIFAR = (28, 28, 1), (32, 32, 3)
@@ -119,3 +122,30 @@ def test_settings_of_keras_change_no_model(convolution: str) -> None:
         keras.config.set_image_data_format(before[0])
         keras.config.set_floatx(before[1])
         keras.config.set_epsilon(before[2])
+
+
+MODELS_AND_SHAPES = [
+    ({"model": {"name": "mnist_dense", "hidden": [4, 4, 4]}}, "mnist"), ({"model": "linear"}, "mnist"),
+    ({"model": "cifar10_cnn"}, "cifar10"), ({"model": "cifar10_cnn"}, "mnist"),
+    *(({"model": {"name": "simple_cnn", "convolution": how, "kernel_size": size}}, "mnist")
+      for how in ("native", "im2col") for size in (1, 27)),
+    *(({"model": {"name": "simple_cnn", "kernel_size": 3, "strides": strides, "padding": padding}}, "mnist")
+      for padding, strides in (("same", 27), ("valid", 25))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "dataset"), MODELS_AND_SHAPES)
+@pytest.mark.parametrize("more", [{}, {"activation": "maxout"}, {"activation": "prelu", "batch_norm": "before"}])
+def test_the_layers_with_weights_are_those_that_are_stated(changes: Any, dataset: str, more: Any) -> None:
+    model = changes["model"] if isinstance(changes["model"], dict) else {"name": changes["model"]}
+    norm = {"batch_norm": more["batch_norm"]} if "batch_norm" in more else {}
+    made = config(dataset=dataset, model={**model, **norm}, activation=more.get("activation", "relu"))
+    facts = find("dataset").get(dataset).facts
+    keras.backend.clear_session()
+    built = build_model(made, facts.shape, facts.classes)
+    assert weight_layers(made.canonical()["model"]) == [layer.name for layer in probed_layers(built)]
+
+
+def test_every_model_is_among_these() -> None:
+    known = {m["name"] if isinstance(m := changes["model"], dict) else m for changes, _ in MODELS_AND_SHAPES}
+    assert known == set(find("model").names())

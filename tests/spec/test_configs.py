@@ -108,8 +108,9 @@ def _pairs(claim, configs):  # type: ignore[no-untyped-def]
     if relation.other is None or relation.sign in EVERY_SEED:
         return
     others = groups_of(configs, conditions_of(relation.other))
-    for group in groups_of(configs, conditions_of(claim.of)):
-        for other in opposites(configs[group[0]], others, configs, relation.other):
+    groups = groups_of(configs, conditions_of(claim.of))
+    for group, theirs in zip(groups, opposites(groups, others, configs, relation.other), strict=True):
+        for other in theirs:
             yield len({configs[i]["seed"] for i in group} & {configs[i]["seed"] for i in other})
 
 

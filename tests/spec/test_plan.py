@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import itertools
+import os
 import re
 import shlex
+import subprocess
+import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,8 +23,10 @@ from hypothesis import strategies as st
 from actlab.errors import ConfigError
 from actlab.spec import yaml
 from actlab.spec.config import RunConfig
-from actlab.spec.grid import range_values, slug
-from actlab.spec.plan import Plan
+from actlab.spec.grid import range_values
+from actlab.spec.labels import slug
+from actlab.spec.part import resolve_part
+from actlab.spec.plan import Plan, read_all
 from actlab.spec.plan import read as read_plan
 
 WriteConfig = Callable[..., Path]
@@ -156,6 +163,68 @@ def test_a_thousand_runs_are_planned_in_seconds(read: Read) -> None:
     assert len({config.hash for _, config in plan.runs}) == len(plan.runs) == 1000
 
 
+@pytest.fixture
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The kinds of the parts that are held against their registry, one after the other."""
+    kinds: list[str] = []
+
+    def counted(kind: str, *rest: Any) -> Any:
+        kinds.append(kind)
+        return resolve_part(kind, *rest)
+
+    monkeypatch.setattr("actlab.spec.config.resolve_part", counted)
+    return kinds
+
+
+def test_a_part_is_looked_at_once_however_many_cells_share_it(read: Read, looked_at: list[str]) -> None:
+    assert len(read("{activation: [relu, tanh], optimizer.learning_rate: [0.1, 0.2], seed: {range: 500}}").runs) == 2000
+    assert Counter(looked_at) == {"dataset": 1, "model": 1, "activation": 2, "initializer": 1, "optimizer": 2}
+
+
+def test_a_mistake_of_a_large_sweep_is_told_soon(read: Read, looked_at: list[str]) -> None:
+    with pytest.raises(ConfigError, match="did you mean 'relu'") as caught:
+        read("{seed: {range: 100_000}}".replace("_", ""), base=BASE.replace("relu", "reluu"))
+    assert len(caught.value.problems) == 1
+    assert Counter(looked_at)["activation"] == 1
+    with pytest.raises(ConfigError, match="unknown activation") as caught:
+        read(f"{{activation: [{', '.join(f'relu{i}' for i in range(5000))}]}}")
+    assert len(caught.value.problems) == 100
+    assert len(looked_at) < 200
+
+
+def test_ten_thousand_written_values_cost_ten_times_a_thousand(read: Read) -> None:
+    began = time.process_time()
+    plan = read(f"{{optimizer.learning_rate: [{', '.join(f'{1e-6 * i:.9g}' for i in range(1, 10_001))}]}}")
+    assert len(plan.runs) == len(plan.varies["optimizer.learning_rate"]) == 10_000
+    assert time.process_time() - began < 20  # 1.5 s where it was written
+
+
+GRID = "{seed: {range: 300}, batch_size: {range: [1, 201]}}"  # 60,000 cells
+
+
+@pytest.mark.parametrize(
+    ("grid", "said"),
+    [
+        ("{seed: {range: 400}, batch_size: {range: [1, 501]}}", "200,000 cells are more than the 100,000"),
+        (f"[{GRID}, {GRID}]", "120,000 cells are more than"),
+        (GRID[:-1] + ", exclude: [" + ", ".join(f"{{seed: {i}}}" for i in range(201)) + "]}",
+         "201 rules for 60,000 cells are more than 10,000,000 tests; a list of values in one rule stands for any"),
+    ],
+)  # fmt: skip
+def test_what_one_file_may_ask_for(grid: str, said: str, read: Read) -> None:
+    with pytest.raises(ConfigError, match=said):
+        read(grid)
+
+
+def test_claims_on_many_runs_are_limited(write_config: WriteConfig) -> None:
+    claim = "  - {metric: val_accuracy, of: {activation: relu}, is: '> {activation: tanh}'}\n"
+    sweep = "sweep: {activation: [relu, tanh], seed: {range: 500}}\n"
+    path = write_config(f"{BASE}{sweep}claims:\n{claim * 201}")
+    with pytest.raises(ConfigError, match="201 claims on 1,000 runs are more than the 200,000 judgements"):
+        read_plan(path)
+    assert len(read_plan(write_config(f"{BASE}{sweep}claims:\n{claim * 5}")).experiment.claims) == 5
+
+
 # --- command line ----------------------------------------------------------------------------------------------
 
 
@@ -213,9 +282,156 @@ def test_labels_tell_the_runs_of_a_file_apart_and_stay(read: Read) -> None:
 @given(st.text())
 def test_a_slug_is_a_harmless_file_name(text: str) -> None:
     name = slug(text)
-    assert re.fullmatch(r"[A-Za-z0-9._-]{1,80}", name)
-    assert name[0] not in ".-"
+    assert 1 <= len(name) <= 80
+    assert len(name.encode()) <= 200
+    assert name[0] not in ".-_"
+    assert name[-1] not in "._-"
+    assert not re.search(r"[\x00-,/:-@\[-^`{-\xa0]|\s", name)
     assert name == slug(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("обучение", "обучение"), ("模型 比較", "模型_比較"), ("تجربة", "تجربة"), ("हिन्दी", "हिन्दी"), ("e\u0301", "é"),
+        ("a b", "a_b"), ("con", "run-con"), ("Nul.txt", "run-Nul.txt"), ("com1.", "run-com1"), ("com10", "com10"),
+        ("", "run"), ("..", "run"), ("-x", "x"), ("a. ", "a"), ("a/../b", "a_.._b"),
+        ("❤️", "run-16e81418"), ("a\u202eb", "a_b-1f7a9d5e"), ("\udcff", "run-8f1d0f9c"),
+    ],
+)  # fmt: skip
+def test_a_slug_keeps_letters_of_all_scripts_and_digits_of_what_is_lost(text: str, name: str) -> None:
+    assert slug(text) == name
+
+
+def test_signs_that_are_lost_still_tell_names_apart() -> None:
+    texts = [
+        "❤️",
+        "💔",
+        "→",
+        "←",
+        "a→b",
+        "a←b",
+        "模" * 90 + "→" + "模" * 30,
+        "模" * 90 + "←" + "模" * 30,
+        "実験",
+        "実験→",
+    ]
+    assert len(set(map(slug, texts))) == len(texts)
+
+
+NAMES = [
+    ("обучение", None), ("a_", None), ("x" * 80, None), ("x" * 81, "at most 80"), ("a.", "such as 'a'"),
+    ("con", "such as 'run-con'"), ("-x", "such as 'x'"), (".x", "such as 'x'"), ("a b", "such as 'a_b'"),
+    ("e\u0301", "such as 'é'"), ("❤️", "such as 'run-16e81418'"), ("''", "expected some text"),
+    ("模" * 80, "at most 80"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "wrong"), NAMES)
+def test_a_name_is_a_folder_s_or_the_nearest_is_proposed(
+    name: str, wrong: str | None, write_config: WriteConfig
+) -> None:
+    path = write_config(f"name: {name}\n{BASE}")
+    if wrong is None:
+        assert read_plan(path).experiment.name == name
+        return
+    with pytest.raises(ConfigError, match=re.escape(wrong)) as caught:
+        read_plan(path)
+    assert [(p.line, p.column) for p in caught.value.problems] == [(1, 7)]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("a/x.yaml", ""), ("b/x.yaml", "")), (("x.yaml", ""), ("y.yaml", "name: x\n")),
+        (("x.yaml", "name: z\n"), ("y.yaml", "name: z\n")), (("x.yaml", ""), ("X.yaml", "")),
+        (("a b.yaml", ""), ("a_b.yaml", "")), (("\u00e9.yaml", ""), ("e\u0301.yaml", "")),
+        (("straße.yaml", ""), ("STRASSE.yaml", "")), (("con.yaml", ""), ("run-con.yaml", "")),
+    ],
+)  # fmt: skip
+def test_two_files_of_one_name_are_refused_in_one_call(
+    one: tuple[str, str], other: tuple[str, str], tmp_path: Path
+) -> None:
+    paths = []
+    for name, head in (one, other):
+        paths.append(tmp_path / name)
+        paths[-1].parent.mkdir(exist_ok=True)
+        paths[-1].write_text(head + BASE, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        read_all(paths)
+    assert [problem.file for problem in caught.value.problems] == [str(paths[1])]
+    assert re.search(f"folder of '.+' of {re.escape(str(paths[0]))} too; give one of them another", str(caught.value))
+    with pytest.raises(ConfigError, match="is given twice"):
+        read_all([paths[0], paths[0]])
+    with pytest.raises(ConfigError, match="too; give"):
+        read_all([paths[0], tmp_path / paths[1].name, paths[1]][::2], ["name=same"])
+
+
+def test_files_of_other_names_and_all_that_is_wrong_in_them(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{name}.yaml" for name in ("эксперимент", "опыт", "❤️", "💔")]
+    for path in paths:
+        path.write_text(BASE, encoding="utf-8")
+    names = [plan.experiment.name for plan in read_all(paths)]
+    assert names[:2] == ["эксперимент", "опыт"]
+    assert len(set(names)) == 4
+    for path in paths[1:]:
+        path.write_text(BASE + "seed: x\n")
+    with pytest.raises(ConfigError) as caught:
+        read_all(paths)
+    assert {problem.file for problem in caught.value.problems} == set(map(str, paths[1:]))
+
+
+def test_labels_of_different_runs_are_different(read: Read) -> None:
+    alike = ", ".join(f"{{formula: '{formula}'}}" for formula in ("x*2", "x+2", "x/2", "x*x*x", "x+x+x"))
+    found = labels(read(f"{{activation: [{alike}], seed: [0, 1]}}"))
+    assert len(set(found)) == len(found) == 10
+    assert found[0].startswith("x_2-seed0-")
+    slopes = read("{activation.negative_slope: [0.1000001, 0.1000002, 0.2]}")
+    assert len(set(labels(slopes))) == 3
+    assert labels(slopes)[2] == "negative_slope0.2-seed0"
+
+
+def test_what_is_no_file_is_asked_for_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def from_stdin(text: str, *overrides: str) -> Plan:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+        return read_plan(Path("-"), overrides)
+
+    with pytest.raises(ConfigError, match=r"^standard input:1:1: `name` is required where no file has one"):
+        from_stdin(BASE)
+    assert from_stdin(f"name: piped\n{BASE}").experiment.name == "piped"
+    assert from_stdin(BASE, "name=typed").experiment.name == "typed"
+    with pytest.raises(ConfigError, match=r"^standard input:5:7: seed: expected a whole number"):
+        from_stdin(BASE + "seed: x\n", "name=typed")
+    monkeypatch.setattr("sys.stdin", None)  # as under `<&-`
+    with pytest.raises(ConfigError, match="nothing is written here"):
+        read_plan(Path("-"))
+    pipe, written = os.pipe()  # as the shell's <(...) has it: /dev/fd/63
+    try:
+        os.write(written, BASE.encode())
+        os.close(written)
+        with pytest.raises(ConfigError, match="`name` is required"):
+            read_plan(Path(f"/dev/fd/{pipe}"))
+    finally:
+        os.close(pipe)
+
+
+def test_a_file_that_never_ends_is_refused() -> None:
+    with pytest.raises(ConfigError, match="longer than 1,048,576 bytes"):
+        read_plan(Path("/dev/zero"))
+
+
+def test_a_name_is_the_same_in_every_locale(tmp_path: Path) -> None:
+    (tmp_path / "обучение.yaml").write_text(f"description: é\n{BASE}", encoding="utf-8")
+    code = (
+        "import sys; from pathlib import Path; from actlab.spec.plan import read\n"
+        "plan = read(next(Path(sys.argv[1]).iterdir()))\n"
+        "sys.stdout.buffer.write(f'{plan.experiment.name} {plan.experiment.description}'.encode())"
+    )
+    for settings_ in ({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"LC_ALL": "C.UTF-8"}):
+        ran = subprocess.run(
+            [sys.executable, "-c", code, tmp_path], env={**os.environ, **settings_}, capture_output=True, check=True
+        )
+        assert ran.stdout.decode("utf-8") == "обучение é", settings_
 
 
 def test_a_long_label_keeps_its_seed(read: Read) -> None:

@@ -111,6 +111,20 @@ def test_encodings() -> None:
     assert parse("a: 1\r\nb: 2\r\nc: 3", "f").positions["c",] == (3, 4)
 
 
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_file_as_editors_save_it(encoding: str, newline: str) -> None:
+    """With or without a byte order mark and a last newline, on every system: the same data and places."""
+    text = newline.join(["é: über", "b: [1, 2]", "c: 模型"])
+    mark = "\ufeff" if encoding in ("utf-16-le", "utf-16-be") else ""
+    for end in ("", newline):
+        document = parse((mark + text + end).encode(encoding), "f")
+        assert document.data == {"é": "über", "b": [1, 2], "c": "模型"}
+        assert document.positions["b", 1] == (2, 8)
+    with pytest.raises(ConfigError, match=r"^f:3:4: '017'"):
+        parse((mark + text.replace("模型", "017")).encode(encoding), "f")
+
+
 ERRORS = [
     # (text, [(line, column, words of the message)])
     ("a: 1\nb: 2\na: 3\n'b': 4\n", [(3, 1, "'a' is given twice"), (4, 1, "also stands at 2:1")]),
@@ -173,7 +187,8 @@ ERRORS = [
     ("a: x\ufeff", [(1, 5, "U+FEFF")]),
     ("a: \ud800", [(1, 4, "not valid UTF-8")]),
     (b"\xc3\xa9: 1\r\nb: \xff", [(2, 4, "byte 0xff is not UTF-8")]),
-    (b"\xff\xfea\x00", [(1, 1, "UTF-16")]),
+    (b"\xff\xfea\x00:", [(1, 2, "is not UTF-16")]),
+    ("a: 1".encode("utf-16-le"), [(1, 2, "holds NUL; save the file as UTF-8")]),
     ("#" * (1 << 20) + "\n", [(1, 1, "longer than")]),
 ]  # fmt: skip
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from actlab.errors import DatasetError
 from actlab.parts.datasets.catalogue import PARTS, Prepared
 from actlab.parts.datasets.store import open_arrays
+from actlab.spec.budget import split_sizes
 
 STREAM = 0x5EED  # keeps these draws apart from the order of epoch e, which is drawn from [seed, e]
 
@@ -86,14 +87,9 @@ def split(
     """
     count = len(images.x_train)
     order = np.random.default_rng([seed, STREAM, 0]).permutation(count).astype(np.int32)
-    held = 0 if validation == "test" else round(count * validation)
-    left = count - held
-    if validation != "test" and not 0 < held < count:
-        raise DatasetError(f"validation: {validation} of {count} training images is {held} of them; give another part")
-    if train_samples is not None and train_samples > left:
-        raise DatasetError(f"train_samples: {train_samples} is more than the {left} images that are not held out")
+    trained_on, held = split_sizes(count, train_samples, validation)
     free = np.sort(order[held:]) if train_choice == "first" else order[held:]
-    train = free[: left if train_samples is None else train_samples]
+    train = free[:trained_on]
     if validation == "test":
         return Split(np.sort(train), np.arange(len(images.x_test), dtype=np.int32), on_test=True)
     return Split(np.sort(train), np.sort(order[:held]), on_test=False)

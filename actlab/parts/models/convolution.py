@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from actlab.lazy import keras
-from actlab.parts.models.layers import MODELS, Layers, Rate, Units
+from actlab.parts.models.layers import MODELS, Layers, ModelFacts, Rate, Units
 
 
-@MODELS.register("experiment 3; the CNN of Keras's former CIFAR-10 example")
+@MODELS.register(
+    ModelFacts("experiment 3; the CNN of Keras's former CIFAR-10 example", lambda of: ["conv2d"] * 4 + ["dense"])
+)
 def cifar10_cnn(
     x: Any, layers: Layers, *,
     dropout: Annotated[list[Rate], Field(min_length=3, max_length=3)] | Rate = [0.25, 0.25, 0.5],
@@ -28,7 +31,17 @@ def cifar10_cnn(
     return layers.dropout(layers.dense(keras.layers.Flatten()(x), 512), rates[2])
 
 
-@MODELS.register("experiment 5c; Saito 2016, Deep Learning from Scratch, chapter 7")
+def leaves_enough_to_pool(of: Mapping[str, Any], shape: tuple[int, ...]) -> str | None:
+    """That a convolution leaves the 2×2 pixels that are pooled."""
+    size, strides, side = of["kernel_size"], of.get("strides") or 1, min(shape[:2])
+    left = -(-side // strides) if of.get("padding") == "same" else (side - size) // strides + 1
+    return None if left >= 2 else f"kernel_size {size} and strides {strides} leave {left} of {side} pixels to pool"
+
+
+@MODELS.register(ModelFacts(
+    "experiment 5c; Saito 2016, Deep Learning from Scratch, chapter 7",
+    lambda of: ["conv2d" if of["convolution"] == "native" else "im2col_conv2d", "dense"], leaves_enough_to_pool,
+))  # fmt: skip
 def simple_cnn(
     x: Any, layers: Layers, *, filters: Units = 30, kernel_size: Annotated[int, Field(ge=1, le=28)] = 5,
     strides: Annotated[int, Field(ge=1, le=28)] | None = None, padding: Literal["valid", "same"] | None = None,

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from actlab.lazy import keras
-from actlab.parts.models.layers import MODELS, Layers, Rate, Units
+from actlab.parts.models.layers import MODELS, Layers, ModelFacts, Rate, Units
 
 
-@MODELS.register("multinomial logistic regression")
+@MODELS.register(ModelFacts("multinomial logistic regression", lambda of: []))
 def linear(x: Any, layers: Layers, *, dropout: Rate = 0.0) -> Any:
     """One dense layer from the pixels to the classes; no activation. What a net must beat.
 
@@ -19,7 +19,7 @@ def linear(x: Any, layers: Layers, *, dropout: Rate = 0.0) -> Any:
     return layers.dropout(keras.layers.Flatten()(x), dropout)
 
 
-@MODELS.register("experiments 1, 2, 4 and 5")
+@MODELS.register(ModelFacts("experiments 1, 2, 4 and 5", lambda of: ["dense"] * len(of["hidden"])))
 def mnist_dense(
     x: Any, layers: Layers, *, hidden: Annotated[list[Units], Field(min_length=1, max_length=200)] = [256],
     dropout: Rate = 0.0,

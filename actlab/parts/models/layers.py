@@ -7,7 +7,7 @@ so that every model takes all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -37,7 +37,22 @@ def shared(
     """What every model takes besides its own parameters."""
 
 
-MODELS: Registry[str] = Registry("model", shared)  # stated of each: the experiment or paper it follows
+@dataclass(frozen=True)
+class ModelFacts:
+    """What is stated of a model.
+
+    Args:
+        source: the experiment or paper it follows.
+        layers: from its parameters to Keras's kinds of its layers with weights, in their order, without the last one.
+        wrong: from its parameters and the shape of an image to why the one does not fit the other.
+    """
+
+    source: str
+    layers: Callable[[Mapping[str, Any]], Sequence[str]]
+    wrong: Callable[[Mapping[str, Any], tuple[int, ...]], str | None] = lambda of, shape: None
+
+
+MODELS: Registry[ModelFacts] = Registry("model", shared)
 
 
 @dataclass
