@@ -176,7 +176,9 @@ def _check_apart(experiment: Experiment, problems: Problems) -> None:
             problems.add(issue.path, issue.message, issue.kind)
     seen: set[tuple[Path, str]] = set()
     parts: dict[str, tuple[Part | None, list[Issue]]] = {}
-    for cell in itertools.takewhile(lambda cell: len(problems.found) < yaml.MAX_PROBLEMS, apart):
+    for cell in itertools.islice(apart, ENOUGH_CELLS):
+        if len(problems.found) >= yaml.MAX_PROBLEMS:
+            break
         for issue in resolve(fill(experiment.base, cell, problems), parts)[1]:
             if _prefix(issue.path, cell.places):
                 _add_at_cell(cell, issue, problems, seen)

@@ -8,6 +8,7 @@ from typing import Literal
 from actlab.errors import ConfigError, Problem
 from actlab.spec.yaml import Document, Path
 
+MOST_CHARACTERS = 1_500  # of a message; the longest lists all activations
 Kind = Literal["value", "unknown key", "missing", "budget"]
 
 
@@ -44,6 +45,8 @@ class Problems:
         named = path if named is None else named
         dotted = ".".join(map(str, named[:-1] if kind == "unknown key" else named))
         sentence = f"{dotted}: {message}" if dotted else message
+        # keys and values may be long, or hold what a terminal obeys
+        sentence = "".join(c if c.isprintable() else repr(c)[1:-1] for c in sentence[:MOST_CHARACTERS])
         if override := self._override(path):
             self.found.append(Problem(f"--set {override}", 0, 0, sentence))
             return

@@ -443,30 +443,6 @@ configs = st.builds(
 )
 
 
-def _config(data: dict[str, Any]) -> RunConfig | None:
-    """The resolved config; None where only what its keys are together refuses it."""
-    config, wrong = resolve(data)
-    together = [("dataset", "train_samples"), ("dataset", "validation"), ("weight_film", "layer")]
-    assert all(issue.path in [*together, *((part,) for part in PARTS)] for issue in wrong), wrong
-    return config
-
-
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(configs)
-def test_the_resolved_config_resolves_to_itself(data: dict[str, Any]) -> None:
-    config = _config(data)
-    if config is None:
-        return
-    canonical = config.canonical()
-    again, wrong = resolve(json.loads(json.dumps(canonical)))
-    assert again is not None, wrong
-    assert (again.hash, again.canonical()) == (config.hash, canonical)
-    assert RunConfig(**canonical).hash == config.hash
-    from_yaml, wrong = resolve(yaml.parse(yaml.dump(canonical), "canonical").data)
-    assert from_yaml is not None, wrong
-    assert from_yaml.hash == config.hash
-
-
 junk = st.recursive(
     st.none()
     | st.booleans()
