@@ -106,6 +106,8 @@ def too_long(config: Config) -> list[Issue]:
     film, stop = config.get("weight_film", {}), config.get("early_stopping", {})
     steps, evaluations = of.steps, math.ceil(of.steps / of.evaluate_every)
     epochs, memory = steps / of.steps_per_epoch, "steps of memory"
+    sample = None if config.get("train_eval") == "all" else config.get("train_eval")
+    seen = {"training": min(of.images, sample or of.images), "validation": of.held_out}
     lengths: list[tuple[str, float | None, str, float, float, str]] = [  # key, length, unit, there are, allowed, if not
         ("batch_size", config["batch_size"], "images a step", of.images, of.images, "each step takes them all"),
         ("evaluate_every", config.get("evaluate_every"), "steps", steps, steps, "it is evaluated at its end only"),
@@ -120,8 +122,9 @@ def too_long(config: Config) -> list[Issue]:
         ("early_stopping.patience", stop.get("patience"), "evaluations without improvement", evaluations,
          max(0, evaluations - 2), "it never stops early"),
         ("weight_film.every", film.get("every"), "evaluations", evaluations, evaluations, "no frame is kept"),
-        *(("probes", probe.get("images"), f"held-out images for {probe['name']}", of.held_out, of.held_out,
-           "it sees no more than these") for probe in config.get("probes", [])),
+        ("train_eval", sample, "training images", of.images, of.images, "it looks at all of them"),
+        *(("probes", probe["images"], f"{on} images for {probe['name']}", seen[on], seen[on], "it sees no more than these")
+          for probe in config.get("probes", []) if "images" in probe for on in [probe.get("on", "validation")]),
     ]  # fmt: skip
     if optimizer["use_ema"]:
         lengths += [

@@ -70,9 +70,15 @@ LENGTHS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "batch norm memory": ({"model": {"name": "mnist_dense", "batch_norm": "before"}},
                           {"model": {"name": "mnist_dense", "batch_norm": "before"}, **SHORT},
                           "model.batch_norm_momentum: 100 steps of memory, and the training has 20: the statistics"),
+    "train_eval": ({"train_eval": 54_000}, {"train_eval": 54_001},
+                   "train_eval: 54,001 training images, and the training has 54,000: it looks at all of them"),
+    "probe images in training": (
+        {"train_eval": 500, "probes": [{"name": "activation_stats", "images": 500, "on": "training"}]},
+        {"train_eval": 500, "probes": [{"name": "activation_stats", "images": 501, "on": "training"}]},
+        "probes: 501 training images for activation_stats, and the training has 500: it sees no more than these"),
     "probe images": ({"probes": [{"name": "activation_stats", "images": 6000}]},
                      {"probes": [{"name": "activation_stats", "images": 6001}]},
-                     "probes: 6,001 held-out images for activation_stats, and the training has 6,000: it sees no"),
+                     "probes: 6,001 validation images for activation_stats, and the training has 6,000: it sees no"),
 }  # fmt: skip
 
 
@@ -103,7 +109,7 @@ def test_a_note_of_many_runs_comes_once_and_says_how_many(write_config: WriteCon
 
 
 KNOWN = {
-    RunConfig: {"batch_size", "evaluate_every"}, EarlyStopping: {"patience"}, WeightFilm: {"every"},
+    RunConfig: {"batch_size", "evaluate_every", "train_eval"}, EarlyStopping: {"patience"}, WeightFilm: {"every"},
     "optimizer": {"gradient_accumulation_steps", "ema_overwrite_frequency"}, "probe": {"images"},
     "schedule": {"warmup_steps", "every_epochs"},
     # these are the budget, its images, or no lengths at all
