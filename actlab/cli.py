@@ -229,16 +229,15 @@ def _finish(sweep: Sweep, outcomes: dict[Path, Outcome], talk: Terminal, json: b
         if len(shown) < len(runs):
             talk.print(f"{len(runs) - len(shown)} runs were done before; `actlab list` shows them")
         talk.print(f"files: {sweep.folder}", soft_wrap=True)
-    if lacking := [run for run in sweep.ended if "not_drawn" in run.record]:
-        from actlab.show.figures.run import draw_again
-
-        draw_again(lacking)
     drawn = (sweep.folder / "val_accuracy.png").exists() and not (outcomes or sweep.elsewhere)
-    if not drawn and any(run.status == "done" for run in runs):
+    lacking = [run for run in sweep.ended if "not_drawn" in run.record]
+    if lacking or (not drawn and any(run.status == "done" for run in runs)):
         from actlab.show.figures.comparison import draw_comparison
+        from actlab.show.figures.run import draw_again
         from actlab.study.judge import compare
 
         try:
+            draw_again(lacking)
             draw_comparison(sweep.folder, compare(runs), sweep.plan.experiment.name, curves_only=True)
         except RunDirError as error:  # what was trained is there all the same
             talk.print(f"not drawn: {error}", style="bold yellow", soft_wrap=True)

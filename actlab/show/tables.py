@@ -377,12 +377,12 @@ def _comparison_frame(comparison: Comparison) -> pd.DataFrame:
 
 
 # a number, or how our own sentences begin with one
-NUMBER = re.compile(r"[-+]?[\d.,]+(e[-+]?\d+)?($|( points)? over \d)")
+BEGINS_WITH_NUMBER = re.compile(r"[-+]?[\d.,]+(e[-+]?\d+)?($|( points)? over \d)")
 
 
 def _no_formula(cell: Any) -> Any:
     """A text that a spreadsheet would run as a formula, with the apostrophe that makes a text of it; numbers stay."""
-    is_formula = isinstance(cell, str) and cell[:1] in tuple("=+-@\t\r") and not NUMBER.match(cell)
+    is_formula = isinstance(cell, str) and cell[:1] in tuple("=+-@\t\r") and not BEGINS_WITH_NUMBER.match(cell)
     return f"'{cell}" if is_formula else cell
 
 

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import io
 import itertools
+import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import RenderableType
 
 from actlab.run.record import Run
-from actlab.show.tables import Column, Table, Terminal, diff_table, folded, runs_table
+from actlab.show.tables import (
+    Column,
+    Layers,
+    Table,
+    Terminal,
+    comparison_columns,
+    diff_table,
+    folded,
+    layers_table,
+    runs_table,
+    seed_columns,
+)
 from actlab.show.words import number
 from actlab.spec.config import RunConfig
+from actlab.study.judge import compare
 
 WIDTHS = [40, 50, 60, 72, 80, 100, 120, 160]
 LONG = "leaky_relu-negative_slope0.01-learning_rate0.001-seed12"
@@ -118,3 +132,35 @@ def test_folded_names_are_whole(name: str, width: int) -> None:
 
 def test_names_fold_between_words() -> None:
     assert folded(LONG, 25).split("\n") == ["leaky_relu-negative_", "slope0.01-learning_", "rate0.001-seed12"]
+
+
+NUMBERS_OF_A_CELL = re.compile(r"(?<![\w.])[-+]?\d[\d.,]*(?:e[-+]?\d+)?%?(?![\w.])")
+DIFFERING = {
+    "optimizer.learning_rate": (0.0012345678901, 1.2345678e-05), "activation.negative_slope": (-0.123456789, None),
+    "sha256": ("a" * 64, "b" * 64), "parameters": (203_530_123, "x y -1.5e-07"),
+}  # fmt: skip
+LAYERS = pd.DataFrame({
+    "epoch": [1, 1, 2, 2], "step": [9, 9, 18, 18], "layer": ["dense_with_a_long_name", "logits"] * 2,
+    "units": [256, 10] * 2, "dead_units": [1, 0, 123, 0], "gradient_norm_mean": [1e-9, 0.5, 1.25e12, 0.25],
+})  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["runs", "compare", "wide", "seeds", "diff", "layers", "points"])
+def test_no_number_is_broken_in_any_width(name: str, runs: list[Run]) -> None:
+    comparison = compare(runs)
+    points = [Column("x", ["-2", "0.5"]), Column("value", ["-0.123456789", "1.23456789e-05"]),
+              Column("slope", ["0.000123456789", "1"])]  # fmt: skip
+    table = {
+        "runs": runs_table(runs), "compare": Table(comparison_columns(comparison)),
+        "wide": Table(comparison_columns(comparison, wide=True), repeat=1), "seeds": Table(seed_columns(comparison)),
+        "diff": diff_table(DIFFERING), "layers": layers_table(Layers.of(LAYERS)), "points": Table(points),
+    }[name]  # fmt: skip
+    for width in range(20, 81):
+        text = " ".join(printed(table, width))
+        whole = {word.strip("[](),:") for word in text.split()}
+        gone = text.partition("left out for want of room: ")[2].replace(" ", "")
+        for column in table.columns:
+            if column.header.replace(" ", "") in gone:
+                continue
+            for one in {n.strip(",") for cell in column.cells for n in NUMBERS_OF_A_CELL.findall(cell)}:
+                assert any(one in word for word in whole), (width, column.header, one, text)

@@ -6,6 +6,7 @@ import gc
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache, partial
 from importlib import import_module
@@ -52,7 +53,8 @@ def draw_comparison(folder: Path, comparison: Comparison, title: str, curves_onl
             try:
                 made = png(draw())
             except Exception as error:
-                file.unlink(missing_ok=True)
+                with suppress(OSError):
+                    file.unlink()
                 Terminal(stderr=True).print(f"{file}: {words.not_drawn(error)}", style="bold yellow", soft_wrap=True)
                 continue
             write_bytes(file, made)
