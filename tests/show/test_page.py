@@ -499,6 +499,11 @@ def test_figures_take_the_colours_of_the_page_and_keep_their_ids_apart() -> None
     assert "axes_1" not in made
 
 
+def test_layers_have_colours_for_a_dark_page_and_need_no_white_ground(html: str) -> None:
+    assert re.search(r'stroke="light-dark\(#[0-9a-f]{6},#[0-9a-f]{6}\)"', html)
+    assert 'class="on-white' not in html
+
+
 # --- in a browser ----------------------------------------------------------------------------------------------
 
 

@@ -300,16 +300,17 @@ def svg(figure: Figure, dark: bool = False, transparent: bool = False) -> str:
     text = _saved(figure, format="svg", metadata=metadata, transparent=transparent).decode("utf-8")
     if not dark:
         return text
-    return re.sub(r"(?<=[le]: )#[0-9a-f]{6}", lambda color: _dark_colors().get(color[0], color[0]), text)
+    return re.sub(r"(?<=[le]: )#[0-9a-f]{6}", lambda color: dark_colors().get(color[0], color[0]), text)
 
 
 @cache
-def _dark_colors() -> dict[str, str]:
+def dark_colors() -> dict[str, str]:
+    """Each colour of a figure, and of its layers, to its partner on a dark ground."""
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
     layers = colormaps[LAYER_MAP]
-    shifted = {to_hex(layers(i)): to_hex(layers(i + DARK_SHIFT)) for i in range(LAYER_SHADES)}
+    shifted = {to_hex(layers(i)): to_hex(layers(i + DARK_SHIFT)) for i in range(LAYER_SHADES + 1)}
     return shifted | {light.lower(): dark.lower() for light, dark in zip(LIGHT, DARK, strict=True)}
 
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
-from actlab.show.figures.style import DARK, LIGHT, PALETTE
+from actlab.show.figures.style import DARK, LIGHT, PALETTE, dark_colors
 from actlab.show.words import printable
 
 SVG, LINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}href"
@@ -80,7 +80,9 @@ def _attributes(element: ElementTree.Element, prefix: str) -> dict[str, str]:
         value = " ".join(given.get(name, "").split())
         if value and PLAIN.fullmatch(value) and not NO_TURN.match(value):
             value = LONG_NUMBER.sub(lambda match: f"{float(match[0]):.2f}".rstrip("0").rstrip("."), value)
-            made[name] = COLORS.get(value.lower(), value)
+            light = value.lower()
+            dark = dark_colors().get(light) if light.startswith("#") and light not in COLORS else None  # of layers
+            made[name] = f"light-dark({light},{dark})" if dark else COLORS.get(light, value)
     name, link = element.get("id", ""), element.get(LINK, element.get("href", ""))
     if condition := CONDITION.fullmatch(name):
         made["data-condition"] = condition[1]
