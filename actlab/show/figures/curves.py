@@ -32,6 +32,7 @@ COUNTS = {
 DEAD = "dead: slope 0 on every evaluated sample"
 UNMOVED = "unmoved: no incoming weight changed since the last evaluation, output units counted too"
 MOST_TOGETHER, MOST_CELLS = len(PALETTE), 60  # conditions that share one pair of axes; that have cells of their own
+MANY = 40  # lines behind others, from which on they are fine
 NAME_INCHES, LAYER_NAME_INCHES = 2.2, 1.6
 BANDS_UP_TO, THIN_FROM = 8, 17  # lines whose bands can be told apart; from which on they are thin
 NAMED_UP_TO, NAMED_IN_PANELS = 12, 5  # layers that are named at the ends of their lines
@@ -358,7 +359,8 @@ def _multiples(panels: Sequence[Panel], time: str, heading: Heading) -> Figure:
         on.set_time_axis(axes, time, *_span(panels))
         if some:
             others = [line.points["mean"].dropna().reset_index().to_numpy() for line in panel.lines]
-            cells.draw_in_all(axes, others, axes.transData, FAINT, 0.7, 1)
+            fine = 0.7 if len(others) < MANY else 0.25  # of so many, thick ones are one grey area
+            cells.draw_in_all(axes, others, axes.transData, FAINT, fine, 1)
             for cell, line in enumerate(panel.lines[:MOST_CELLS]):
                 solid = replace(line, look=replace(line.look, linestyle="-"))
                 _draw(axes, solid, transform=cells.moved(cell, axes.transData), clip_on=False)
