@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 from actlab.show.figures.run import draw_run
 from actlab.show.page.report import text as report
 from actlab.show.tables import comparison_text
-from actlab.study import frame, judge
+from actlab.study import folders, judge
 from torture.matrix import Cases, row
 from torture.payloads import ESCAPES, PAYLOADS, active, commands, in_terminal, plant, spoken, unasked
 
@@ -114,7 +114,7 @@ def test_nothing_is_active_in_other_formats(cases: Cases, browser: Any, tmp_path
         fields = Fields(shift, cases.count)
         fields = fields if shift >= 0 else Fields.plain()
         results = plant(tmp_path / str(shift), fields) / "results"
-        comparison = judge.compare(frame.read([results])[0], (), (), None, None, "last", [])
+        comparison = judge.compare(folders.read([results]).runs)
         forms = {form: comparison_text(comparison, form, fields("title"), True, True)
                  for form in ("csv", "json", "markdown", "latex", "html")}  # fmt: skip
         structure, state, events = shown(browser, forms["html"], tmp_path / "table.html")
