@@ -64,17 +64,10 @@ def choose_device(wanted: str) -> str:
     """
     reason = "this machine shows no NVIDIA GPU; use --device cpu"
     if wanted != "cpu" and gpus():
-        plain = {**os.environ, "KERAS_HOME": os.devnull}
         probe = "import tensorflow as tf; print(len(tf.config.list_physical_devices('GPU')))"
-        done = subprocess.run(
-            [sys.executable, "-c", probe],
-            env=plain,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-        )
-        if done.stdout.strip() not in ("", "0"):
+        variables = {**os.environ, "KERAS_HOME": os.devnull}  # TensorFlow too reads the user's keras.json
+        done = subprocess.run([sys.executable, "-c", probe], env=variables, capture_output=True, check=False)
+        if done.stdout.strip() not in (b"", b"0"):
             return "gpu"
         reason = "TensorFlow sees no GPU; install tensorflow[and-cuda], or use --device cpu"
     if wanted == "gpu":
@@ -212,7 +205,7 @@ def pin_process() -> None:
     early = [name for name in AT_START if os.environ.pop(name, "")]
     narrow = sys.getfilesystemencoding() != "utf-8" and "utf8" not in sys._xoptions
     if (early or narrow) and os.name == "posix":
-        if sys.stdout and sys.stdout.isatty():  # a terminal shows the signs that it has
+        if sys.stdout.isatty():  # a terminal shows the signs that it has
             os.environ["PYTHONIOENCODING"] = f"{sys.stdout.encoding}:replace"
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
     pin_variables()
@@ -234,8 +227,8 @@ def user_folder(variable: str, default: str) -> Path:
     try:
         return Path(os.environ.get(variable) or f"~/{default}").expanduser()
     except RuntimeError:
-        remedy = f"set HOME, or {variable} to a folder of yours"
-        raise ActlabError(f"~/{default}: this user has no home folder; {remedy}") from None
+        what = f"~/{default}: this user has no home folder"
+        raise ActlabError(f"{what}; set HOME, or {variable} to a folder of yours") from None
 
 
 def peak_memory_gib() -> float:

@@ -74,20 +74,16 @@ class FormulaError(ActlabError):
         super().__init__(f"{message} (at character {column})")
 
 
-class DatasetError(ActlabError):
-    """A dataset that cannot be had here, or whose bytes are not what they should be."""
+class DatasetError(ActlabError): ...
 
 
-class DeviceError(ActlabError):
-    """A device that was asked for and is not there."""
+class DeviceError(ActlabError): ...
 
 
-class RunDirError(ActlabError):
-    """A run directory that cannot be read or written."""
+class RunDirError(ActlabError): ...
 
 
-class RunLocked(RunDirError):
-    """A run directory that another living process is writing."""
+class RunLocked(RunDirError): ...
 
 
 class Diverged(ActlabError):

@@ -162,7 +162,7 @@ def _locale_decides(call: ast.Call) -> bool:
         return False
     words = [argument.value for argument in call.args if isinstance(argument, ast.Constant)]
     binary = any(isinstance(word, str) and set(word) <= set("rwxab+") and "b" in word for word in words)
-    return not binary and "utf-8" not in words
+    return not binary and not any(str(word).startswith("utf-8") for word in words)
 
 
 @pytest.mark.parametrize("folder", ["actlab", "benchmarks", "docs"])

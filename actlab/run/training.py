@@ -345,8 +345,9 @@ class _Training:
         return {"rows": self.probes, **({"film": self.film} if self.film else {})}
 
     def _origin(self) -> dict[str, Any]:
-        """What a checkpoint must share with the process that goes on from it: versions and data."""
-        return {"versions": self.record["environment"]["versions"], "data": self.job.dataset.sha256}
+        """What a checkpoint must share with the process that goes on from it: versions, settings and data."""
+        shared = ("versions", "onednn", "op_determinism", "variables")
+        return {**{key: self.record["environment"][key] for key in shared}, "data": self.job.dataset.sha256}
 
     # --- the end ----------------------------------------------------------------------------------------------
 

@@ -146,7 +146,12 @@ def test_a_finished_run_is_not_begun_again_by_a_late_worker(tmp_path: Path) -> N
     assert run.damaged() == []
 
 
-def test_a_checkpoint_of_another_version_or_of_other_data_is_not_gone_on_from(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "other", [{"versions": {"keras": "2.0"}}, {"variables": {"NVIDIA_TF32_OVERRIDE": "0"}}, {"data": "0" * 64}]
+)
+def test_a_checkpoint_of_another_origin_is_not_gone_on_from(
+    other: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = config()
     train(job(tmp_path / "whole", made))
     with pytest.raises(Stopped):
@@ -155,9 +160,10 @@ def test_a_checkpoint_of_another_version_or_of_other_data_is_not_gone_on_from(tm
     arrays = read_checkpoint(tmp_path / "cut")
     assert arrays is not None
     position = json.loads(arrays["position"].tobytes())
-    position["origin"]["versions"]["keras"] = "2.0"
+    position["origin"] |= other
     arrays["position"] = np.frombuffer(json.dumps(position).encode(), dtype=np.uint8)
     write_checkpoint(tmp_path / "cut", {k: v for k, v in arrays.items() if k != "names"})
+    monkeypatch.delattr("actlab.run.engines.compiled.Engine.restore")
     train(job(tmp_path / "cut", made))
     assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")
 
