@@ -40,7 +40,9 @@ class GradientNorms(GradientProbe):
 
     def update(self, gradients: Sequence[Any], skips: bool) -> None:
         halves = [tf.constant(0.0) if g is None else tf.nn.l2_loss(tf.cast(g, tf.float32)) for g in gradients]
-        norms = tf.sqrt(2 * tf.stack([tf.add_n([halves[i] for i in places]) for places in self._places.values()]))
+        # the order in which `tf.add_n` adds depends on which thread is done first
+        sums = [tf.reduce_sum(tf.stack([halves[i] for i in places])) for places in self._places.values()]
+        norms = tf.sqrt(2 * tf.stack(sums))
         taken = tf.math.is_finite(norms[-1]) if skips else tf.constant(True)  # the last is that of the whole network
         norms = tf.where(taken, norms, 0.0)
         self._sum.assign_add(tf.cast(norms, tf.float64))
