@@ -53,7 +53,7 @@ def retold(path: Path, history: str) -> None:
     (path / HISTORY).write_text(history)
     record = json.loads((path / RECORD).read_text())
     record["files"][HISTORY] = hashlib.sha256(history.encode()).hexdigest()
-    record["environment"]["threads"] = 4
+    record["environment"] |= {"threads": 4, "variables": {"XLA_FLAGS": "--fast"}}
     del record["environment"]["onednn"]  # as of an older actlab, which did not record it: nothing can be said of it
     (path / RECORD).write_text(json.dumps(record))
 
@@ -76,7 +76,7 @@ def test_the_same_bytes_come_out_and_others_are_told(
     assert not found.same
     assert found.files == {"history.csv": False, "layers.csv": True, "weights.npz": True}
     assert found.parts_at == (3, other, last)
-    assert found.environment == {"environment.threads": (4, 1)}
+    assert found.environment == {"environment.threads": (4, 1), "environment.variables.XLA_FLAGS": ("--fast", None)}
     said = words.reproduction(found)
     assert "history.csv: DIFFERS" in said
     assert "history.csv parts at line 3:" in said
