@@ -123,7 +123,7 @@ def too_long(config: Config) -> list[Issue]:
          max(0, evaluations - 2), "it never stops early"),
         ("weight_film.every", film.get("every"), "evaluations", evaluations, evaluations, "no frame is kept"),
         ("train_eval", sample, "training images", of.images, of.images, "it looks at all of them"),
-        *(("probes", probe["images"], f"{on} images for {probe['name']}", seen[on], seen[on], "it sees no more than these")
+        *(("probes", probe["images"], f"{on} images for {probe['name']}", seen[on], seen[on], "it sees all of them")
           for probe in config.get("probes", []) if "images" in probe for on in [probe.get("on", "validation")]),
     ]  # fmt: skip
     if optimizer["use_ema"]:

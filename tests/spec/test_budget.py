@@ -75,10 +75,10 @@ LENGTHS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "probe images in training": (
         {"train_eval": 500, "probes": [{"name": "activation_stats", "images": 500, "on": "training"}]},
         {"train_eval": 500, "probes": [{"name": "activation_stats", "images": 501, "on": "training"}]},
-        "probes: 501 training images for activation_stats, and the training has 500: it sees no more than these"),
+        "probes: 501 training images for activation_stats, and the training has 500: it sees all of them"),
     "probe images": ({"probes": [{"name": "activation_stats", "images": 6000}]},
                      {"probes": [{"name": "activation_stats", "images": 6001}]},
-                     "probes: 6,001 validation images for activation_stats, and the training has 6,000: it sees no"),
+                     "probes: 6,001 validation images for activation_stats, and the training has 6,000: it sees all"),
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 import time
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from spec.test_config import configs, junk
 
@@ -18,18 +18,10 @@ from actlab.errors import ConfigError
 from actlab.spec import yaml
 from actlab.spec.config import KEYS, RunConfig, resolve
 from actlab.spec.plan import read as read_plan
+from torture.drawn import drawn
 from torture.matrix import Cases, row
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
-
-
-def drawn(count: int, strategy: st.SearchStrategy[Any], test: Callable[[Any], None]) -> None:
-    """Put `count` values of a strategy to the test, the same ones each time, and none of them shrunk."""
-    run = settings(
-        max_examples=count, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )(given(strategy)(test))  # fmt: skip
-    run()
 
 
 def read(text: str | bytes, folder: Path) -> str:
@@ -85,7 +77,7 @@ files = st.builds(
 @st.composite
 def broken_files(draw: Draw) -> str:
     """The text of a file in which one to three things are wrong: a value, a key, a part of the text."""
-    data = draw(files)
+    data = copy.deepcopy(draw(files))
     for _ in range(draw(st.integers(0, 2))):
         place = data
         while draw(st.booleans()) and (inner := [v for v in place.values() if isinstance(v, dict) and v]):

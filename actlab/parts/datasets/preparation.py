@@ -75,8 +75,14 @@ def _prepare_locked(
                 raise NotAtHand(f"{entry.name} could not be downloaded: {' '.join(str(error).split())}") from error
             paths, own = locate(entry.name, data_dir)
         made_from = ", ".join(map(str, paths))
-        stats = [(str(path.resolve()), path.stat()) for path in paths]
-        origin = {"files": [[path, stat.st_size, stat.st_mtime_ns] for path, stat in stats]}
+        files = []
+        for path in paths:
+            try:
+                place, stat = str(path.resolve()), path.stat()
+            except (OSError, RuntimeError) as error:  # links in a circle among them
+                raise damaged(path, "cannot be read", error) from error
+            files.append([place, stat.st_size, stat.st_mtime_ns])
+        origin = {"files": files}
         folder = store.find(entry.name, origin)
         if folder is None:
             say(f"checking and converting {entry.name} from {paths[0]}; this is done once")
@@ -122,18 +128,21 @@ def check_files(source: Published, paths: list[Path]) -> None:
         DatasetError: a file is not the published one.
     """
     for file, path in zip(source.files, paths, strict=True):
-        if file_sha256(path) != file.sha256:
-            size = path.stat().st_size
+        try:
+            same, size = file_sha256(path) == file.sha256, path.stat().st_size
+        except OSError as error:
+            raise damaged(path, "cannot be read", error) from error
+        if not same:
             raise damaged(path, f"is not the published file (wrong sha256; {size} bytes of {file.bytes})")
 
 
 def locate(name: str, data_dir: Path | None) -> tuple[list[Path], bool]:
     """The files of a collected set, and whether they are the user's own .npz file or Keras's; none if not here."""
     own = _own_file(name, data_dir)
-    if own and own.is_file():
+    if own and os.path.lexists(own):  # a folder or a broken link too: what is there is not passed over
         return [own], True
     found = [
-        next((path for name in (file.name, *file.earlier_names) if (path := keras_folder() / name).is_file()), None)
+        next((p for name in (file.name, *file.earlier_names) if os.path.lexists(p := keras_folder() / name)), None)
         for file in DATASETS.get(name).function().files
     ]
     return ([path for path in found if path] if all(found) else []), False

@@ -143,7 +143,10 @@ def open_arrays(folder: Path) -> Arrays:
         path = folder / f"{part}.npy"
         try:
             # Copy on write: pages are shared until somebody writes one, and the file never changes.
-            arrays[part] = np.load(path, mmap_mode="c", allow_pickle=False)
+            with np.errstate(all="ignore"):  # a damaged header may ask for more than can be counted
+                arrays[part] = np.load(path, mmap_mode="c", allow_pickle=False)
+            if not isinstance(arrays[part], np.ndarray):
+                raise ValueError("no array, but an archive")
         except DAMAGE as error:
             raise _damaged(path, folder, f" ({one_line(error)})") from error
     return arrays

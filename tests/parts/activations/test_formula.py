@@ -105,30 +105,6 @@ def in_numpy(text: str) -> np.ndarray:
         return np.broadcast_to(eval(wrapped, {**PLAIN, "f": np.float64}), X.shape)
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
-@given(formulas)
-def test_random_formulas_equal_numpy(text):
-    if len(text) > 500:
-        return
-    expected = in_numpy(text)
-    started = time.process_time()
-    try:
-        found = values(text)
-    except FormulaError as error:
-        # a part without x that is infinite or no number is refused outright, and deep ones too
-        assert "no finite real value" in str(error) or "too deeply" in str(error) or "at most" in str(error)
-        return
-    assert time.process_time() - started < 5
-    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
-
-
-@pytest.mark.torture
-@settings(max_examples=20_000, deadline=None)
-@given(formulas)
-def test_many_random_formulas_equal_numpy(text):
-    test_random_formulas_equal_numpy.hypothesis.inner_test(text)
-
-
 @settings(max_examples=500, deadline=None, derandomize=True)
 @given(st.one_of(st.text(max_size=60), st.text("x0123456789.+-*/()<>=! ,whereandotnilg_'[]{}:\\\n", max_size=520)))
 def test_any_text_is_read_or_refused_at_once(text):
