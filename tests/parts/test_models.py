@@ -126,6 +126,7 @@ def test_settings_of_keras_change_no_model(convolution: str) -> None:
 
 MODELS_AND_SHAPES = [
     ({"model": {"name": "mnist_dense", "hidden": [4, 4, 4]}}, "mnist"), ({"model": "linear"}, "mnist"),
+    ({"model": {"name": "deep_dense", "depth": 3, "width": 4}}, "mnist"),
     ({"model": "cifar10_cnn"}, "cifar10"), ({"model": "cifar10_cnn"}, "mnist"),
     *(({"model": {"name": "simple_cnn", "convolution": how, "kernel_size": size}}, "mnist")
       for how in ("native", "im2col") for size in (1, 27)),

@@ -114,7 +114,7 @@ KNOWN = {
     "schedule": {"warmup_steps", "every_epochs"},
     # these are the budget, its images, or no lengths at all
     "no": {"epochs", "steps", "seed", "train_samples", "train_images", "test_images", "kernel_size", "filters", "units",
-           "pieces"},
+           "pieces", "strides", "depth", "width"},
 }  # fmt: skip
 
 

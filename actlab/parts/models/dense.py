@@ -31,7 +31,7 @@ def mnist_dense(
     return x
 
 
-@MODELS.register("experiment 6; Lu et al. 2019, arXiv:1903.06733")
+@MODELS.register(ModelFacts("experiment 6; Lu et al. 2019, arXiv:1903.06733", lambda of: ["dense"] * of["depth"]))
 def deep_dense(
     x: Any, layers: Layers, *, width: Units = 100, depth: Annotated[int, Field(ge=1, le=200)] = 5, dropout: Rate = 0.0
 ) -> Any:

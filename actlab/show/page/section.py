@@ -25,7 +25,7 @@ from actlab.show.figures.style import PALETTE, Look
 from actlab.show.page.chapter import Chapter
 from actlab.show.tables import comparison_columns, comparison_text
 from actlab.spec import yaml
-from actlab.spec.grid import slug
+from actlab.spec.labels import slug
 from actlab.spec.where import flat
 
 if TYPE_CHECKING:
