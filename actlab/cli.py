@@ -1189,24 +1189,24 @@ def main() -> None:
             sys.exit(_answer())
         finally:
             sys.stdout.flush()
-    except ActlabError as error:
-        if "--debug" in sys.argv:
+    except (ActlabError, OSError) as error:
+        unwritten = isinstance(error, OSError) and error.filename is None  # stdout; files have names
+        if "--debug" in sys.argv and not unwritten:
             raise
         from actlab.show.words import printable
 
-        sys.stderr.write(f"{printable(error)}\n")
-        sys.exit(2)
-    except OSError as error:
-        if error.filename is not None:  # a file or a folder that may not be read, or is gone
-            if "--debug" in sys.argv:
-                raise
+        text = str(error)
+        if isinstance(error, OSError):  # a file or a folder that may not be read, or is gone
             from actlab.run.folder import refusal
-            from actlab.show.words import printable
 
-            sys.stderr.write(f"{printable(refusal(error, Path(os.fsdecode(error.filename)), 'used'))}\n")
-            sys.exit(2)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain at its end
-        if not isinstance(error, BrokenPipeError):
-            what = "TMPDIR" if error.errno in (None, errno.ENOENT) else "stdout"  # no folder is left to fall back to
-            sys.stderr.write(f"{what} cannot be written: {error.strerror or error}\n")
-        sys.exit(1)
+            no_folder = error.errno in (None, errno.ENOENT)  # for temporary files: none is left to fall back to
+            name = ("TMPDIR" if no_folder else "stdout") if unwritten else os.fsdecode(error.filename)
+            plain = f"{name}: cannot be written: {(error.strerror or text).lower()}"
+            text = plain if unwritten else refusal(error, Path(name), "used")
+        with contextlib.suppress(OSError):
+            if unwritten:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain at its end
+            if not isinstance(error, BrokenPipeError):
+                sys.stderr.write(f"{printable(text)}\n")
+                sys.stderr.flush()
+        sys.exit(1 if unwritten else 2)

@@ -716,14 +716,6 @@ def process(*arguments: object, then: str = "", **environment: str) -> subproces
     )  # fmt: skip
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-@pytest.mark.parametrize("command", ["list", "compare"])
-def test_a_full_disk_behind_stdout_is_one_sentence(command: str, study: Path) -> None:
-    ended = process(command, study, then="> /dev/full")
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr == "stdout cannot be written: No space left on device\n"
-
-
 @pytest.mark.parametrize("command", ["list", "compare"])
 def test_a_reader_that_has_seen_enough_is_no_error(command: str, study: Path) -> None:
     ended = process(command, study, then="| head -1")

@@ -126,7 +126,7 @@ class Run:
 
     def _sha256(self, name: str) -> str | None:
         """Of a table, of what was read; so that a file is opened once, whoever asks first. None where it cannot be."""
-        with suppress(OSError):
+        with suppress(OSError, ValueError):  # a name in a record may hold NUL
             with suppress(RunDirError):
                 if name in TABLES:
                     return hashlib.sha256(getattr(self, TABLES[name]).attrs["bytes"]).hexdigest()
