@@ -175,8 +175,8 @@ def _cells(now: dict[str, Any]) -> dict[str, str]:
         epoch = f"{min(int(now['step'] / now['steps_per_epoch']) + 1, last)}/{last}"
     seconds = now.get("wall_seconds") or 0.0
     return {
-        "epoch": epoch, "loss": number("loss", ".4f"), "acc": number("accuracy", ".4f"),
-        "val acc": number("val_accuracy", ".4f"), "images/s": number("images_per_second", ",.0f"),
+        "epoch": epoch, "loss": number("loss", ".4f"), "acc": number("accuracy", ".2%"),
+        "val acc": number("val_accuracy", ".2%"), "images/s": number("images_per_second", ",.0f"),
         "left": clock(seconds / part * (1 - part)) if part > 0.02 else "",
     }  # fmt: skip
 
@@ -207,7 +207,11 @@ def numbers(now: dict[str, Any]) -> str:
         epoch = max(1, math.ceil(now["step"] / now["steps_per_epoch"])) if now.get("steps_per_epoch") else "?"
         words.append(f"epoch {epoch}")
     shown = (("loss", "loss"), ("accuracy", "accuracy"), ("val_accuracy", "val"))
-    words += [f"{name} {now[key]:.4f}" for key, name in shown if isinstance(now.get(key), float)]
+    words += [
+        f"{name} {now[key]:{'.4f' if key == 'loss' else '.2%'}}"
+        for key, name in shown
+        if isinstance(now.get(key), float)
+    ]
     speed = now.get("images_per_second") or 0.0
     return "  ".join([*words, f"{speed:,.0f} images/s"] if speed > 1 else words)
 
@@ -221,8 +225,8 @@ def _result(path: Path) -> str:
     if not final:
         return ""
     return (
-        f"val_accuracy {final['val_accuracy']:.4f} (best {best['val_accuracy']:.4f}), "
-        f"test_accuracy {final['test_accuracy']:.4f}, {duration(run.record.get('wall_seconds', 0))}"
+        f"val_accuracy {final['val_accuracy']:.2%} (best {best['val_accuracy']:.2%}), "
+        f"test_accuracy {final['test_accuracy']:.2%}, {duration(run.record.get('wall_seconds', 0))}"
     )
 
 

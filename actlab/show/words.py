@@ -203,6 +203,14 @@ def sentence(comparison: Comparison) -> str:
     if not judged:
         return _level(comparison)
 
+    def called(result: ConditionResult) -> str:
+        """What it does not share with the one baseline of all; of several baselines its whole name."""
+        if len(comparison.baselines) > 1:
+            return result.short
+        theirs = comparison[result.baseline].keys
+        own = [part for column, part in result.called.items() if result.keys[column] != theirs[column]]
+        return " ".join(own) or result.short
+
     def by(result: ConditionResult) -> str:
         distance = result.pairs.difference if result.pairs else math.nan
         return f"{difference(abs(distance), metric, signed=False)} of {metric_name(metric)}"
@@ -211,9 +219,9 @@ def sentence(comparison: Comparison) -> str:
         (result,) = judged
         if result.verdict != "not established":
             few_pairs = f", n = {result.pairs.n}" if result.pairs and "indicated" in result.verdict else ""
-            return f"{result.short} is {result.verdict} than {base} by {by(result)}{few_pairs}"
+            return f"{called(result)} is {result.verdict} than {base} by {by(result)}{few_pairs}"
         seen = f" ({difference(result.pairs.difference, metric)})" if result.pairs and result.pairs.n else ""
-        return f"no difference between {result.short} and {base} is established{seen}{_too_few(judged)}"
+        return f"no difference between {called(result)} and {base} is established{seen}{_too_few(judged)}"
     found: dict[str, list[ConditionResult]] = {}
     for result in judged:
         found.setdefault(result.verdict, []).append(result)
@@ -223,15 +231,15 @@ def sentence(comparison: Comparison) -> str:
     if not best:
         parts = [f"none of {len(judged)} conditions is established as better than {base}"]
     elif len(best) == 1:
-        parts = [f"{best[0].short} is better than {base} by {by(best[0])}"]
+        parts = [f"{called(best[0])} is better than {base} by {by(best[0])}"]
     else:
         who = f"{len(best)} of {len(judged)}" if len(best) < len(judged) else f"all {len(best)}"
-        who = listed([result.short for result in best]) if len(best) == 2 else who
-        parts = [f"{who} are better than {base}, {best[0].short} most, by {by(best[0])}"]
+        who = listed(list(map(called, best))) if len(best) == 2 else who
+        parts = [f"{who} are better than {base}, {called(best[0])} most, by {by(best[0])}"]
     for verdict in ("indicated better", "worse", "indicated worse", "not established"):
         if some := found.get(verdict):
             of_all = f" of {len(judged)}" if len(best) in (1, 2) and len(parts) == 1 else ""
-            who = f"{some[0].short} is" if len(some) == 1 else f"{len(some)}{of_all} are"
+            who = f"{called(some[0])} is" if len(some) == 1 else f"{len(some)}{of_all} are"
             text = f"{'all are' if len(some) == len(judged) else who} {verdict}"
             parts.append(text + (_too_few(some) if verdict == "not established" else ""))
     return "; ".join(parts)

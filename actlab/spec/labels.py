@@ -109,7 +109,7 @@ def condition_names(columns: Sequence[str], values: Sequence[tuple[str, ...]]) -
 
 def short_names(
     columns: Sequence[str], keys: Sequence[Mapping[str, str]], configs: Sequence[Mapping[str, Any]]
-) -> list[str]:
+) -> list[dict[str, str]]:
     """What sentences and figures call conditions: no more than tells them apart from each other.
 
     "rmsprop rho=0.9" where four of them differ in that alone, "batch_size 50" where nothing else differs.
@@ -120,13 +120,15 @@ def short_names(
         configs: of each condition, the config of one of its runs.
 
     Returns:
-        A name each, in the order of the conditions; the texts in full where less would not tell them apart.
+        Column to its part of the name, of each condition; of those that less would not tell apart the texts in full.
     """
-    names = [""] * len(keys)
-    for column in columns:
+    found: list[dict[str, str]] = [{} for _ in keys]
+    lasts = [column.rpartition(".")[2] for column in columns]
+    for column, last in zip(columns, lasts, strict=True):
         parts = [part if isinstance(part := at_key(config, column), Mapping) else {} for config in configs]
+        called = last if lasts.count(last) == 1 else column
         for i, part in enumerate(parts):
-            piece, last = keys[i][column], column.rpartition(".")[2]
+            piece = keys[i][column]
             if column in PARTS and part.get("name") not in (None, "formula"):
                 alike = [other for other in parts if other.get("name") == part["name"]]
                 telling = [key for key in part if key != "name" and _differ([other.get(key) for other in alike])]
@@ -134,10 +136,12 @@ def short_names(
                 values = [text(part[key]) if bare else f"{key}={text(part[key])}" for key in telling]
                 piece = " ".join([str(part["name"]), *values])
             elif column not in (*PARTS, "data"):
-                piece = f"{last}{' ' if len(columns) == 1 else '='}{piece or EMPTY}"
-            names[i] = f"{names[i]} {piece}".strip()
-    whole = [" ".join(map(named, of, of.values())) for of in keys]
-    return names if len(set(names)) == len(names) else whole
+                piece = f"{called}{' ' if len(columns) == 1 else '='}{piece or EMPTY}"
+            found[i][column] = piece
+    names = [tuple(of.values()) for of in found]
+    full = [{column: named(column, value) for column, value in of.items()} for of in keys]
+    found = [whole if names.count(name) > 1 else of for name, of, whole in zip(names, found, full, strict=True)]
+    return found if len({" ".join(of.values()) for of in found}) == len(found) else full
 
 
 def _differ(values: Sequence[Any]) -> bool:

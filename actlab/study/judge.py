@@ -75,7 +75,7 @@ class ConditionResult:
         parameters: of the model; None where the runs differ or do not say.
         seconds_an_epoch: mean over the finished runs; NaN if none has timing.
         data: what it was trained on; several names between commas.
-        short: what sentences and figures call it: no more than tells it apart from the other conditions.
+        called: column to its part of the name that sentences and figures use: no more than tells conditions apart.
     """
 
     name: str
@@ -98,11 +98,12 @@ class ConditionResult:
     parameters: int | None = None
     seconds_an_epoch: float = math.nan
     data: str = ""
-    short: str = ""
+    called: dict[str, str] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        if not self.short:  # of a condition by itself
-            object.__setattr__(self, "short", self.name)
+    @property
+    def short(self) -> str:
+        """What sentences and figures call it."""
+        return " ".join(self.called.values()) or self.name  # of a condition by itself
 
     @property
     def counts(self) -> dict[str, int]:
@@ -493,8 +494,8 @@ def compare(
         *(Note("counted once", (), {"path": str(one.path), "same_as": str(kept.path)}) for one, kept in twice),
         *(note for note in beforehand if not note.changes_reading),
     ]  # fmt: skip
-    short = short_names(list(conditions[0].keys), [r.keys for r in results], [r.runs[0].config for r in results])
-    results = [replace(result, short=name or result.name) for result, name in zip(results, short, strict=True)]
+    called = short_names(list(conditions[0].keys), [r.keys for r in results], [r.runs[0].config for r in results])
+    results = [replace(result, called=names) for result, names in zip(results, called, strict=True)]
     order = [result.name for result in results]
     level = "" if reach is None else f"{timed} {reach:g}"
     comparison = Comparison(metrics[0], at, metrics, list(conditions[0].keys), results, order, notes, level, unknown)

@@ -62,7 +62,7 @@ def test_every_training_is_one_line(width: int, tmp_path: Path, resolved: Resolv
     ended = {tmp_path / "x": Outcome("interrupted"), tmp_path / "y": Outcome("interrupted")}
     header, first, second, overall = printed(board(jobs, ended, total=24, width=width))
     assert first.startswith("leaky") and "seed12" in first
-    words = {"epoch": "8/15", "loss": "0.1234", "val": "0.9123", "left": "1:30", "acc": "0.9555", "images/s": "12,346"}
+    words = {"epoch": "8/15", "loss": "0.1234", "val": "91.23%", "left": "1:30", "acc": "95.55%", "images/s": "12,346"}
     always = {"epoch", "val", "left"}
     for name, value in words.items():
         if name in always or width >= 80 or (width >= 60 and name == "loss"):
@@ -106,7 +106,7 @@ def test_without_a_terminal_there_are_lines(
     stream, begun = io.StringIO(), job(tmp_path, "relu-seed0", resolved, **MIDDLE)
     with Display(Console(file=stream, width=160), [begun], 1, Forecast()) as display:
         display.update([begun], {})
-    expected = "relu-seed0: 50%, epoch 8  loss 0.1234  accuracy 0.9555  val 0.9123  12,346 images/s\n"
+    expected = "relu-seed0: 50%, epoch 8  loss 0.1234  accuracy 95.55%  val 91.23%  12,346 images/s\n"
     assert stream.getvalue() == expected
 
 

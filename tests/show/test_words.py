@@ -136,6 +136,12 @@ NOTES: dict[str, tuple[Mapping[str, Any], str]] = {
         "runs of a and b are on different data, and are never averaged: mnist and synth_mnist",
     ),
     "damaged": ({"path": "results/x", "problem": "no table"}, "results/x: no table"),
+    "not asked for": (
+        {"path": "x/experiment.yaml", "runs": ["r", "s"]},
+        "2 runs that x/experiment.yaml does not ask for: they are compared too: r and s",
+    ),
+    "not begun": ({"runs": 2}, "a and b: 2 runs not begun"),
+    "no plan": ({"problem": "x: cannot be read"}, "x: cannot be read; so which runs it asks for is not known"),
     "one seed": ({}, "a and b: one seed has no spread; a difference between single seeds may be luck"),
     "seeds left out": (
         {"seeds": [1, 3], "lack": DIVERGED},

@@ -36,11 +36,26 @@ CASES = [
 @pytest.mark.parametrize(("columns", "configs", "names"), CASES)
 def test_no_more_than_tells_conditions_apart(columns: list[str], configs: list[Any], names: list[str]) -> None:
     keys = [{c: str(config.get(c, ["one", "two"][i % 2])) for c in columns} for i, config in enumerate(configs)]
-    assert short_names(columns, keys, configs) == names
+    assert [" ".join(parts.values()) for parts in short_names(columns, keys, configs)] == names
 
 
 def test_where_less_would_not_do_the_texts_stand_in_full() -> None:
     """Runs pooled by a key of a part's parameters may have equal parts in the config of their first run."""
     keys = [{"activation": "relu"}, {"activation": "relu negative_slope=0.5"}]
     configs = [{"activation": part("relu")}] * 2
-    assert short_names(["activation"], keys, configs) == ["relu", "relu negative_slope=0.5"]
+    found = short_names(["activation"], keys, configs)
+    assert found == [{"activation": "relu"}, {"activation": "relu negative_slope=0.5"}]
+
+
+def test_one_collision_lengthens_those_that_collide_and_no_other() -> None:
+    keys = [{"activation": "relu"}, {"activation": "relu negative_slope=0.5"}, {"activation": "leaky_relu 0.1"}]
+    configs = [*[{"activation": part("relu")}] * 2, {"activation": part("leaky_relu", negative_slope=0.1)}]
+    found = [of["activation"] for of in short_names(["activation"], keys, configs)]
+    assert found == ["relu", "relu negative_slope=0.5", "leaky_relu"]
+
+
+def test_columns_with_the_same_last_part_are_told_apart() -> None:
+    columns = ["model.dropout", "head.dropout", "epochs"]
+    keys = [{"model.dropout": m, "head.dropout": h, "epochs": "3"} for m, h in (("0", "0.1"), ("0.1", "0"))]
+    found = [list(of.values()) for of in short_names(columns, keys, [{}, {}])]
+    assert found[0] == ["model.dropout=0", "head.dropout=0.1", "epochs=3"]

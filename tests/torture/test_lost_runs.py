@@ -164,3 +164,19 @@ def test_a_last_row_that_is_left_out_is_named(
     for command in ("compare", "report"):
         code, out, _ = commands.actlab((command, "results/study", "--format", "markdown"), tmp_path)
         assert code == 0 and said in out.replace("\\", "")
+
+
+def test_runs_that_nobody_asked_for_are_named(study: dict[tuple[str, int], Path], tmp_path: Path) -> None:
+    """A trial with other settings in the same folder is compared, and compare and report say so, as claims does."""
+    stray = study["elu", 3]
+    record = json.loads((stray / RECORD).read_text())
+    (stray / RECORD).write_text(json.dumps({**record, "hash": "f" * 64, "config": {**record["config"], "epochs": 9}}))
+    said = f"1 run that results/study/{EXPERIMENT} does not ask for: it is compared too: {stray.name}"
+    for command, form in (("compare", "table"), ("compare", "json"), ("compare", "html"), ("report", "markdown")):
+        code, out, _ = commands.actlab((command, "results/study", "--format", form), tmp_path)
+        assert code == 0 and said in " ".join(out.replace("\\_", "_").replace("{}", "").split()), (command, form)
+    assert stray.name in commands.actlab(("claims", "results/study"), tmp_path)[1]
+    (stray.parent / EXPERIMENT).write_text("sweep: [")
+    assert (
+        "which runs it asks for is not known" in commands.actlab(("compare", "results/study", "--notes"), tmp_path)[1]
+    )
