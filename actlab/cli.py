@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import errno
+import gc
 import io
 import json as jsonlib
 import math
@@ -72,12 +73,17 @@ Where = Annotated[
 
 @app.callback(invoke_without_command=True)
 def options(
+    context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="show the traceback of an error")] = False,
     version: Annotated[bool, typer.Option("--version", help="print the version and exit")] = False,
 ) -> None:
     if version:
         typer.echo(f"actlab {__version__}")
         raise typer.Exit
+    if context.invoked_subcommand in ("compare", "report", "claims", "list"):
+        # with a thousand runs in memory each collection takes long and frees nothing; the process ends soon
+        gc.disable()
+        context.call_on_close(gc.enable)
 
 
 # --- before and while runs train -------------------------------------------------------------------------------
@@ -462,7 +468,7 @@ def compare(
             talk.print(f"passed over: {len(found.passed_over)} paths in all")
     try:
         write()
-    except RunDirError as error:  # the answer is worth more than its files
+    except (RunDirError, OSError) as error:  # the answer is worth more than its files
         problem = f"not written: {error}; -o DIR names another folder"
     if form != "table":
         more = {"passed_over": found.passed_over, "files": list(map(str, files))} if form == "json" else {}

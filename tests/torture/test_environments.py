@@ -266,4 +266,4 @@ def test_a_system_without_a_temporary_folder_is_one_sentence(
     os.dup2(stdout, 1)
     os.close(stdout)
     said = capfd.readouterr().err
-    assert said == "TMPDIR cannot be written: No usable temporary directory found in ['/proc/nowhere']\n"
+    assert said == "TMPDIR: cannot be written: no usable temporary directory found in ['/proc/nowhere']\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -46,21 +45,17 @@ def draw_comparison(folder: Path, comparison: Comparison, title: str, curves_onl
     One that cannot be drawn is named on stderr, and takes nothing with it; nor does the file of an earlier one stay.
     """
     files = []
-    gc.freeze()  # with a thousand runs in memory collections are slow, and drawing makes many
-    try:
-        for stem, draw in comparison_figures(comparison, title, curves_only=curves_only).items():
-            file = folder / f"{stem}.png"
-            try:
-                made = png(draw())
-            except Exception as error:
-                with suppress(OSError):
-                    file.unlink()
-                Terminal(stderr=True).print(f"{file}: {words.not_drawn(error)}", style="bold yellow", soft_wrap=True)
-                continue
-            write_bytes(file, made)
-            files.append(file)
-    finally:
-        gc.unfreeze()
+    for stem, draw in comparison_figures(comparison, title, curves_only=curves_only).items():
+        file = folder / f"{stem}.png"
+        try:
+            made = png(draw())
+        except Exception as error:
+            with suppress(OSError):
+                file.unlink()
+            Terminal(stderr=True).print(f"{file}: {words.not_drawn(error)}", style="bold yellow", soft_wrap=True)
+            continue
+        write_bytes(file, made)
+        files.append(file)
     return files
 
 
