@@ -696,7 +696,7 @@ def test_no_number_is_broken_over_two_lines(
         ["activations", "gelu", "--at", "-2,-1,0.123456789"], ["activations", "prelu", "--check"],
     ):  # fmt: skip
         monkeypatch.setenv("COLUMNS", "1000")
-        number = re.compile(r"(?<![\w.,])[-+]?\d[\d,]*\.?\d+(?:e[-+]?\d+)?%?(?![\w.])")
+        number = re.compile(r"(?<![\w.,])[-+]?\d[\d,]*[.,]\d+(?:e[-+]?\d+)?%?(?![\w.])")  # not of a hash
         whole = set(number.findall(ask(*arguments).out))
         monkeypatch.setenv("COLUMNS", str(columns))
         broken = set(number.findall(ask(*arguments).out)) - whole

@@ -259,7 +259,7 @@ def test_a_system_without_a_temporary_folder_is_one_sentence(
     with monkeypatch.context() as patch:
         patch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/proc/nowhere"])
         patch.setattr(tempfile, "tempdir", None)
-        patch.setattr(cli, "app", tempfile.mkdtemp)
+        patch.setattr(cli, "app", lambda **_: tempfile.mkdtemp())
         patch.setattr(cli, "pin_process", lambda: None)
         with pytest.raises(SystemExit):
             cli.main()

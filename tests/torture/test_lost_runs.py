@@ -146,7 +146,7 @@ def test_figures_say_how_many_of_a_condition_were_lost(study: dict[tuple[str, in
         _gone(path / HISTORY)
     found = folders.read([study["relu", 2].parent])
     figures = comparison_figures(compare(found.runs), "study")
-    texts = {name: " ".join(of.get_text() for of in figure.findobj(Text)) for name, figure in figures.items()}
+    texts = {name: " ".join(of.get_text() for of in draw().findobj(Text)) for name, draw in figures.items()}
     assert "relu  n = 3 of 4" in texts["val_accuracy"]
     assert "not drawn, without a finite value: tanh" in texts["val_accuracy"]
     assert "3 of 4" in texts["seeds"] and "0 of 4" in texts["seeds"]
