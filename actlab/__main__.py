@@ -1,6 +1,15 @@
-"""`python -m actlab`: the command line."""
+"""`python -m actlab` and the command `actlab`."""
 
-from actlab.cli import main
+from actlab.signals import Signals
+
+
+def main() -> None:
+    """The command line; imported here, since a signal may come while it is."""
+    with Signals(orderly=False):
+        from actlab.cli import main
+
+        main()
+
 
 if __name__ == "__main__":
     main()

@@ -27,6 +27,7 @@ import typer
 from actlab import __version__
 from actlab.environment import pin_process
 from actlab.errors import ActlabError, DatasetError, RunDirError, UnknownName
+from actlab.signals import Signals
 
 if TYPE_CHECKING:
     from actlab.run.job import Job, Outcome
@@ -135,17 +136,18 @@ def run(
             from actlab.show.page.current import CurrentReport
 
             page = CurrentReport(sweep.folder, sweep.folder / REPORT)
-        sweep.begin()
-        outcomes, received = _train(sweep, retries, run_timeout, fail_fast, talk, page) if sweep.jobs else ({}, 0)
+        with Signals() as signals:
+            sweep.begin()
+            outcomes = _train(sweep, signals, retries, run_timeout, fail_fast, talk, page) if sweep.jobs else {}
         answer, ended = _finish(sweep, outcomes, talk, json)
         answers.append(answer)
         code = max(code, ended)
         if page:
             page.finish()
             talk.print(page.problem or f"report: {page.path}", soft_wrap=True)
-        if received:
-            code = 128 + received
-        if received or (code and fail_fast):
+        if signals.received:
+            code = 128 + signals.received
+        if signals.received or (code and fail_fast):
             break
     if json:
         _print_json(answers)
@@ -170,9 +172,10 @@ def _foretell(sweep: Sweep, talk: Terminal) -> dict[str, Any]:
 
 
 def _train(
-    sweep: Sweep, retries: int, run_timeout: float | None, fail_fast: bool, talk: Terminal, page: CurrentReport | None
-) -> tuple[dict[Path, Outcome], int]:
-    """Train what is left of a sweep, in view of a person; returns the outcomes, and the signal that ended it or 0."""
+    sweep: Sweep, signals: Signals, retries: int, run_timeout: float | None, fail_fast: bool, talk: Terminal,
+    page: CurrentReport | None,
+) -> dict[Path, Outcome]:  # fmt: skip
+    """Train what is left of a sweep, in view of a person; returns the outcomes."""
     from actlab.run.executors import local
     from actlab.run.progress import Display
     from actlab.show.figures.comparison import import_plotting
@@ -185,22 +188,19 @@ def _train(
         f"{counted(workers, 'worker')} of {counted(sweep.jobs[0].threads, 'thread')} on {sweep.jobs[0].device}",
         style="bold",
     )
-    with (
-        local.Signals() as signals,
-        Display(talk, sweep.jobs, workers, sweep.forecast, sweep.folder) as display,
-    ):
+    with Display(talk, sweep.jobs, workers, sweep.forecast, sweep.folder) as display:
 
         def look(running: list[Job], outcomes: dict[Path, Outcome]) -> None:
             display.update(running, outcomes)
             if page:
                 page.update(len(outcomes))
-            if len(running) < workers:
+            if len(running) < workers and not signals.count:
                 import_plotting()
 
         limits = local.Limits(workers, retries, run_timeout, fail_fast)
         outcomes = local.run(sweep.jobs, limits, signals, look, _draw_run)
         display.update([], outcomes)
-    return outcomes, signals.received or 0
+    return outcomes
 
 
 def _draw_run(path: Path, title: str, note: str) -> list[str]:
@@ -235,9 +235,10 @@ def _finish(sweep: Sweep, outcomes: dict[Path, Outcome], talk: Terminal, json: b
         if len(shown) < len(runs):
             talk.print(f"{len(runs) - len(shown)} runs were done before; `actlab list` shows them")
         talk.print(f"files: {sweep.folder}", soft_wrap=True)
+    stopped = any(outcome.status == "interrupted" for outcome in outcomes.values())  # then nobody waits for figures
     drawn = (sweep.folder / "val_accuracy.png").exists() and not (outcomes or sweep.elsewhere)
     lacking = [run for run in sweep.ended if "not_drawn" in run.record]
-    if lacking or (not drawn and any(run.status == "done" for run in runs)):
+    if not stopped and (lacking or (not drawn and any(run.status == "done" for run in runs))):
         from actlab.show.figures.comparison import draw_comparison
         from actlab.show.figures.run import draw_again
         from actlab.study.judge import compare
@@ -801,14 +802,13 @@ def reproduce(
     import tempfile
 
     from actlab.run import reproduction
-    from actlab.run.executors import local
     from actlab.run.forecast import Forecast
     from actlab.run.progress import Display
     from actlab.show import words
     from actlab.show.tables import Terminal
 
     first, talk = _run_at(run), Terminal(stderr=json)
-    with tempfile.TemporaryDirectory(prefix="actlab-reproduce-") as scratch, local.Signals() as signals:
+    with tempfile.TemporaryDirectory(prefix="actlab-reproduce-") as scratch, Signals() as signals:
         with Display(talk, [], 1, Forecast([first])) as display:
             found = reproduction.reproduce(first, Path(scratch), data_dir, signals, display.update, talk.print)
         if signals.received:

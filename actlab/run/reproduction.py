@@ -16,6 +16,7 @@ from actlab.run.folder import HISTORY, LAYERS, WEIGHTS, make_folder
 from actlab.run.job import Job
 from actlab.run.loading import run_config
 from actlab.run.record import Run
+from actlab.signals import Signals
 from actlab.spec.where import flat
 
 COMPARED = (HISTORY, LAYERS, WEIGHTS)
@@ -44,7 +45,7 @@ class Reproduction:
 
 
 def reproduce(
-    run: Run, scratch: Path, data_dir: Path | None, signals: local.Signals, watch: local.Watch,
+    run: Run, scratch: Path, data_dir: Path | None, signals: Signals, watch: local.Watch,
     say: Callable[[str], None],
 ) -> Reproduction:  # fmt: skip
     """Train a run again in a scratch folder, with its own number of threads, and compare.

@@ -19,6 +19,7 @@ from actlab.run.job import Job, Outcome
 from actlab.run.record import Run
 from actlab.run.reproduction import Reproduction, reproduce
 from actlab.show import words
+from actlab.signals import Signals
 from actlab.spec.config import resolve
 
 CONFIG: dict[str, Any] = {
@@ -37,14 +38,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path.mkdir(parents=True)
     prepared = datasets.prepare(config.dataset.name, config.dataset.parameters)
     job = Job(config, "rrelu-seed3", path, prepared, "cpu", 1)
-    with local.Signals() as signals:
+    with Signals() as signals:
         assert local.run([job], local.Limits(workers=1), signals, lambda *_: None) == {path: Outcome("done")}
     return path
 
 
 def again(path: Path, scratch: Path) -> Reproduction:
     scratch.mkdir(exist_ok=True)
-    with local.Signals() as signals:
+    with Signals() as signals:
         return reproduce(Run(path), scratch, None, signals, lambda *_: None, lambda _: None)
 
 

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
+from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,14 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 from actlab.environment import gpus
 from actlab.errors import RunDirError
 from actlab.run.executors import worker
-from actlab.run.folder import RECORD, clear_progress, lock, read_json, write_json
+from actlab.run.folder import RECORD, clear_progress, lock, read_json, read_progress, write_json
 from actlab.run.job import Finish, Job, Outcome
 from actlab.run.record import is_done
+from actlab.signals import Signals, kill_workers
 
 POLL_SECONDS = 0.2  # between two looks at signals and two pictures of the display; the end of a job is seen at once
 RUNS_A_WORKER = 100  # then another takes its place, in case that a library keeps something of every run
+LOOKS = 10  # of so many seconds / 5, until a worker that is gone is taken to have sent nothing
 QUIET_TRACKER = "ignore::UserWarning:multiprocessing.resource_tracker"
 
 Watch = Callable[[list[Job], dict[Path, Outcome]], None]
@@ -59,53 +62,21 @@ def gpu_of_each_worker(device: str, workers: int) -> list[str | None]:
     return [names[i % len(names)] for i in range(workers)]
 
 
-# --- signals ---------------------------------------------------------------------------------------------------
-
-
-class Signals:
-    """Counts SIGINT and SIGTERM: the first asks for an orderly end, the second for an end now."""
-
-    def __init__(self) -> None:
-        self.received: int | None = None
-        self.count = 0
-
-    def _note(self, number: int, frame: Any) -> None:
-        self.received = self.received or number
-        self.count += 1
-        if self.count > 1:
-            kill_workers()
-            if terminal := next(filter(os.isatty, (1, 2)), 0):
-                os.write(terminal, b"\n\x1b[?25h")  # the display has hidden the cursor, and has no time to go
-            os.write(2, b"stopped at once; the same command goes on from the last checkpoints\n")
-            os._exit(128 + self.received)
-
-    def __enter__(self) -> Signals:
-        self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-
-def kill_workers() -> None:
-    """End every worker at once. They hold nothing: what they had is in run directories."""
-    for process in multiprocessing.active_children():
-        with contextlib.suppress(OSError, ValueError):
-            process.kill()
+# --- processes ------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Threads that begin here, and the workers that they start, get no SIGINT; a worker is told to stop by a file.
+def _deaf_to_the_terminal() -> Iterator[None]:
+    """Threads that begin here, and the workers that they start, get no SIGINT and no SIGHUP: a file tells them to stop.
 
-    A terminal sends it to all processes of a command, and one that is still importing would answer with a traceback.
+    A terminal sends both to all processes of a command; they would end one that has a checkpoint to write.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    resource_tracker.ensure_running()  # to start this helper of Python's would unblock the signal again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    resource_tracker.ensure_running()  # a helper of Python's, to start which unblocks SIGINT again
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
@@ -165,24 +136,36 @@ def run(
         return queue.outcomes
 
 
+class _Spawn(SpawnContext):
+    """Starts processes that begin anew, and knows the last one."""
+
+    process: SpawnProcess | None = None
+
+    def Process(self, *args: Any, **kwargs: Any) -> SpawnProcess:  # type: ignore[override]
+        self.process = SpawnProcess(*args, **kwargs)
+        return self.process
+
+
 class _Slot:
     """A place for one worker: a pool of one, since a pool of several can be broken by the death of one of them."""
 
     def __init__(self, job: Job, gpu: str | None) -> None:
         self.start = (job.threads, job.device, os.getpid(), gpu)
+        self.spawn = _Spawn()
         self.pool: ProcessPool | None = None
         self.job: Job | None = None
+        self.warm: ProcessFuture | None = None  # what it does before a job
         self.future: ProcessFuture | None = None
+        self.looks = 0
 
     def take(self, job: Job, stop_file: Path, finish: Finish | None, timeout: float | None) -> None:
         """Give the worker a job; a new worker if the last one is gone."""
         self.job = job
         if self.pool is None:
-            context = multiprocessing.get_context("spawn")
-            self.pool = ProcessPool(1, 2 * RUNS_A_WORKER, worker.start, self.start, context)
+            self.pool = ProcessPool(1, 2 * RUNS_A_WORKER, worker.start, self.start, self.spawn)
         try:
-            with _deaf_to_ctrl_c():
-                self.pool.schedule(worker.warm_up, args=(job.path,))  # a task of its own, whose time nobody counts
+            with _deaf_to_the_terminal():
+                self.warm = self.pool.schedule(worker.warm_up, args=(job.path,))  # its time is not the training's
                 self.future = self.pool.schedule(worker.work, args=(job, stop_file, finish), timeout=timeout)
         except RuntimeError:  # the idle worker has died since its last job
             self.close()
@@ -196,6 +179,8 @@ class _Slot:
             outcome = _outcome(self.future)
         elif not self.pool.active:  # a worker that dies while it is started takes the pool with it
             outcome = Outcome("failed", "the worker died before it could begin")
+        elif self._left():
+            outcome = Outcome("failed", "the worker ended with exit code 0; see log.txt")
         else:
             return None
         # what has gone wrong in a worker that lives (a full GPU, a broken library) may go wrong again in the next run
@@ -203,6 +188,26 @@ class _Slot:
             self.close()
         self.job = self.future = None
         return outcome
+
+    def _left(self) -> bool:
+        """Whether the worker has gone with exit code 0, as a library can do: the pool waits for it for ever."""
+        alive = {process.pid for process in multiprocessing.active_children()}
+        if not self.warm or not self.warm.done() or self.warm.exception() or self.warm.result() in {None, *alive}:
+            self.looks = 0
+        self.looks += 1
+        return self.looks > LOOKS
+
+    def give_up(self) -> bool:
+        """End the worker if no training has begun in it: nothing is lost; returns whether there was such a one."""
+        if not self.job or not self.warm or not self.pool:
+            return False
+        if self.warm.done() and read_progress(self.job.path).get("phase") != "building":
+            return False
+        self.pool.stop()  # first, or it would start another one
+        if self.spawn.process and self.spawn.process.pid:
+            self.spawn.process.kill()
+        self.job = self.future = None
+        return True
 
     def close(self) -> None:
         """End the worker, whatever it does."""
@@ -257,7 +262,9 @@ class _Queue:
                 stopping |= self._settle(job, outcome, stopping)
         if stopping:  # the trainings write their checkpoints, and no other begins
             self.stop_file.touch()
-            self.outcomes.update({job.path: Outcome("interrupted") for job in self.waiting})
+            begun = [(slot, slot.job) for slot in self.slots if slot.job]
+            ended = self.waiting + [job for slot, job in begun if slot.give_up()]
+            self.outcomes.update({job.path: Outcome("interrupted") for job in ended})
             self.waiting.clear()
         for slot in self.slots:
             if slot.job is None and self.waiting:

@@ -47,10 +47,11 @@ def start(threads: int, device: str, parent: int, gpu: str | None) -> None:
     threading.Thread(target=die_with_parent, daemon=True).start()
 
 
-def warm_up(path: Path) -> None:
-    """Import TensorFlow for the training in a run directory, whose log gets what that prints."""
+def warm_up(path: Path) -> int:
+    """Import TensorFlow for the training in a run directory, whose log gets what is printed; returns the process."""
     _redirect_output(path / LOG)
     import_tensorflow()
+    return os.getpid()
 
 
 def work(job: Job, stop_file: Path, finish: Finish | None) -> Outcome:
@@ -61,6 +62,8 @@ def work(job: Job, stop_file: Path, finish: Finish | None) -> Outcome:
     before = signal.signal(signal.SIGTERM, lambda *_: _terminated.set())  # idle, a worker ends at once
     _redirect_output(job.path / LOG)
     try:
+        if stop_file.exists():
+            return Outcome("interrupted")
         import_tensorflow()  # unless the worker that had has died
         return Outcome(train(job, lambda: _terminated.is_set() or stop_file.exists(), finish))
     except Stopped:
