@@ -16,7 +16,7 @@ from actlab.spec.config import RunConfig, resolve
 os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
 
 WriteConfig = Callable[..., Path]
-SLOWEST = ("test_executors.py", "test_training.py", "test_probes.py")
+SLOWEST = ("test_training.py", "test_signals.py", "test_probes.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

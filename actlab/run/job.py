@@ -55,7 +55,7 @@ class Outcome:
     """How one attempt at a training ended.
 
     Args:
-        status: done, diverged, failed or interrupted.
+        status: done, diverged, failed, interrupted; or running, by another process.
         reason: why, unless it is done.
     """
 

@@ -223,7 +223,7 @@ def _result(path: Path) -> str:
         return str(error)
     final, best = run.results.get("final", {}), run.results.get("best", {})
     if not final:
-        return ""
+        return str(run.record.get("reason") or "")
     return (
         f"val_accuracy {final['val_accuracy']:.2%} (best {best['val_accuracy']:.2%}), "
         f"test_accuracy {final['test_accuracy']:.2%}, {duration(run.record.get('wall_seconds', 0))}"

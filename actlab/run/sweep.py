@@ -16,6 +16,7 @@ from actlab.parts import datasets
 from actlab.parts.datasets import Prepared
 from actlab.run.folder import (
     RECORD,
+    clear_progress,
     copy_run,
     forget,
     inside,
@@ -108,6 +109,7 @@ class Sweep:
             RunDirError: the output folder cannot be written, or a folder would lie outside it.
         """
         make_folder(self.folder)
+        clear_progress(self.folder)  # of one that was killed
         write_experiment(self.folder, self.plan.text, self.plan.overrides)
         for run in self.ended:
             tidy(run.path, run.status != "failed")
@@ -157,7 +159,8 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
     """
     largest = max(_gib_a_batch(config) for _, config in plan.runs)
     workers, threads = workers_and_threads(len(plan.runs), options.device, options.workers, options.per_gpu, largest)
-    folder = inside(options.out, os.fsdecode(plan.experiment.name.encode()))  # UTF-8, whatever the locale is
+    # a link in its place is the user's own, to another disk perhaps; those below it would be followed by no one's wish
+    folder = options.out / os.fsdecode(plan.experiment.name.encode())  # UTF-8, whatever the locale is
     sweep = Sweep(plan, folder, workers, forced=options.force, warnings=list(plan.warnings))
     here, elsewhere = by_hash(sweep.folder), by_hash(options.out, "*/*")
     sets: dict[str, Prepared] = {}

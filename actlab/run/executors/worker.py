@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 
 from actlab.environment import pin_variables, worker_variables
-from actlab.errors import ActlabError
+from actlab.errors import ActlabError, RunLocked
 from actlab.lazy import import_keras
 from actlab.run.folder import LOG
 from actlab.run.job import Finish, Job, Outcome
@@ -68,6 +68,8 @@ def work(job: Job, stop_file: Path, finish: Finish | None) -> Outcome:
         return Outcome(train(job, lambda: _terminated.is_set() or stop_file.exists(), finish))
     except Stopped:
         return Outcome("interrupted")
+    except RunLocked as error:  # which is no failure of the run
+        return Outcome("running", str(error))
     except Exception as error:
         traceback.print_exc()
         if isinstance(error, ActlabError):

@@ -1,0 +1,186 @@
+"""Trainings without TensorFlow, in processes of their own: what is killed, stopped and kept waiting by the thousand.
+
+Only the network is a stand-in; folder, tables, checkpoints, record, lock, queue and command are the real ones.
+
+    python -m torture.trainer FIRST EVERY SIGNAL,... run study.yaml ...
+
+is `actlab run ...` whose workers train such networks, and that sends itself the signals: the first one at its FIRSTth
+import or opened file, each other one EVERY later. FIRST 0 sends none; how many there were is the last line of stdout.
+EVERY 0 also leaves out the curves at the end, whose import takes longer than all else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from actlab.run.job import Finish, Job, Outcome
+
+SECONDS_A_CALL = float(os.environ.get("TORTURE_SECONDS", 0))  # of the network's training, so that there is one to stop
+HANGS = os.environ.get("TORTURE_HANGS")  # what takes for ever: "warm_up" or "model"
+
+
+class Engine:
+    """Weights that move by the images that they are shown; the interface is that of the compiled engine."""
+
+    learning_rate = 0.1
+
+    def __init__(self, model: Any, *_: Any) -> None:
+        self.model, self.sums = model, np.zeros(3)
+
+    def train(self, batches: Any) -> None:
+        time.sleep(SECONDS_A_CALL)
+        for batch in batches:
+            self.model.kernel = np.cos(self.model.kernel * 3 + batch.mean())
+            self.sums += [np.abs(self.model.kernel).sum(), batch.sum() % 7, len(batch)]
+
+    @property
+    def bad_step(self) -> int | None:
+        return None if self.finite() else 3
+
+    def means(self) -> tuple[float, float, int]:
+        loss, hits, count = map(float, self.sums)
+        return loss / max(count, 1), hits / max(count, 1), int(count)
+
+    def reset_means(self) -> None:
+        self.sums = np.zeros(3)
+
+    averaged = contextlib.nullcontext
+
+    def look(self, *_: Any) -> tuple[float, float, dict[str, Any]]:
+        return *self.evaluate(), {}
+
+    def evaluate(self, *_: Any) -> tuple[float, float]:
+        return float(np.abs(self.model.kernel).mean()), float(self.model.kernel[0] ** 2)
+
+    def finite(self) -> bool:
+        return bool(np.isfinite(self.model.kernel).all())
+
+    def finish(self) -> None:
+        pass
+
+    def weights(self) -> list[Any]:
+        return [self.model.kernel.copy()]
+
+    def set_weights(self, weights: list[Any]) -> None:
+        (self.model.kernel,) = weights
+
+    def state(self) -> dict[str, Any]:
+        return {"kernel": self.model.kernel, "sums": self.sums}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.model.kernel, self.sums = state["kernel"], state["sums"]
+
+
+def model(config: Any, *_: Any) -> Any:
+    if HANGS == "model":
+        time.sleep(1e6)
+    rate = config.optimizer.parameters["learning_rate"]
+    kernel = np.linspace(0, 1 + config.seed if rate < 1 else np.nan, 8)
+    return SimpleNamespace(kernel=kernel, count_params=lambda: 8)
+
+
+@contextlib.contextmanager
+def replaced() -> Iterator[None]:
+    """Where `train` builds a Keras model and its engine, it finds these; a checkpoint is due at every pause."""
+    from actlab.run import training
+
+    nothing = SimpleNamespace(clear_session=lambda: None, set_random_seed=lambda seed: None)
+    sys.modules["actlab.parts.activations.layer"] = SimpleNamespace(learned_means=lambda model: {})  # type: ignore[assignment]
+    training.keras = SimpleNamespace(backend=nothing, utils=nothing)
+    training.build_model, training.build_optimizer, training.Engine = model, lambda *_: None, Engine  # type: ignore[assignment,misc]
+    training.initial_weights_sha256 = lambda model: "1" * 64
+    training.Probes = lambda *_: SimpleNamespace(  # type: ignore[assignment,misc]
+        layers=[], columns=(), totals=(), dead={}, on=lambda images: SimpleNamespace(evaluation={}),
+        row=lambda seen: ([], ()), state=dict, restore=lambda state: None,
+    )  # fmt: skip
+    training.environment = SimpleNamespace(  # type: ignore[assignment]
+        use_device=lambda device: device, describe=lambda *_: {"versions": {}, "threads": 1},
+        peak_memory_gib=lambda: 0.0,
+    )  # fmt: skip
+    yield
+
+
+def train(job: Job) -> str:
+    """`run.training.train` of such a network; what came out, or who else trains it."""
+    from actlab.errors import RunLocked
+    from actlab.run import training
+
+    try:
+        with replaced():
+            return training.train(job)
+    except RunLocked as error:
+        return str(error)
+
+
+# --- as workers of `actlab run` ----------------------------------------------------------------------------------
+
+
+def start(*arguments: Any) -> None:
+    from actlab.run.executors import worker
+
+    worker.start(*arguments)
+
+
+def warm_up(path: Path) -> int:
+    """Imports nothing."""
+    if HANGS == "warm_up":
+        time.sleep(1e6)
+    return os.getpid()
+
+
+def work(job: Job, stop_file: Path, finish: Finish | None) -> Outcome:
+    """What `executors.worker.work` does, with such a network and without figures."""
+    from actlab.run.executors import worker
+
+    worker.import_tensorflow = lambda: None
+    with replaced():
+        return worker.work(job, stop_file, None)
+
+
+def command(first: int, every: int, *signals: int) -> None:
+    """The command line as `actlab.__main__` has it, with these workers."""
+    from actlab.signals import Signals
+
+    seen, due = 0, {first + every * i: number for i, number in enumerate(signals)}
+
+    def count(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal seen
+        if event in ("import", "open") and os.getpid() == parent:
+            seen += 1
+            if number := due.pop(seen, 0):
+                os.kill(parent, number)
+
+    parent = os.getpid()
+    try:
+        with Signals(orderly=False):
+            sys.addaudithook(count)
+            from actlab.cli import main
+            from actlab.run.executors import local
+
+            local.worker = sys.modules[__name__]
+            if not every:
+                nothing = SimpleNamespace(
+                    compare=len, draw_comparison=lambda *_, **__: [], import_plotting=lambda: None
+                )
+                sys.modules["actlab.study.judge"] = sys.modules["actlab.show.figures.comparison"] = nothing  # type: ignore[assignment]
+            main()
+    finally:
+        if not first:
+            print(seen)
+
+
+if __name__ == "__main__":
+    import torture.trainer  # workers know its functions by this name
+
+    first, every, names = sys.argv[1:4]
+    sys.argv[1:4] = []
+    torture.trainer.command(int(first), int(every), *map(int, filter(None, names.split(","))))
