@@ -15,6 +15,7 @@ from actlab.errors import RunDirError
 from actlab.parts import datasets
 from actlab.parts.datasets import Prepared
 from actlab.run.folder import (
+    EXPERIMENT,
     RECORD,
     clear_progress,
     copy_run,
@@ -161,6 +162,8 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
     workers, threads = workers_and_threads(len(plan.runs), options.device, options.workers, options.per_gpu, largest)
     # a link in its place is the user's own, to another disk perhaps; those below it would be followed by no one's wish
     folder = options.out / os.fsdecode(plan.experiment.name.encode())  # UTF-8, whatever the locale is
+    if folder.is_symlink() and folder.is_dir() and any(folder.iterdir()) and not (folder / EXPERIMENT).is_file():
+        raise RunDirError(f"{folder}: links to {folder.resolve()}, which holds no experiment; remove the link")
     sweep = Sweep(plan, folder, workers, forced=options.force, warnings=list(plan.warnings))
     here, elsewhere = by_hash(sweep.folder), by_hash(options.out, "*/*")
     sets: dict[str, Prepared] = {}

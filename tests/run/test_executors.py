@@ -17,6 +17,7 @@ from torture import trainer
 from torture.processes import Command, outcome, rows, until
 
 from actlab import cli
+from actlab.errors import RunDirError
 from actlab.parts import datasets
 from actlab.run import sweep
 from actlab.run.executors import local
@@ -210,6 +211,53 @@ def test_eight_digits_are_no_identity(whole: Path, tmp_path: Path, monkeypatch: 
     assert run(write(tmp_path, LONG), out) == 1
     assert [path.name for path in begun] == [f"rrelu-seed0-{digest[:16]}"]
     assert not is_done(first, digest) and is_done(first, digest[:8] + "0" * 56)
+
+
+@pytest.mark.usefixtures("stand_ins")
+def test_the_folder_of_an_experiment_may_be_a_link(whole: Path, tmp_path: Path) -> None:
+    """The user's own, to another disk; not to what is no experiment, nor where a run is to be written."""
+    out, disk, path = tmp_path / "out", tmp_path / "disk", write(tmp_path, LONG)
+    out.mkdir()
+    disk.mkdir()
+    (out / "study").symlink_to(disk)
+    assert run(path, out) == 0
+    assert outcome(out) == outcome(whole)
+    assert len(list(disk.glob("*/run.json"))) == 2
+    assert run(path, out) == 0
+
+    (link,) = disk.glob("*-seed1-*")
+    link.rename(tmp_path / "elsewhere")
+    link.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RunDirError, match="leads outside the output folder"):
+        cli.run([path], out, workers="2", device="cpu", force=True)
+
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "letters").touch()
+    (tmp_path / "second").mkdir()
+    (tmp_path / "second" / "study").symlink_to(tmp_path / "home")
+    with pytest.raises(RunDirError, match="holds no experiment; remove the link"):
+        cli.run([path], tmp_path / "second", workers="2", device="cpu")
+    assert [file.name for file in (tmp_path / "home").iterdir()] == ["letters"]
+
+    (tmp_path / "third").symlink_to(out)  # the output folder itself
+    link.unlink()
+    assert run(path, tmp_path / "third") == 0
+    assert outcome(out) == outcome(whole)
+
+
+@pytest.mark.usefixtures("stand_ins")
+def test_runs_that_the_file_does_not_ask_for_are_told(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one line, whatever became of the others: they would be compared with the rest."""
+    out = tmp_path / "out"
+    shutil.copytree(whole, out)
+    for seeds, others in (("[0, 1]", ""), ("[0, 1, 2]", ""), ("[1]", "2 runs"), ("[1, 0]", "1 run")):
+        path = write(tmp_path, LONG.replace("[0, 1]", seeds))
+        assert run(path, out) == 0
+        said = "".join(capsys.readouterr().out.split())  # however its lines were broken
+        assert ("doesnotaskfor" in said) == bool(others), seeds
+        assert not others or f"also holds {others} that {path} does not ask for".replace(" ", "") in said
 
 
 def test_workers_are_spread_over_the_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
