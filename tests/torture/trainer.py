@@ -103,7 +103,7 @@ def replaced() -> Iterator[None]:
         row=lambda seen: ([], ()), state=dict, restore=lambda state: None,
     )  # fmt: skip
     training.environment = SimpleNamespace(  # type: ignore[assignment]
-        use_device=lambda device: device, describe=lambda *_: {"versions": {}, "threads": 1},
+        use_device=lambda device: device, describe=lambda *_: dict.fromkeys(("onednn", "op_determinism"), False) | {"versions": {}, "variables": {}, "threads": 1},
         peak_memory_gib=lambda: 0.0,
     )  # fmt: skip
     yield
