@@ -47,6 +47,8 @@ WAYS = [(DEATH, False)] + [
     for for_good in (False, True)
 ]
 
+SETTINGS = {"versions": {}, "onednn": False, "op_determinism": False, "variables": {}, "threads": 1}
+
 
 class Died(BaseException):
     """The process is no more: no handler for exceptions is meant to see this."""
@@ -294,7 +296,7 @@ def without_tensorflow(patch: pytest.MonkeyPatch) -> None:
     replaced: dict[str, Any] = {
         "keras": SimpleNamespace(backend=session, utils=SimpleNamespace(set_random_seed=lambda seed: None)),
         "environment": SimpleNamespace(
-            use_device=lambda device: device, describe=lambda *_: dict.fromkeys(("onednn", "op_determinism"), False) | {"versions": {}, "variables": {}, "threads": 1},
+            use_device=lambda device: device, describe=lambda *_: {**SETTINGS},
             peak_memory_gib=lambda: 0.0,
         ),
         "load": lambda dataset: images, "split": lambda *_: parts, "build_optimizer": lambda *_: None,

@@ -27,6 +27,8 @@ from actlab.run.job import Finish, Job, Outcome
 SECONDS_A_CALL = float(os.environ.get("TORTURE_SECONDS", 0))  # of the network's training, so that there is one to stop
 HANGS = os.environ.get("TORTURE_HANGS")  # what takes for ever: "warm_up" or "model"
 
+SETTINGS = {"versions": {}, "onednn": False, "op_determinism": False, "variables": {}, "threads": 1}
+
 
 class Engine:
     """Weights that move by the images that they are shown; the interface is that of the compiled engine."""
@@ -103,7 +105,7 @@ def replaced() -> Iterator[None]:
         row=lambda seen: ([], ()), state=dict, restore=lambda state: None,
     )  # fmt: skip
     training.environment = SimpleNamespace(  # type: ignore[assignment]
-        use_device=lambda device: device, describe=lambda *_: dict.fromkeys(("onednn", "op_determinism"), False) | {"versions": {}, "variables": {}, "threads": 1},
+        use_device=lambda device: device, describe=lambda *_: {**SETTINGS},
         peak_memory_gib=lambda: 0.0,
     )  # fmt: skip
     yield
