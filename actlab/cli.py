@@ -426,7 +426,7 @@ def compare(
     comparison = judge.compare(
         found.runs, metrics or (), by or (), sort, baseline, at, _conditions(where), reach, found.notes()
     )
-    studies = list(dict.fromkeys(run.path.resolve().parent.name or "comparison" for run in comparison.runs))
+    studies = list(dict.fromkeys(run.path.resolve().parent.name or "comparison" for run in found.runs))
     title = ", ".join(studies if len(studies) <= 3 else [*studies[:2]])
     title += f" and {len(studies) - 2} other experiments" if len(studies) > 3 else ""
     asked = out is not None

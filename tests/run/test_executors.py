@@ -246,20 +246,6 @@ def test_the_folder_of_an_experiment_may_be_a_link(whole: Path, tmp_path: Path) 
 
 
 @pytest.mark.usefixtures("stand_ins")
-def test_runs_that_the_file_does_not_ask_for_are_told(
-    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """In one line, whatever became of the others: they would be compared with the rest."""
-    out = tmp_path / "out"
-    shutil.copytree(whole, out)
-    for seeds, others in (("[0, 1]", ""), ("[0, 1, 2]", ""), ("[1]", "2 runs"), ("[1, 0]", "1 run")):
-        path = write(tmp_path, LONG.replace("[0, 1]", seeds))
-        assert run(path, out) == 0
-        said = "".join(capsys.readouterr().out.split())  # however its lines were broken
-        assert ("doesnotaskfor" in said) == bool(others), seeds
-        assert not others or f"also holds {others} that {path} does not ask for".replace(" ", "") in said
-
-
 def test_workers_are_spread_over_the_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     """No GPU is needed to see that k workers a GPU share it, and that no worker gets none."""
     for module in (local, sweep):
