@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,8 @@ class Sandbox:
 
     def new(self, name: str = "out") -> Path:
         self.number += 1
+        if self.out != self.root:
+            shutil.rmtree(self.out.parent)  # of the case before: a look at everything must not take longer each time
         self.out = self.root / f"case{self.number}" / (name or "out")
         self.out.parent.mkdir()
         self.before = below(self.root)
