@@ -329,7 +329,8 @@ def test_claims_of_a_config_file_are_held_against_results(
 def test_what_is_no_run_is_an_error(path: str, command: str, ask: Ask, study: Path) -> None:
     answer = ask(command, path)
     assert (answer.code, answer.out) == (2, "")
-    assert answer.err == f"{path}: holds no run.json; `actlab list` shows where runs are\n"
+    what = "does not exist" if path == "nowhere" else "holds no run.json"
+    assert answer.err == f"{path}: {what}; `actlab list` shows where runs are\n"
 
 
 def test_the_package_is_a_command_too() -> None:

@@ -57,11 +57,11 @@ BAD_ARCHIVE = (zipfile.BadZipFile, zlib.error)
 ARRAY_NAMES = "names"  # the entry of a checkpoint that lists the others
 OVERRIDE = "# --set "  # begins a line of experiment.yaml that states what the command line changed
 AGAIN = "the same `actlab run` trains this run again"
-REPEAT, ELSEWHERE = "then repeat the command", "or choose another folder with -o"
+REPEAT, ELSEWHERE = "then repeat the command", "or choose another folder"
 REMEDIES = {
     errno.ENOSPC: f"make room on that disk, {REPEAT}",
     errno.EDQUOT: f"make room within your quota, {REPEAT}",
-    errno.EROFS: "choose another folder with -o",
+    errno.EROFS: "choose another folder",
     errno.EACCES: f"change its permissions, {ELSEWHERE}",
     errno.EPERM: f"change its permissions, {ELSEWHERE}",
     errno.EIO: f"the disk or the network may be failing: see the system's log, {REPEAT}",

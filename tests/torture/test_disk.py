@@ -393,7 +393,7 @@ def test_what_is_done_stays_done_where_nothing_may_be_written(tmp_path: Path, lo
             pytest.skip("nothing may be mounted here")
         seen, refused = looked_at(path)
         assert seen == "False done done"
-        wrong = "cannot be written: read-only file system; choose another folder with -o"
+        wrong = "cannot be written: read-only file system; choose another folder"
         assert refused == f"{path / '.lock'}: {wrong}"
         runs, passed_over = discover([path.parent])
         assert ([run.status for run in runs], passed_over) == (["done"], [])

@@ -68,7 +68,8 @@ def test_a_place_that_was_asked_for_and_takes_nothing_is_an_error(target: str, r
 def test_report_says_where_else_it_might_go(refusing: str, here: Path) -> None:
     code, out, err = commands.actlab(("report", "results/study"), here)
     assert (code, out) == (2, "")
-    assert err == f"results/study/report.html: cannot be written: {refusing}; -o FILE names another place\n"
+    assert err.startswith(f"results/study/report.html: cannot be written: {refusing}")
+    assert err.endswith("; -o FILE names another place\n") and err.count(" -o") == 1
     assert commands.actlab(("report", "results/study", "-o", "page.html"), here)[0] == 0
 
 
@@ -98,7 +99,9 @@ def test_folders_that_may_not_be_read_are_named(here: Path, monkeypatch: pytest.
     real = os.access
     for name in ("results", "results/study"):
         with monkeypatch.context() as patch:
-            patch.setattr(os, "access", lambda path, mode, name=name: Path(path) != Path(name) and real(path, mode))
+            patch.setattr(
+                os, "access", lambda path, mode, name=name, **_: Path(path) != Path(name) and real(path, mode)
+            )
             for command in ("list", "compare", "report", "claims"):
                 options = ("-o", "page.html") if command == "report" else ()
                 code, out, err = commands.actlab((command, "results", *options), here)
