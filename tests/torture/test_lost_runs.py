@@ -71,7 +71,7 @@ def study(tmp_path: Path, make_run: Callable[..., Path]) -> dict[tuple[str, int]
     return found
 
 
-@row(4, "runs lost before their first evaluation stay in every table and export", quick=2, full=len(LOSSES))
+@row(7, "runs lost before their first evaluation stay in every table and export", quick=1, full=len(LOSSES))
 def test_lost_runs_stay(cases: Cases, study: dict[tuple[str, int], Path], tmp_path: Path) -> None:
     names = list(LOSSES)
     whole = {path: {file.name: file.read_bytes() for file in path.iterdir()} for path in study.values()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from torture.matrix import Cases
 
 
@@ -13,3 +15,9 @@ def test_failures_are_counted_and_not_hidden() -> None:
         raise ValueError("no")
     assert cases.tried == 5
     assert cases.failures == ["case 1: 0 is even", "case 3: 2 is even", "a fifth: ValueError: no"]
+
+
+@pytest.mark.parametrize("number", range(1, 15))
+def test_every_row_of_the_matrix_is_there(number: int, pytestconfig: pytest.Config) -> None:
+    tests = (pytestconfig.rootpath / "tests" / "torture").glob("test_*.py")
+    assert any(f"@row({number}, " in path.read_text(encoding="utf-8") for path in tests)

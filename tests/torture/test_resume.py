@@ -66,7 +66,7 @@ FEATURES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 OF_OPTIMIZER = ("schedule", "use_ema", "gradient_accumulation_steps")
 PAIRS = [*itertools.product(OPTIMIZERS, FEATURES)]
-QUICK = [("lion", "all at once"), ("rmsprop", "accumulation")]  # tests/run/test_training.py has others
+QUICK = [("lion", "all at once")]  # tests/run/test_training.py has others
 
 
 def real_config(optimizer: str, feature: str) -> RunConfig:

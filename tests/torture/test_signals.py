@@ -75,7 +75,7 @@ def test_a_signal_at_any_import_and_any_file(cases: Cases, tmp_path: Path, study
             shutil.rmtree(out)
 
 
-@row(5, "SIGINT, SIGTERM, twice SIGINT at parts of the training", quick=3, full=150)
+@row(5, "SIGINT, SIGTERM, twice SIGINT at parts of the training", quick=1, full=150)
 def test_a_signal_at_any_part_of_the_training(cases: Cases, tmp_path: Path, study: tuple[Path, Path, int]) -> None:
     path, whole, _ = study
     expected, total = outcome(whole), rows(whole)

@@ -30,7 +30,7 @@ WRONG = ("--nonsense", "compare nothing", "watch nothing")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-@row(7, "standard streams full, closed, or read no more", quick=3, full=len(COMMANDS) * len(STREAMS))
+@row(7, "standard streams full, closed, or read no more", quick=1, full=len(COMMANDS) * len(STREAMS))
 def test_streams_that_take_nothing(
     cases: Cases, tmp_path: Path, make_run: Callable[..., Path], resolved: Callable[..., Any]
 ) -> None:
