@@ -185,6 +185,13 @@ def pin_variables() -> None:
     # TensorFlow leaves oneDNN off on processors without AVX-512, where it trains the CIFAR-10 CNN 1.4 times as fast
     off = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "").lower() in ("0", "false")
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0" if off else "1"
+    if Path("matplotlibrc").exists():  # Matplotlib reads that of the current folder first of all, and may fail of it
+        here = Path.cwd()
+        os.chdir(Path(__file__).parent)
+        try:
+            import matplotlib  # noqa: F401
+        finally:
+            os.chdir(here)
 
 
 def pin_process() -> None:

@@ -107,15 +107,15 @@ def test_what_a_user_has_configured_changes_no_byte(only: tuple[str, ...], study
     assert {name: files for name, files in found.items() if files != found["plain"]} == {}
 
 
-def test_a_settings_file_that_is_no_text_costs_the_figures_only(study: Path, tmp_path: Path) -> None:
+def test_a_settings_file_that_is_no_text_costs_nothing(study: Path, tmp_path: Path) -> None:
     (tmp_path / "matplotlibrc").write_bytes(b"\xff\xfe no text")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-m", "actlab", "compare", study, "-o", tmp_path / "out"], cwd=tmp_path,
                           env=environment, capture_output=True, encoding="utf-8")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "no difference between tanh and relu is established" in done.stdout
-    assert "seeds.png: not drawn: 'utf-8' codec can't decode" in done.stderr
-    assert [file.name for file in (tmp_path / "out").iterdir()] == ["comparison.csv"]
+    assert done.stderr == ""
+    assert {"comparison.csv", "seeds.png", "val_loss.png"} <= {file.name for file in (tmp_path / "out").iterdir()}
 
 
 def fails(*_: Any, **__: Any) -> Any:
