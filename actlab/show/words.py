@@ -297,10 +297,10 @@ def reason(result: ConditionResult, comparison: Comparison) -> str:
     return "; ".join(filter(None, [*numbers, note(result.reason, comparison.metric)]))
 
 
-def ended(status: str, reason: str) -> str:
+def ended(status: str, reason: str, most: int = MOST_REASON) -> str:
     """How a training ended, and why: "diverged (loss is not finite at step 300)"."""
     short = " ".join(reason.split())
-    short = short if len(short) <= MOST_REASON else f"{short[: MOST_REASON - 3]}..."
+    short = short if len(short) <= most else f"{short[: most - 3]}..."
     return f"{status} ({short})" if short else status
 
 
@@ -315,7 +315,9 @@ def ends(runs: Sequence[Run]) -> list[str]:
     alike: dict[str, list[str]] = {}
     for run in runs:
         if reason := run.record.get("reason"):
-            alike.setdefault(ended(run.status, str(reason)), []).append(run.path.name)
+            alike.setdefault(
+                ended(run.status, str(reason), 5 * MOST_REASON), []
+            )  # with its remedy.append(run.path.name)
     return [f"{why}: {few(names)}" for why, names in alike.items()]
 
 

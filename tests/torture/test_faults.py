@@ -14,6 +14,7 @@ from actlab import cli
 from actlab.parts import datasets
 from actlab.run.executors import local
 from actlab.run.folder import read_json
+from actlab.spec.plan import read as read_plan
 from torture import faults, trainer
 from torture.faults import FAULTS, FINE
 from torture.matrix import Cases, row
@@ -168,3 +169,17 @@ def test_fail_fast_ends_the_sweep(tmp_path: Path) -> None:
     statuses = [record["status"] for record in by_seed(tmp_path / "out").values()]
     assert statuses.count("failed") == 1
     assert len(statuses) < 4
+
+
+def test_a_log_that_cannot_be_written_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder in its place, for one; the other runs go on."""
+    monkeypatch.setattr(local, "worker", trainer)
+    path = write(tmp_path, "epochs: 1\nsweep: {seed: [0, 1]}\n")
+    plan = read_plan(path)
+    label, config = plan.runs[1]
+    log = tmp_path / "out" / "study" / f"{label}-{config.hash[:8]}" / "log.txt"
+    log.mkdir(parents=True)
+    assert run(path, tmp_path / "out", retries=0) == 1
+    records = by_seed(tmp_path / "out")
+    assert [records[seed]["status"] for seed in (0, 1)] == ["done", "failed"]
+    assert records[1]["reason"] == f"{log}: cannot be written: is a directory; move that folder away"

@@ -24,7 +24,7 @@ from typing import Any
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from actlab.environment import gpus
-from actlab.errors import RunDirError
+from actlab.errors import ActlabError, RunDirError
 from actlab.run.executors import worker
 from actlab.run.folder import RECORD, clear_progress, lock, read_json, read_progress, write_json
 from actlab.run.job import Finish, Job, Outcome
@@ -228,7 +228,7 @@ def _outcome(future: ProcessFuture) -> Outcome:
     if isinstance(error, concurrent.futures.TimeoutError | TimeoutError):
         return Outcome("failed", f"took longer than --run-timeout {error.args[1]:g} s")
     if not isinstance(error, ProcessExpired):
-        return Outcome("failed", f"{type(error).__name__}: {error}")
+        return Outcome("failed", str(error) if isinstance(error, ActlabError) else f"{type(error).__name__}: {error}")
     if error.exitcode is None or error.exitcode >= 0:
         return Outcome("failed", f"the worker ended with exit code {error.exitcode}; see log.txt")
     name = signal.Signals(-error.exitcode).name

@@ -19,7 +19,7 @@ from types import ModuleType
 from actlab.environment import pin_variables, worker_variables
 from actlab.errors import ActlabError, RunLocked
 from actlab.lazy import import_keras
-from actlab.run.folder import LOG
+from actlab.run.folder import LOG, naming
 from actlab.run.job import Finish, Job, Outcome
 
 _terminated = threading.Event()  # set by SIGTERM: a scheduler stops workers that way too
@@ -84,7 +84,8 @@ def work(job: Job, stop_file: Path, finish: Finish | None) -> Outcome:
 
 def _redirect_output(log: Path) -> None:
     """Send file descriptors 1 and 2 to the log: TensorFlow's C++ ignores Python's streams and its own settings."""
-    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), 0o644)
+    with naming(log, "written"):
+        handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), 0o644)
     sys.stdout.flush()
     sys.stderr.flush()
     os.dup2(handle, 1)
