@@ -229,6 +229,7 @@ class _Engine:
     def reset_means(self) -> None:
         self.sums = np.zeros(3)
 
+    @np.errstate(invalid="ignore")  # TensorFlow does not warn either
     def evaluate(self, split: str, indices: Any, batch_size: int) -> tuple[float, float]:
         return float(self.model.kernel.std()), float(np.abs(self.model.kernel).mean())
 
