@@ -201,9 +201,9 @@ def pin_process() -> None:
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # one that is closed, in its place
         if getattr(sys, name) is None:
-            stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115
-            os.set_inheritable(stream.fileno(), True)  # or the first file of a worker would take its place
-            setattr(sys, name, stream)
+            handle = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(handle, True)  # or the first file of a worker would take its place
+            setattr(sys, name, open(handle, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
     logging.getLogger("matplotlib").setLevel("ERROR")  # of its caches, and of settings that it does not use
     try:
         Path.cwd()

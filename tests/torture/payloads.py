@@ -81,7 +81,7 @@ def active(text: str, but: str = "\n") -> set[str]:
 
 def quoted(text: str) -> str:
     """A text as a YAML scalar on one line that holds it as far as UTF-8 can."""
-    return json.dumps(text.encode("utf-8", "replace").decode())
+    return json.dumps(text.encode("utf-8", "replace").decode(), ensure_ascii=False)
 
 
 def folder_name(text: str, ending: str = "") -> str:
