@@ -75,9 +75,9 @@ def real_config(optimizer: str, feature: str) -> RunConfig:
     data = {"name": "synth_mnist", "train_images": 300, "test_images": 50}
     rest = {key: value for key, value in chosen.items() if key not in OF_OPTIMIZER}
     whole = {"dataset": data, "model": DENSE, "batch_size": 50, "epochs": 2, "weight_film": None, "probes": [], **rest}
-    if "steps" in whole:
-        whole["epochs"] = None
-    return injector.config(**{key: value for key, value in whole.items() if value is not None}, optimizer=of_optimizer)
+    kept = {key: value for key, value in whole.items() if value is not None}
+    kept |= {"epochs": None} if "steps" in whole else {}
+    return injector.config(**kept, optimizer=of_optimizer)
 
 
 def real_job(path: Path, made: RunConfig) -> Job:
