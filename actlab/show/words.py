@@ -315,9 +315,8 @@ def ends(runs: Sequence[Run]) -> list[str]:
     alike: dict[str, list[str]] = {}
     for run in runs:
         if reason := run.record.get("reason"):
-            alike.setdefault(
-                ended(run.status, str(reason), 5 * MOST_REASON), []
-            )  # with its remedy.append(run.path.name)
+            why = ended(run.status, str(reason), 5 * MOST_REASON)  # with its remedy
+            alike.setdefault(why, []).append(run.path.name)
     return [f"{why}: {few(names)}" for why, names in alike.items()]
 
 

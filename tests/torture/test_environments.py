@@ -210,7 +210,7 @@ PLACES = {
     "nothing is open": ("exec <&- >&- 2>&-;", "compare $STUDY", 0, ""),
     "a user unknown to the system": (f"unset HOME; exec {STRANGER}", "compare $STUDY", 0, ""),
     "no home for data": (
-        f"unset HOME ACTLAB_CACHE_DIR KERAS_HOME; exec {STRANGER}", "data list", 2,
+        f"unset HOME ACTLAB_CACHE_DIR ACTLAB_DATA_DIR KERAS_HOME; exec {STRANGER}", "data list", 2,
         "~/.keras: this user has no home folder; set HOME, or KERAS_HOME to a folder of yours\n",
     ),
     "nothing can be written": (f"exec {READ_ONLY}", "list $STUDY", 0, ""),
