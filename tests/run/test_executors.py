@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from torture import trainer
-from torture.processes import Command, outcome, rows, until
+from torture.processes import Command, by_seed, outcome, rows, run, until
 
 from actlab import cli
 from actlab.errors import RunDirError
@@ -44,18 +43,6 @@ def write(folder: Path, text: str) -> Path:
     path = folder / "study.yaml"
     path.write_text(CONFIG + text)
     return path
-
-
-def run(path: Path, out: Path, **options: Any) -> int:
-    """`actlab run` in this process, with workers of their own."""
-    with pytest.raises(typer.Exit) as end:
-        cli.run([path], out, **{"workers": "2", "device": "cpu", **options})
-    return int(end.value.exit_code)
-
-
-def by_seed(out: Path) -> dict[int, dict[str, Any]]:
-    records = [read_json(path) for path in out.glob("*/*/run.json")]
-    return {record["config"].get("seed", 0): record for record in records}
 
 
 # --- what is trained ----------------------------------------------------------------------------------------------

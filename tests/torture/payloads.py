@@ -81,10 +81,9 @@ def active(text: str, but: str = "\n") -> set[str]:
 
 def quoted(text: str) -> str:
     """A text as a YAML scalar on one line that holds it as far as UTF-8 can."""
+    # not as JSON escapes them: its pairs of surrogates are no characters in YAML
     plain = json.dumps(text.encode("utf-8", "replace").decode(), ensure_ascii=False)
-    return "".join(
-        c if c.isprintable() else f"\\U{ord(c):08x}" for c in plain
-    )  # JSON's pairs are no characters in YAML
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in plain)
 
 
 def folder_name(text: str, ending: str = "") -> str:

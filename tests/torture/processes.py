@@ -8,7 +8,12 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pytest
+import typer
+
+from actlab import cli
 from actlab.parts import datasets
 from actlab.run.folder import read_json
 from actlab.run.job import Job
@@ -26,6 +31,18 @@ batch_size: 20
 epochs: 20
 sweep: {seed: [0, 1]}
 """
+
+
+def run(path: Path, out: Path, **options: Any) -> int:
+    """`actlab run` in this process, with workers of their own."""
+    with pytest.raises(typer.Exit) as end:
+        cli.run([path], out, **{"workers": "2", "device": "cpu", **options})
+    return int(end.value.exit_code)
+
+
+def by_seed(out: Path) -> dict[int, dict[str, Any]]:
+    records = [read_json(path) for path in out.glob("*/*/run.json")]
+    return {record["config"].get("seed", 0): record for record in records}
 
 
 class Command:

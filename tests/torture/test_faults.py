@@ -5,20 +5,16 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 
-from actlab import cli
 from actlab.parts import datasets
 from actlab.run.executors import local
-from actlab.run.folder import read_json
 from actlab.spec.plan import read as read_plan
 from torture import faults, trainer
 from torture.faults import FAULTS, FINE
 from torture.matrix import Cases, row
-from torture.processes import IMAGES
+from torture.processes import IMAGES, by_seed, run
 
 CONFIG = """
 dataset: {name: synth_mnist, train_images: 300, test_images: 200}
@@ -44,18 +40,6 @@ def write(folder: Path, text: str) -> Path:
     path = folder / "study.yaml"
     path.write_text(CONFIG + text)
     return path
-
-
-def run(path: Path, out: Path, **options: Any) -> int:
-    """`actlab run` in this process, with workers of their own."""
-    with pytest.raises(typer.Exit) as end:
-        cli.run([path], out, **{"workers": "2", "device": "cpu", **options})
-    return int(end.value.exit_code)
-
-
-def by_seed(out: Path) -> dict[int, dict[str, Any]]:
-    records = [read_json(path) for path in out.glob("*/*/run.json")]
-    return {record["config"].get("seed", 0): record for record in records}
 
 
 # --- every fault -------------------------------------------------------------------------------------------------
