@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from actlab.run.job import Job, Outcome
     from actlab.run.record import Run
     from actlab.run.sweep import Sweep
+    from actlab.show.figures.style import Draw
     from actlab.show.page.current import CurrentReport
     from actlab.show.tables import Terminal
     from actlab.spec.plan import Plan
@@ -408,12 +409,15 @@ def compare(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="folder for comparison.csv and plots, or a file for the table")
     ] = None,
+    stack: Annotated[
+        list[str] | None, typer.Option("--stack", help="draw 2 to 4 over each other, as in accuracy,dead_units")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Compare finished runs: a row for each condition, over its seeds, held against a baseline; plots."""
     from actlab.run.folder import COMPARISON, RECORD, make_folder, write_bytes
     from actlab.show import words
-    from actlab.show.figures.comparison import draw_comparison
+    from actlab.show.figures.comparison import draw_comparison, stacked
     from actlab.show.tables import FORMATS, Table, Terminal, comparison_columns, comparison_text, seed_columns
     from actlab.study import folders, judge
 
@@ -429,6 +433,9 @@ def compare(
     studies = list(dict.fromkeys(run.path.resolve().parent.name or "comparison" for run in found.runs))
     title = ", ".join(studies if len(studies) <= 3 else [*studies[:2]])
     title += f" and {len(studies) - 2} other experiments" if len(studies) > 3 else ""
+    stacks: dict[str, Draw] = {}
+    for text in stack or ():
+        stacks |= stacked(comparison, [column.strip() for column in text.split(",")], title)
     asked = out is not None
     if form == "table" and out is None:  # into the experiment that was named, or the folder above several
         parents = {path.resolve().parent for path in located}
@@ -446,7 +453,7 @@ def compare(
         write_bytes(file, comparison_text(comparison, as_file or "csv", title, wide, notes).encode())
         files.append(file)
         if not as_file:
-            files.extend(draw_comparison(out, comparison, title))
+            files.extend(draw_comparison(out, comparison, title, more=stacks))
 
     if form == "table":
         talk = Terminal()

@@ -200,13 +200,21 @@ class Comparison:
         row |= {"parameters": result.parameters, "seconds an epoch": result.seconds_an_epoch}
         return row | {f"{first} seed {seed}": result.values.get(seed, nan) for seed in seeds}
 
-    def curves(self) -> pd.DataFrame:
+    def curves(self, metrics: Sequence[str] = ()) -> pd.DataFrame:
         """The histories of all runs, one below the other, with the columns `condition` and `seed`.
 
         A run without a history has one row without numbers: it counts among those that were started.
+
+        Args:
+            metrics: further measures that have a value an evaluation, such as "gap" or "dense.dead_units".
+
+        Raises:
+            UnknownName: no run has such a measure, with the nearest one.
         """
         import pandas as pd
 
+        for metric in metrics:
+            measures.check_metric(metric, self.runs)
         histories, places = [], []
         nothing = pd.DataFrame({"epoch": [math.nan], "step": [math.nan]})
         for result in self.results:
@@ -215,6 +223,9 @@ class Comparison:
                     history = run.history
                 except RunDirError:  # a note says so
                     history = nothing
+                for metric in metrics:
+                    if metric not in history and (rows := measures.series(run, metric)) is not None:
+                        history = history.assign(**{metric: history["step"].map(rows.set_index("step")["value"])})
                 histories.append(history if len(history) else nothing)
                 places += [(result.name, framing.seed_of(run))] * len(histories[-1])
         names, seeds = zip(*places, strict=True)

@@ -56,14 +56,14 @@ def value(run: Run, metric: str, at: str = "last") -> float:
     noted = run.results.get(NOTED.get(at, ""), {}).get(metric)
     if noted is not None:
         return float(noted)
-    series = None if metric in TEST_METRICS else _series(run, metric)
-    if series is None:
+    rows = None if metric in TEST_METRICS else series(run, metric)
+    if rows is None:
         return math.nan
     if match := AT_ROW.fullmatch(at):
-        return _at_row(series, match[1], float(match[2]))
+        return _at_row(rows, match[1], float(match[2]))
     if at in NOTED:
-        return _at_row(series, *_noted_row(run, at))
-    present = series[series["value"].notna()]
+        return _at_row(rows, *_noted_row(run, at))
+    present = rows[rows["value"].notna()]
     if present.empty:
         return math.nan
     if at != "area":
@@ -74,9 +74,9 @@ def value(run: Run, metric: str, at: str = "last") -> float:
     return float(areas.sum() / width) if width > 0 else float(values.mean())
 
 
-def _at_row(series: pd.DataFrame, column: str, number: float) -> float:
+def _at_row(rows: pd.DataFrame, column: str, number: float) -> float:
     """The value of the evaluation at a step or epoch; epochs of a step budget are no whole numbers."""
-    found = series.loc[(series[column] - number).abs() < 1e-6, "value"]
+    found = rows.loc[(rows[column] - number).abs() < 1e-6, "value"]
     return float(found.iloc[0]) if len(found) else math.nan
 
 
@@ -98,7 +98,7 @@ def _noted_row(run: Run, at: str) -> tuple[str, float]:
     return "step", float(history["step"].iloc[int(goods.to_numpy(dtype=float, na_value=-math.inf).argmax())])
 
 
-def _series(run: Run, metric: str) -> pd.DataFrame | None:
+def series(run: Run, metric: str) -> pd.DataFrame | None:
     """A measure over a run's evaluations, with the columns epoch, step, value; None where the run has it not.
 
     Raises:
@@ -169,12 +169,12 @@ def reach(run: Run, metric: str, level: float) -> tuple[float, float]:
     Raises:
         UnknownName: there is no such measure.
     """
-    series = _series(run, metric)
-    if series is None:
+    rows = series(run, metric)
+    if rows is None:
         return math.nan, math.nan
-    good = series["value"] >= level if higher_is_better(metric) else series["value"] <= level
+    good = rows["value"] >= level if higher_is_better(metric) else rows["value"] <= level
     if not good.any():
         return math.nan, math.nan
-    seconds = _series(run, "wall_seconds")
-    first = series[good].iloc[0]
+    seconds = series(run, "wall_seconds")
+    first = rows[good].iloc[0]
     return float(first["epoch"]), math.nan if seconds is None else _at_row(seconds, "step", float(first["step"]))

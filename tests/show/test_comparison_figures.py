@@ -659,3 +659,53 @@ def test_a_measure_of_layers_is_drawn_by_layer(tmp_path: Path, make_run: Callabl
         of_relu = table[(table["condition"] == "relu") & (table["seed"] == 0)]
         assert of_relu["dead_units"].tolist() == [i + 2 for i in range(layers)]
         assert of_relu["layer"].tolist() == list(range(1, layers + 1))
+
+
+PROBED = {"dead_units": (0, 3), "train_eval_accuracy": (0.9, 0.99)}  # at the two evaluations
+
+
+def probed(train: Train, activations: Sequence[str]) -> None:
+    """Runs of three seeds each, with further columns in their histories."""
+    for activation in activations:
+        for seed in range(3):
+            path = train(activation=activation, seed=seed).path / "history.csv"
+            header, *rows = path.read_text(encoding="utf-8").splitlines()
+            more = [",".join(str(of[i]) for of in PROBED.values()) for i in range(2)]
+            written = [f"{header},{','.join(PROBED)}", *(f"{r},{m}" for r, m in zip(rows, more, strict=True))]
+            path.write_text("\n".join(written) + "\n", encoding="utf-8")
+
+
+def test_measures_are_stacked_over_the_same_epochs(train: Train, tmp_path: Path) -> None:
+    probed(train, ["relu", "tanh"])
+    comparison = compare(frame_of([Run(path) for path in sorted((tmp_path / "study").iterdir())]))
+    draw = drawing.stacked(comparison, ["val_accuracy", "*.dead_units", "gap"], "t")
+    assert list(draw) == ["val_accuracy_over_dead_units_over_gap"]
+    figure = draw["val_accuracy_over_dead_units_over_gap"]()
+    heights = [axes.get_position().y0 for axes in figure.axes]
+    assert heights == sorted(heights, reverse=True) and len({axes.get_xlim() for axes in figure.axes}) == 1
+    for panel in range(3):
+        assert lines(figure, panel)["relu"].get_color() == PALETTE[0] != lines(figure, panel)["tanh"].get_color()
+    np.testing.assert_array_equal(lines(figure, 1)["tanh"].get_ydata(), PROBED["dead_units"])
+    mean = comparison.curves().query("condition == 'relu'").groupby("epoch")["val_accuracy"].mean()
+    np.testing.assert_allclose(lines(figure, 2)["relu"].get_ydata(), np.array(PROBED["train_eval_accuracy"]) - mean)
+    assert texts(figure).count("relu") == texts(figure).count("tanh") == 1, "one legend"
+    assert [axes.get_xlabel() for axes in figure.axes] == ["", "", "epoch"]
+
+
+def test_the_command_draws_stacks_and_refuses_what_is_no_curve(train: Train, tmp_path: Path) -> None:
+    probed(train, ["relu", "tanh"])
+
+    def stack(*asked: str) -> Any:
+        options = [part for text in asked for part in ("--stack", text)]
+        return CliRunner().invoke(app, ["compare", str(tmp_path / "study"), "-o", str(tmp_path / "out"), *options])
+
+    answer = stack("accuracy, dead_units", "val_loss,accuracy")
+    assert answer.exit_code == 0, answer.output
+    for name in ("accuracy_over_dead_units.png", "val_loss_over_accuracy.png"):
+        assert name in answer.output and (tmp_path / "out" / name).read_bytes().startswith(b"\x89PNG")
+    for wrong, why in {
+        "accuracy": "expected 2 to 4 different measures", "loss,loss": "expected 2 to 4 different measures",
+        "accuracy,test_accuracy": "test_accuracy is measured once", "accuracy,dead_unit": "did you mean 'dead_units'?",
+    }.items():  # fmt: skip
+        refused = stack(wrong).exception
+        assert why in str(refused), wrong

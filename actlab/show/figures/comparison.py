@@ -13,6 +13,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from actlab.errors import ActlabError
 from actlab.run.folder import write_bytes
 from actlab.show import words
 from actlab.show.figures.curves import curves_figure
@@ -21,7 +22,7 @@ from actlab.show.figures.rows import differences_figure, seeds_figure
 from actlab.show.figures.style import PALETTE, Draw, Heading, Look, look, png
 from actlab.show.tables import Terminal
 from actlab.spec import labels
-from actlab.spec.metrics import probes_writing
+from actlab.spec.metrics import TEST_METRICS, probes_writing
 from actlab.spec.part import PARTS
 from actlab.spec.where import flat
 from actlab.study.baseline import main_axis
@@ -34,18 +35,26 @@ ACTIVATION = "activation"
 CURVES = ("val_accuracy", "val_loss")
 LONGEST_SLUG = 40  # characters of a file's name
 DEEP = 2  # layers beyond which a metric is drawn by layer
+MOST_STACKED = 4  # measures over each other
 LARGEST = 1e100  # a record may hold anything; an axis needs numbers that have squares
 
 Numbers = Mapping[str, float]  # condition to a number of its config
 
 
-def draw_comparison(folder: Path, comparison: Comparison, title: str, curves_only: bool = False) -> list[Path]:
+def draw_comparison(
+    folder: Path, comparison: Comparison, title: str, curves_only: bool = False, more: Mapping[str, Draw] = {}
+) -> list[Path]:
     """Draw every figure that applies to a comparison, or its curves only, as PNG files; returns the files.
 
     One that cannot be drawn is named on stderr, and takes nothing with it; nor does the file of an earlier one stay.
+
+    Args:
+        folder: of the files.
+        comparison, title, curves_only: as `comparison_figures` takes them.
+        more: what draws further figures, by the stems of their files' names.
     """
     files = []
-    for stem, draw in comparison_figures(comparison, title, curves_only=curves_only).items():
+    for stem, draw in {**comparison_figures(comparison, title, curves_only=curves_only), **more}.items():
         file = folder / f"{stem}.png"
         try:
             made = png(draw())
@@ -101,6 +110,29 @@ def comparison_figures(
     if any(result.pairs and result.pairs.n for result in comparison.results):
         figures["differences"] = partial(differences_figure, comparison, heading, look_of)
     return figures | _number_figures(comparison, heading, look_of)
+
+
+def stacked(comparison: Comparison, columns: Sequence[str], title: str) -> dict[str, Draw]:
+    """What draws several measures over the same epochs, a panel each, by the stem of its file's name.
+
+    Args:
+        comparison: of runs, finished or not.
+        columns: two to four measures that have a value an evaluation, from the top down.
+        title: over the figure.
+
+    Raises:
+        ActlabError: there are not as many, one comes twice, or one has no value but at the end.
+        UnknownName: no run has such a measure, with the nearest one.
+    """
+    read = f"read {','.join(columns)!r}"
+    if not 2 <= len(set(columns)) == len(columns) <= MOST_STACKED:
+        raise ActlabError(f"--stack: expected 2 to {MOST_STACKED} different measures with commas between them, {read}")
+    if at_end := [column for column in columns if column in TEST_METRICS]:
+        raise ActlabError(f"--stack: {at_end[0]} is measured once, when a training has ended: it has no curve; {read}")
+    columns = [column.removeprefix("*.") for column in columns]
+    heading, (look_of,) = Heading(title, stand_in_note(comparison)), looks_of([comparison])
+    draw = partial(curves_figure, comparison.curves(columns), columns, heading, look_of)
+    return {"_over_".join(map(_slug, columns)): draw}
 
 
 def stand_in_note(comparison: Comparison) -> str:

@@ -92,8 +92,9 @@ class Panel:
         tables = [line.points[[key for key in ("mean", "low", "high") if key in line.points]] for line in self.lines]
         values = np.concatenate([np.empty(0), *(table.to_numpy(float).ravel() for table in tables)])
         values = values[np.isfinite(values)]
-        from_zero = self.column.endswith("_units") or self.column in (*FROM_ZERO, *LOGARITHMIC)
-        return np.append(values, 0.0) if from_zero and self.scale == "linear" and values.size else values
+        count = self.column.endswith("_units")
+        least = [0.0, 1.0] if count else [0.0] if self.column in (*FROM_ZERO, *LOGARITHMIC) else []
+        return np.append(values, least) if self.scale == "linear" and values.size else values
 
     @property
     def scale(self) -> Scale:
@@ -323,11 +324,13 @@ def evenly(count: int, most: int) -> list[int]:
 
 
 def _stack(panels: Sequence[Panel], time: str, heading: Heading) -> Figure:
-    """Panels over each other, with the names of lines at their ends."""
-    labels = [
-        [fitted(of.called, NAME_INCHES) + of.beside if of.label is None else of.label for of in panel.lines]
-        for panel in panels
-    ]
+    """Panels over each other, with the names of lines at their ends in the uppermost that has them."""
+    labels, above = list[list[str]](), set[str]()
+    for panel in panels:  # a line is named where it first ends; further down only with what is not as there
+        texts = [fitted(of.called, NAME_INCHES) + of.beside if of.label is None else of.label for of in panel.lines]
+        labels.append(["" if of.label is None and text in above else text
+                       for of, text in zip(panel.lines, texts, strict=True)])  # fmt: skip
+        above |= {text for of, text in zip(panel.lines, texts, strict=True) if of.end}
     right = on.room_for([label for some in labels for label in some])
     height = {1: 3.55, 2: 4.85}.get(len(panels), 0.75 + 1.85 * len(panels))
     figure, grid = page(heading, (5.6 + right, height), right=right, rows=len(panels))
@@ -348,12 +351,14 @@ def _stack(panels: Sequence[Panel], time: str, heading: Heading) -> Figure:
 
 def _multiples(panels: Sequence[Panel], time: str, heading: Heading) -> Figure:
     """A cell for each line, of the panels over each other, with all the other lines in grey behind."""
-    lines, two = panels[0].lines[:MOST_CELLS], len(panels) == 2
-    said = [f"upper: {panels[0].label}", f"lower: {panels[1].label}"] if two else [panels[0].label]
+    lines, several = panels[0].lines[:MOST_CELLS], len(panels) > 1
+    said = [panel.label for panel in panels]
+    if several:
+        said = [f"upper: {said[0]}", f"lower: {said[1]}"] if len(said) == 2 else [f"from the top: {', '.join(said)}"]
     part = f"the first {MOST_CELLS} of {len(panels[0].lines)} conditions" if len(panels[0].lines) > MOST_CELLS else ""
     heading = Heading(heading.title, heading.note, (*said, *heading.meaning, part, "grey: all others"))
     titles, chosen = [line.called + line.beside for line in lines], [line.look for line in lines]
-    figure, cells = on.small_multiples(heading, titles, chosen, 0.97 if two else 1.13, len(panels))
+    figure, cells = on.small_multiples(heading, titles, chosen, 0.97 if several else 1.13, len(panels))
     for axes, panel in zip(cells.stack, panels, strict=True):
         some = panel.set_scale(axes)
         on.set_time_axis(axes, time, *_span(panels))
