@@ -327,6 +327,61 @@ def check(files: Files, set_: Set = None, json: Json = False) -> None:
                 )
 
 
+@app.command()
+def configs(json: Json = False) -> None:
+    """List the configs that come with actlab: what each asks, and how long it takes here."""
+    from actlab.environment import usable_cores
+    from actlab.run.progress import roughly
+    from actlab.show.tables import Column, Table, Terminal
+    from actlab.show.words import counted
+    from actlab.spec import shipped
+    from actlab.spec.plan import read
+
+    files, seconds, cores = shipped.shipped(), shipped.seconds_a_run(), usable_cores()
+    plans = list(map(read, files.values()))
+    questions = [shipped.question(plan.experiment.description) for plan in plans]
+    times = [seconds[name] * math.ceil(len(plan.runs) / cores) for name, plan in zip(files, plans, strict=True)]
+    if json:
+        _print_json([
+            {"name": name, "question": question, "runs": len(plan.runs), "seconds": time, "file": plan.source}
+            for name, question, plan, time in zip(files, questions, plans, times, strict=True)
+        ])  # fmt: skip
+        return
+    out = Terminal()
+    out.print(Table([
+        Column("config", list(files), "name"),
+        Column("question", questions, "name"),
+        Column("runs", [str(len(plan.runs)) for plan in plans], drop=1),
+        Column("time", list(map(roughly, times))),
+    ], name_room=46))  # fmt: skip
+    out.print(
+        f"time: about, of all runs on {counted(cores, 'core')}, from what one took on a core of an AMD EPYC\n"
+        "`actlab run CONFIG` trains one; `actlab init NAME --like CONFIG` begins your own with it", style="dim",
+    )  # fmt: skip
+
+
+@app.command()
+def init(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="of the experiment, and of its file")] = "study",
+    like: Annotated[
+        Path | None, typer.Option("--like", metavar="CONFIG", help="a config to take, file or name")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write a config to begin with, a remark at each key. Nothing is ever overwritten."""
+    from actlab.show.tables import Terminal
+    from actlab.show.words import counted
+    from actlab.spec.plan import read
+    from actlab.spec.shipped import begin
+
+    begun = begin(name, read(like).text if like else None)
+    plan = read(begun)
+    if json:
+        _print_json({"file": str(begun), "name": plan.experiment.name, "runs": len(plan.runs)})
+        return
+    Terminal().print(f"written: {begun} ({counted(len(plan.runs), 'run')}); edit it, then: actlab run {begun}")
+
+
 def _plans(files: Sequence[Path], overrides: Sequence[str] | None) -> list[Plan]:
     """The plans of all files; what is wrong in any of them is said at once."""
     from actlab.spec.plan import read_all

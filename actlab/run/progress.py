@@ -256,3 +256,10 @@ def duration(seconds: float) -> str:
     if seconds < 3600:
         return f"{int(seconds // 60)} min {int(seconds % 60)} s"
     return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
+
+
+def roughly(seconds: float) -> str:
+    """Seconds of which not much is known: < 1 min, 26 min, 6 h."""
+    if seconds < 60:
+        return "< 1 min"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.0f} h"

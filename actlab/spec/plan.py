@@ -30,10 +30,11 @@ from actlab.spec.grid import Cell, cells_apart, cells_of, fill, label, put
 from actlab.spec.labels import same_folder, slug
 from actlab.spec.part import PARTS, Part
 from actlab.spec.problems import Issue, Problems
+from actlab.spec.shipped import CONFIGS, SUFFIXES, located, shipped
 from actlab.spec.yaml import Path
 
 ENOUGH_CELLS = 10_000  # of a sweep in which something is wrong
-CONFIGS, STDIN = FilePath("configs"), FilePath("-")
+STDIN = FilePath("-")
 MOST_NAMES = 12
 
 
@@ -97,12 +98,13 @@ def read(path: FilePath, overrides: Sequence[str] = ()) -> Plan:
     """The plan of a config file.
 
     Args:
-        path: the YAML file; - for standard input.
+        path: the YAML file, or the name of a config, as `located` finds it; - for standard input.
         overrides: `dotted.path=value` each, applied in order; the value is YAML.
 
     Raises:
         ConfigError: all that is wrong in the file and the overrides.
     """
+    path = located(path)
     raw, source = _bytes(path), "standard input" if path == STDIN else str(path)
     document = yaml.parse(raw, source)
     data = copy.deepcopy(document.data)
@@ -253,7 +255,7 @@ def _bytes(path: FilePath) -> bytes:
 
     Raises:
         ConfigError: it cannot be read; with the files that may be meant: those of the folder that it names, or those
-            beside it and in `configs`, the nearest first.
+            beside it and in `configs`, or that are shipped, the nearest first.
     """
     try:
         with (
@@ -269,18 +271,21 @@ def _bytes(path: FilePath) -> bytes:
         hint = f"; name a file of it: {_few(files)}" if files else "; it holds no config file"
     else:
         here = {file.stem: file for file in _config_files(path.parent)}
-        known = {**{f.stem: f for f in _config_files(CONFIGS) if path.parent == FilePath()}, **here}
+        known: dict[str, FilePath] = {}
+        if path.parent in (FilePath(), CONFIGS):
+            known = {name: FilePath(name) for name in shipped()} | {f.stem: f for f in _config_files(CONFIGS)}
+        known |= here
         close = nearest(path.stem, list(known))
         ordered = dict.fromkeys(here[name].name for name in [*(name for name in close if name in here), *here])
         there = f"in {path.parent}: {_few(list(ordered))}" if here else ""
         hint = f"; did you mean {str(known[close[0]])!r}?" if close else ";" if there else ""
-        hint += f" {there}" if there else ""
+        hint += f" {there}" if there else "" if close else "; `actlab configs` lists those that come with actlab"
     raise ConfigError([Problem(str(path), 0, 0, f"cannot be read: {reason}{hint}")])
 
 
 def _config_files(folder: FilePath) -> list[FilePath]:
     """The config files of a folder; that of an experiment is one."""
-    return sorted(path for path in folder.glob("*") if path.suffix in (".yaml", ".yml") and path.is_file())
+    return sorted(path for path in folder.glob("*") if path.suffix in SUFFIXES and path.is_file())
 
 
 def _few(names: Sequence[str]) -> str:
