@@ -31,7 +31,16 @@ from actlab.errors import ActlabError, ConfigError, UnknownName
 from actlab.registry import find, nearest
 from actlab.spec import yaml
 from actlab.spec.budget import budget_of, weight_layers
-from actlab.spec.metrics import AT_ROW, HISTORY_METRICS, TEST_METRICS, TIMING_METRICS, check_at, probes_writing
+from actlab.spec.metrics import (
+    AT_ROW,
+    GAP,
+    HISTORY_METRICS,
+    TEST_METRICS,
+    TIMING_METRICS,
+    TRAIN_EVAL_METRICS,
+    check_at,
+    probes_writing,
+)
 from actlab.spec.part import STRICT, show
 from actlab.spec.problems import Issue
 from actlab.spec.where import Condition, at_key, check_keys, conditions_of, matches, value_text
@@ -320,7 +329,9 @@ def _issues_of_metric(claim: Claim, configs: Sequence[Mapping[str, Any]]) -> lis
     layer, _, column = claim.metric.rpartition(".")
     conditions = conditions_of(claim.of)
     meant = [config for config in configs if matches(config, conditions)]
-    tables = (*HISTORY_METRICS, *TIMING_METRICS, *TEST_METRICS)
+    tables = (*HISTORY_METRICS, *TIMING_METRICS, *TEST_METRICS, *TRAIN_EVAL_METRICS, GAP)
+    if column in (*TRAIN_EVAL_METRICS, GAP) and not all(config.get("train_eval") for config in meant):
+        return [(("metric",), f"{column} is measured with `train_eval` only; add it to the config, as in train_eval: all")]
     if layer or column not in tables:
         writers = probes_writing(column)
         if not writers:

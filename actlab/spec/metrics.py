@@ -15,6 +15,7 @@ AT = ("last", "best-validation", "area", "max", "min", "mean", "step N", "epoch 
 AT_ROW = re.compile(r"(step|epoch) +([0-9]+(?:\.[0-9]+)?)")
 HISTORY_METRICS = ("epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 TRAIN_EVAL_METRICS = ("train_eval_loss", "train_eval_accuracy")
+GAP = "gap"  # train_eval_accuracy − val_accuracy: how much better a network knows what it was trained on
 TIMING_METRICS = ("wall_seconds", "images_per_second")
 TEST_METRICS = ("test_accuracy", "test_loss")
 LEARNED = re.compile(r"^[a-z_]+_(mean|min|max)$")  # of a parameter that an activation learns

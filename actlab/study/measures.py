@@ -17,6 +17,7 @@ from actlab.registry import nearest
 from actlab.run.record import Run
 from actlab.spec.metrics import (
     AT_ROW,
+    GAP,
     HISTORY_METRICS,
     TEST_METRICS,
     TIMING_METRICS,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NOTED = {"last": "final", "best-validation": "best"}  # the rows of run.json that hold these
-GAP = "gap"  # train_eval_accuracy − val_accuracy: how much better a network knows what it was trained on
 PLACE = ("epoch", "step", "layer", "units")  # columns of layers.csv that say where, and measure nothing
 
 
