@@ -26,7 +26,7 @@ from actlab.run.record import Run
 from actlab.show import words
 from actlab.show.figures import style
 from actlab.show.figures.comparison import comparison_figures
-from actlab.show.tables import comparison_text, markdown_text
+from actlab.show.tables import comparison_text
 from actlab.spec.plan import read as read_plan
 from actlab.spec.where import parse_where
 from actlab.study import folders
@@ -92,7 +92,9 @@ class Gallery:
         both = sorted(set(mine) & set(theirs))
         return paired([mine[seed] for seed in both], [theirs[seed] for seed in both])
 
-    def compared(self, name: str, *metrics: str, where: str = "", baseline: str | None = None, at: str = "last") -> Comparison:
+    def compared(
+        self, name: str, *metrics: str, where: str = "", baseline: str | None = None, at: str = "last"
+    ) -> Comparison:
         return compare(self.frame(name), metrics, baseline=baseline, at=at, where=self._conditions(name, where))
 
     def result(self, name: str, condition: str, metric: str, **options: str) -> ConditionResult:
@@ -219,7 +221,7 @@ def restored(root: Path) -> Gallery:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make docs/gallery.md of what the gallery keeps.")
-    parser.add_argument("--take", metavar="RESULTS", type=Path, help="take the runs of the named experiments from there")
+    parser.add_argument("--take", metavar="RESULTS", type=Path, help="take the runs of the named ones from there")
     parser.add_argument("--draw", action="store_true", help="draw the figures of the named experiments again")
     parser.add_argument("names", metavar="NAME", nargs="*", help="experiments")
     of = parser.parse_args()

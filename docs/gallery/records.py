@@ -51,7 +51,7 @@ def keep(folder: Path, kept: Path) -> None:
     kept.mkdir(exist_ok=True)
     shutil.copy(folder / "experiment.yaml", kept / "experiment.yaml")
     pd.DataFrame([_row(label, run) for label, run in runs]).to_csv(kept / "runs.csv", index=False)
-    histories = [_timed(run)[[*filter(_timed(run).columns.__contains__, (*COLUMNS, "wall_seconds"))]] for _, run in runs]
+    histories = [_timed(run).filter((*COLUMNS, "wall_seconds")) for _, run in runs]
     _write(histories, [label for label, _ in runs], kept / "histories.csv")
     if columns := LAYERS.get(folder.name):
         ends = [run.layers[run.layers["step"].isin(run.history["step"].iloc[[0, -1]])] for _, run in runs]
