@@ -331,7 +331,7 @@ def _issues_of_metric(claim: Claim, configs: Sequence[Mapping[str, Any]]) -> lis
     meant = [config for config in configs if matches(config, conditions)]
     tables = (*HISTORY_METRICS, *TIMING_METRICS, *TEST_METRICS, *TRAIN_EVAL_METRICS, GAP)
     if column in (*TRAIN_EVAL_METRICS, GAP) and not all(config.get("train_eval") for config in meant):
-        return [(("metric",), f"{column} is measured with `train_eval` only; add it to the config, as in train_eval: all")]
+        return [(("metric",), f"{column} is measured with `train_eval`; add it to the config, as in train_eval: all")]
     if layer or column not in tables:
         writers = probes_writing(column)
         if not writers:

@@ -198,6 +198,9 @@ BAD = {
                           ["10:14: claims.0.metric: unknown metric 'val_los'; did you mean 'val_loss'?"]),
     "what is not probed": ('{metric: unmoved_units, is: "> 1"}',
                            ["10:14: claims.0.metric: unmoved_units is written by the probe unmoved_units; add it to"]),
+    "a gap without train_eval": (
+        '{metric: gap, is: "> 1"}',
+        ["10:14: claims.0.metric: gap is measured with `train_eval`; add it to the config"]),
     "a layer's column without its layer": (
         '{metric: activation_mean, is: "> 1"}',
         ["10:14: claims.0.metric: activation_mean is of a layer; write which, as in dense.activation_mean"]),
