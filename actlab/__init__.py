@@ -1,20 +1,24 @@
-"""actlab: compare activation functions by experiment."""
+"""actlab: compare activation functions by experiment.
+
+`run`, `load`, `compare`, `report`, `activation` and `activations` do from Python what the commands do; `actlab.api` has
+what they return.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from actlab.api import activation, activations, compare, load, report, run
 
-    from actlab.run.loading import LoadedRun
-
-__all__ = ["__version__", "load"]
+__all__ = ["__version__", "activation", "activations", "compare", "load", "report", "run"]
 __version__ = "0.1.0"
 
 
-def load(path: str | Path) -> LoadedRun:
-    """The run in a directory: `.config`, `.history`, `.environment`, `.status`, `.results`, `.model()`."""
-    from actlab.run import loading
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is: `import actlab` takes no time."""
+    if name not in __all__:
+        raise AttributeError(f"module 'actlab' has no attribute {name!r}")
+    from actlab import api
 
-    return loading.load(path)
+    return getattr(api, name)

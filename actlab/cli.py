@@ -30,14 +30,12 @@ from actlab.errors import ActlabError, DatasetError, RunDirError, UnknownName
 from actlab.signals import Signals
 
 if TYPE_CHECKING:
-    from actlab.run.job import Job, Outcome
+    from actlab.run.job import Outcome
     from actlab.run.record import Run
     from actlab.run.sweep import Sweep
     from actlab.show.figures.style import Draw
-    from actlab.show.page.current import CurrentReport
     from actlab.show.tables import Terminal
     from actlab.spec.plan import Plan
-    from actlab.spec.where import Condition
     from actlab.study.claims import Evidence, Study
 
 app = typer.Typer(
@@ -46,7 +44,7 @@ app = typer.Typer(
     help="Compare activation functions: train every condition of a study from one YAML file, and say what came out.",
 )  # fmt: skip
 
-RESULTS, REPORT = Path("results"), "report.html"
+RESULTS = Path("results")
 MOST_RUNS = 200  # rows of a table of runs
 Files = Annotated[
     list[Path], typer.Argument(metavar="FILE...", help="config files; - reads standard input", show_default=False)
@@ -111,7 +109,8 @@ def run(
     json: Json = False,
 ) -> None:
     """Train every run of the config files, sweeps included. What is done already is skipped."""
-    from actlab import environment
+    from actlab import api, environment
+    from actlab.run.executors.local import Limits
     from actlab.run.sweep import Options, prepare
     from actlab.show.tables import Terminal
 
@@ -134,12 +133,14 @@ def run(
             continue
         page = None
         if report:
+            from actlab.run.folder import REPORT
             from actlab.show.page.current import CurrentReport
 
             page = CurrentReport(sweep.folder, sweep.folder / REPORT)
         with Signals() as signals:
             sweep.begin()
-            outcomes = _train(sweep, signals, retries, run_timeout, fail_fast, talk, page) if sweep.jobs else {}
+            limits = Limits(min(sweep.workers, len(sweep.jobs)), retries, run_timeout, fail_fast)
+            outcomes = api.train(sweep, limits, signals, talk, page)
         answer, ended = _finish(sweep, outcomes, talk, json)
         answers.append(answer)
         code = max(code, ended)
@@ -172,47 +173,9 @@ def _foretell(sweep: Sweep, talk: Terminal) -> dict[str, Any]:
     return {"experiment": sweep.plan.experiment.name, "counts": counts, "seconds": seconds, "runs": runs}
 
 
-def _train(
-    sweep: Sweep, signals: Signals, retries: int, run_timeout: float | None, fail_fast: bool, talk: Terminal,
-    page: CurrentReport | None,
-) -> dict[Path, Outcome]:  # fmt: skip
-    """Train what is left of a sweep, in view of a person; returns the outcomes."""
-    from actlab.run.executors import local
-    from actlab.run.progress import Display
-    from actlab.show.figures.comparison import import_plotting
-    from actlab.show.words import counted
-
-    workers = min(sweep.workers, len(sweep.jobs))
-    there = f", {len(sweep.ended)} there already" if sweep.ended else ""
-    talk.print(
-        f"{sweep.plan.experiment.name}: {counted(len(sweep.jobs), 'run')} to train{there}; "
-        f"{counted(workers, 'worker')} of {counted(sweep.jobs[0].threads, 'thread')} on {sweep.jobs[0].device}",
-        style="bold",
-    )
-    with Display(talk, sweep.jobs, workers, sweep.forecast, sweep.folder) as display:
-
-        def look(running: list[Job], outcomes: dict[Path, Outcome]) -> None:
-            display.update(running, outcomes)
-            if page:
-                page.update(len(outcomes))
-            if len(running) < workers and not signals.count:
-                import_plotting()
-
-        limits = local.Limits(workers, retries, run_timeout, fail_fast)
-        outcomes = local.run(sweep.jobs, limits, signals, look, _draw_run)
-        display.update([], outcomes)
-    return outcomes
-
-
-def _draw_run(path: Path, title: str, note: str) -> list[str]:
-    """Draw a run at its end, in its worker: Matplotlib is imported there, while other workers train."""
-    from actlab.show.figures.run import draw_run
-
-    return draw_run(path, title, note)
-
-
 def _finish(sweep: Sweep, outcomes: dict[Path, Outcome], talk: Terminal, json: bool) -> tuple[dict[str, Any], int]:
     """Print the runs, draw the curves, print the last line; returns the answer as plain data, and the exit code."""
+    from actlab import api
     from actlab.run.progress import count, duration, in_words
     from actlab.run.record import state_of
     from actlab.run.sweep import resumable
@@ -236,19 +199,8 @@ def _finish(sweep: Sweep, outcomes: dict[Path, Outcome], talk: Terminal, json: b
         if len(shown) < len(runs):
             talk.print(f"{len(runs) - len(shown)} runs were done before; `actlab list` shows them")
         talk.print(f"files: {sweep.folder}", soft_wrap=True)
-    stopped = any(outcome.status == "interrupted" for outcome in outcomes.values())  # then nobody waits for figures
-    drawn = (sweep.folder / "val_accuracy.png").exists() and not (outcomes or sweep.elsewhere)
-    lacking = [run for run in sweep.ended if "not_drawn" in run.record]
-    if not stopped and (lacking or (not drawn and any(run.status == "done" for run in runs))):
-        from actlab.show.figures.comparison import draw_comparison
-        from actlab.show.figures.run import draw_again
-        from actlab.study.judge import compare
-
-        try:
-            draw_again(lacking)
-            draw_comparison(sweep.folder, compare(runs), sweep.plan.experiment.name, curves_only=True)
-        except RunDirError as error:  # what was trained is there all the same
-            talk.print(f"not drawn: {error}", style="bold yellow", soft_wrap=True)
+    if problem := api.draw(sweep, outcomes):
+        talk.print(f"not drawn: {problem}", style="bold yellow", soft_wrap=True)
     seconds = sum(run.record.get("wall_seconds", 0) for run in runs if run.path in outcomes)
     talk.print(in_words(counts) + (f"; {duration(seconds)} of training" if seconds else ""), style="bold")
     if counts.keys() & {"interrupted", "pending"}:
@@ -470,6 +422,7 @@ def compare(
     json: Json = False,
 ) -> None:
     """Compare finished runs: a row for each condition, over its seeds, held against a baseline; plots."""
+    from actlab.api import conditions, title_of
     from actlab.run.folder import COMPARISON, RECORD, make_folder, write_bytes
     from actlab.show import words
     from actlab.show.figures.comparison import draw_comparison, stacked
@@ -483,11 +436,9 @@ def compare(
     if not found.runs:
         raise ActlabError("\n".join(["no runs to compare", *found.passed_over[:10]]))
     comparison = judge.compare(
-        found.runs, metrics or (), by or (), sort, baseline, at, _conditions(where), reach, found.notes()
+        found.runs, metrics or (), by or (), sort, baseline, at, conditions(where or ()), reach, found.notes()
     )
-    studies = list(dict.fromkeys(run.path.resolve().parent.name or "comparison" for run in found.runs))
-    title = ", ".join(studies if len(studies) <= 3 else [*studies[:2]])
-    title += f" and {len(studies) - 2} other experiments" if len(studies) > 3 else ""
+    title = title_of(found.runs)
     stacks: dict[str, Draw] = {}
     for text in stack or ():
         stacks |= stacked(comparison, [column.strip() for column in text.split(",")], title)
@@ -700,7 +651,8 @@ def report(
     where: Where = None,
 ) -> None:
     """Write the page that one sends to others: question, verdicts, table, figures, data, how to reproduce."""
-    from actlab.run.folder import EXPERIMENT, make_folder, write_bytes
+    from actlab.api import conditions
+    from actlab.run.folder import EXPERIMENT, REPORT, make_folder, write_bytes
     from actlab.show.page import report as page
     from actlab.show.tables import Terminal
 
@@ -708,7 +660,7 @@ def report(
     located = list(map(_found, paths))
     choices: dict[str, Any] = {
         "title": title, "metrics": metrics or [], "at": at, "baseline": baseline, "by": by or [],
-        "where": _conditions(where),
+        "where": conditions(where or ()),
     }  # fmt: skip
     if form == "markdown" and out is None:
         typer.echo(page.text(located, "markdown", **choices), nl=False)
@@ -1180,13 +1132,6 @@ def _nearest_folder(path: Path) -> str:
         known.setdefault(re.sub("-[0-9a-f]{8}$", "", folder.name), folder)  # by its label
     close = nearest(path.name, list(known))
     return f"; did you mean {str(known[close[0]])!r}?" if close else ""
-
-
-def _conditions(where: Sequence[str] | None) -> list[Condition]:
-    """The conditions of --where."""
-    from actlab.spec.where import parse_where
-
-    return [condition for text in where or () for condition in parse_where(text)]
 
 
 def _check_name(what: str, name: str, known: Sequence[str]) -> None:

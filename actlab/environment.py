@@ -6,6 +6,7 @@ same bytes. What a user's settings could change is the same in every process, or
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import itertools
@@ -216,6 +217,23 @@ def pin_process() -> None:
             os.environ["PYTHONIOENCODING"] = f"{sys.stdout.encoding}:replace"
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
     pin_variables()
+
+
+@contextlib.contextmanager
+def pinned_children() -> Iterator[None]:
+    """Within, processes start as those of the command line do; the session around keeps its own variables.
+
+    For a Python session that is not ours, whose libraries have read its variables long ago.
+    """
+    before = dict(os.environ)
+    for name in AT_START:
+        os.environ.pop(name, None)
+    pin_variables()
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def worker_variables(threads: int, device: str) -> dict[str, str]:

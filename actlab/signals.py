@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from typing import Any
 
 RESUME = "the same command goes on from the last checkpoints"
@@ -18,6 +19,8 @@ class Signals:
             raises `SystemExit`, and what swallows that is given a second.
     """
 
+    names: tuple[str, ...] = ("SIGINT", "SIGTERM", "SIGHUP")
+
     def __init__(self, orderly: bool = True) -> None:
         self.orderly = orderly
         self.received: int | None = None
@@ -26,7 +29,7 @@ class Signals:
     def __enter__(self) -> Signals:
         self._terminals = [stream for stream in (1, 2) if os.isatty(stream)]
         self._before = {}
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
+        for name in self.names:  # Windows has no SIGHUP
             number = getattr(signal, name, None)
             if number and (name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN):  # as `nohup` sets it
                 self._before[number] = signal.signal(number, self._note)
@@ -47,8 +50,6 @@ class Signals:
         if self.count > 1:
             self._end()
         elif not self.orderly:
-            import threading
-
             if "run" in sys.argv[1:]:
                 os.write(2, f"stopped; {RESUME}\n".encode())
             sys.unraisablehook = lambda _: None  # where nothing can be raised, Python would print what was
@@ -64,6 +65,25 @@ class Signals:
         if self.orderly:
             os.write(2, f"stopped at once; {RESUME}\n".encode())
         os._exit(128 + (self.received or 0))
+
+
+class Interrupts(Signals):
+    """Ctrl-C in a Python session, whose process is not ours to end: noted, and the second raises `KeyboardInterrupt`.
+
+    Python takes signals in its main thread only; in another one nothing is noted.
+    """
+
+    names: tuple[str, ...] = ("SIGINT",)
+
+    def __enter__(self) -> Interrupts:
+        if threading.current_thread() is not threading.main_thread():
+            self.names = ()
+        super().__enter__()
+        return self
+
+    def _end(self) -> None:
+        kill_workers()
+        raise KeyboardInterrupt
 
 
 def kill_workers() -> None:

@@ -12,11 +12,11 @@ from actlab import environment
 from actlab.errors import RunDirError
 from actlab.parts import datasets
 from actlab.run.executors import local
-from actlab.run.folder import HISTORY, LAYERS, WEIGHTS, make_folder
+from actlab.run.folder import HISTORY, LAYERS, RECORD, WEIGHTS, make_folder
 from actlab.run.job import Job
-from actlab.run.loading import run_config
 from actlab.run.record import Run
 from actlab.signals import Signals
+from actlab.spec.config import RunConfig, resolve
 from actlab.spec.where import flat
 
 COMPARED = (HISTORY, LAYERS, WEIGHTS)
@@ -82,3 +82,16 @@ def reproduce(
         before |= {n: before.get(n) for n in now if n.startswith("environment.variables.")}
     differences = {name: (then, now.get(name)) for name, then in before.items() if then != now.get(name)}
     return Reproduction("done", files, parts_at, differences)
+
+
+def run_config(run: Run) -> RunConfig:
+    """The config of a record, resolved by this version of actlab.
+
+    Raises:
+        RunDirError: this version does not know all of it.
+    """
+    config, issues = resolve(run.config)
+    if config is None:
+        what = "; ".join(f"{'.'.join(map(str, issue.path))}: {issue.message}" for issue in issues)
+        raise RunDirError(f"{run.path / RECORD}: written by another version of actlab: {what}")
+    return config

@@ -338,7 +338,7 @@ def comparison_text(
     if form == "csv":
         import pandas as pd
 
-        frame = _comparison_frame(comparison)
+        frame = comparison_frame(comparison)
         if comparison.unknown:  # a row each: what was started is left out of no file
             reasons = [str(run.record.get("reason") or "not begun") for run in comparison.unknown]
             lost = {"n": 0, "folder": [str(run.path) for run in comparison.unknown], "reason": reasons}
@@ -353,7 +353,7 @@ def comparison_text(
 
 def _comparison_data(comparison: Comparison) -> dict[str, Any]:
     """The comparison as plain data, with None for what is not there."""
-    rows = _comparison_frame(comparison).to_dict("records")
+    rows = comparison_frame(comparison).to_dict("records")
     plain = [{k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()} for row in rows]
     results, metric = comparison.results, comparison.metric
     return {
@@ -367,7 +367,8 @@ def _comparison_data(comparison: Comparison) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _comparison_frame(comparison: Comparison) -> pd.DataFrame:
+def comparison_frame(comparison: Comparison) -> pd.DataFrame:
+    """A row a condition, every number in full, and the reason of each verdict."""
     frame, results = comparison.table(), comparison.results
     if "verdict" in frame:
         place = list(frame).index("verdict") + 1
@@ -420,7 +421,9 @@ table { border-collapse: collapse; } caption { text-align: left; font-weight: bo
 th, td { padding: .25em .75em; border-bottom: 1px solid #8886; text-align: left; white-space: nowrap; }
 .number { text-align: right; font-variant-numeric: tabular-nums; } li { max-width: 60em; }
 </style></head><body>
-<table>
+FRAGMENT</body></html>
+"""
+HTML_TABLE = """<table>
 <caption>TITLE</caption>
 <thead><tr>HEAD</tr></thead>
 <tbody>
@@ -428,7 +431,6 @@ BODY</tbody>
 </table>
 <ul>
 LINES</ul>
-</body></html>
 """
 
 
@@ -473,20 +475,25 @@ def latex(columns: Sequence[Column], title: str, lines: Sequence[str]) -> str:
     return _filled(LATEX_TABLE, parts)
 
 
+def _escaped(text: str) -> str:
+    return escape(typeset_minus(_one_line(text)))
+
+
 def html(columns: Sequence[Column], title: str, lines: Sequence[str]) -> str:
     """A page of the table, and the lines as a list."""
+    return _filled(HTML_PAGE, {"TITLE": _escaped(title), "FRAGMENT": html_table(columns, title, lines)})
 
-    def escaped(text: str) -> str:
-        return escape(typeset_minus(_one_line(text)))
 
+def html_table(columns: Sequence[Column], title: str, lines: Sequence[str] = ()) -> str:
+    """What stands on such a page, or in a notebook."""
     sides = [' class="number"' if column.kind == "number" else "" for column in columns]
-    cells = [[f"<td{side}>{escaped(text)}</td>" for text in c.cells] for c, side in zip(columns, sides, strict=True)]
-    heads = [f'<th scope="col"{side}>{escaped(c.header)}</th>' for c, side in zip(columns, sides, strict=True)]
+    cells = [[f"<td{side}>{_escaped(text)}</td>" for text in c.cells] for c, side in zip(columns, sides, strict=True)]
+    heads = [f'<th scope="col"{side}>{_escaped(c.header)}</th>' for c, side in zip(columns, sides, strict=True)]
     parts = {
         "HEAD": "".join(heads), "BODY": "".join(f"<tr>{''.join(row)}</tr>\n" for row in zip(*cells, strict=True)),
-        "TITLE": escaped(title), "LINES": "".join(f"<li>{escaped(line)}</li>\n" for line in lines),
+        "TITLE": _escaped(title), "LINES": "".join(f"<li>{_escaped(line)}</li>\n" for line in lines),
     }  # fmt: skip
-    return _filled(HTML_PAGE, parts)
+    return _filled(HTML_TABLE if lines else HTML_TABLE.partition("<ul>")[0], parts)
 
 
 def _filled(template: str, parts: Mapping[str, str]) -> str:

@@ -105,17 +105,31 @@ def read(path: FilePath, overrides: Sequence[str] = ()) -> Plan:
         ConfigError: all that is wrong in the file and the overrides.
     """
     path = located(path)
-    raw, source = _bytes(path), "standard input" if path == STDIN else str(path)
-    document = yaml.parse(raw, source)
+    # the bytes of the name are UTF-8, whatever the locale is
+    stem = os.fsencode(path.stem).decode("utf-8", "surrogateescape") if path.is_file() else ""
+    return read_text(_bytes(path), "standard input" if path == STDIN else str(path), overrides, stem)
+
+
+def read_text(text: str | bytes, source: str, overrides: Sequence[str] = (), stem: str = "") -> Plan:
+    """The plan of a config that stands in no file, or in one that was read already.
+
+    Args:
+        text: YAML.
+        source: what errors call it.
+        overrides: as `read` has them.
+        stem: of the file's name, which is that of an experiment without a `name`; empty where there is no file.
+
+    Raises:
+        ConfigError: as `read`.
+    """
+    document = yaml.parse(text, source)
     data = copy.deepcopy(document.data)
     problems = Problems(document)
     if isinstance(data, dict):
         _apply(overrides, data, problems)
-    # the bytes of the name are UTF-8, whatever the locale is
-    stem = os.fsencode(path.stem).decode("utf-8", "surrogateescape") if path.is_file() else "unnamed"
-    if isinstance(data, dict) and "name" not in data and not path.is_file():
+    if isinstance(data, dict) and "name" not in data and not stem:
         problems.add((), "`name` is required where no file has one: add `name: ...`, or --set name=...", "missing")
-    experiment, issues = parse_experiment(data, slug(stem))
+    experiment, issues = parse_experiment(data, slug(stem or "unnamed"))
     for issue in issues:
         problems.add(issue.path, issue.message, issue.kind)
     if experiment is None:
@@ -159,7 +173,7 @@ def read(path: FilePath, overrides: Sequence[str] = ()) -> Plan:
         (name if times[name] == 1 else slug(f"{name}-{digest[:8]}"), config) for digest, (name, config) in runs.items()
     ]
     return Plan(
-        experiment, source, yaml.decode(raw, source), tuple(overrides), labelled,
+        experiment, source, yaml.decode(text, source), tuple(overrides), labelled,
         {key: list(values.values()) for key, values in varies.items()}, merged, excluded,
         [f"{note} (in {n:,} of {len(runs):,} runs)" if n < len(runs) else str(note)
          for note, n in zip(notes.found, noted.values(), strict=True)],

@@ -1,0 +1,458 @@
+"""actlab from Python: what `import actlab` offers, each the same as the command of its name.
+
+    import actlab
+
+    experiment = actlab.run("configs/relu_vs_leaky.yaml", set={"epochs": 5})
+    comparison = experiment.compare()
+    comparison.frame                      # a row a condition: what comparison.csv has
+    comparison.figures["val_accuracy"]    # a matplotlib Figure
+    experiment.runs[0].history            # a row an evaluation
+
+Nothing of this needs `if __name__ == "__main__"`, nor a process without TensorFlow: workers begin anew.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from actlab import environment
+from actlab.errors import ActlabError, RunDirError
+from actlab.registry import find
+from actlab.run.folder import EXPERIMENT, REPORT, WEIGHTS, read_arrays
+from actlab.run.record import Run
+from actlab.signals import RESUME, Interrupts, Signals
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from actlab.run.executors.local import Limits
+    from actlab.run.job import Job, Outcome
+    from actlab.run.sweep import Sweep
+    from actlab.show.page.current import CurrentReport
+    from actlab.show.tables import Terminal
+    from actlab.spec.plan import Plan
+    from actlab.spec.where import Condition
+    from actlab.study import judge
+
+Config = str | os.PathLike[str] | Mapping[str, Any]
+
+
+class LoadedRun(Run):
+    """A run whose model can be had again; what it was and what it did is read from its directory.
+
+    `.config`, `.history` and `.layers` (DataFrames), `.results`, `.environment`, `.status`, `.model()`.
+    """
+
+    def model(self) -> Any:
+        """The Keras model, built from the config, with the weights that were kept.
+
+        Returns:
+            a `keras.Model` from images in 0..1, (batch, height, width, channels), to class probabilities.
+
+        Raises:
+            RunDirError: no weights were kept, they are damaged, or the config is of another version of actlab.
+        """
+        from actlab.run.engines.build import build_model
+        from actlab.run.reproduction import run_config
+
+        file = self.path / WEIGHTS
+        if not file.exists():
+            raise RunDirError(f"{file}: no weights were kept; train with keep_weights: final or best")
+        arrays = [array for _, array in sorted(read_arrays(file).items())]
+        facts = find("dataset").get(self.config["dataset"]["name"]).facts
+        model = build_model(run_config(self), facts.shape, facts.classes)
+        if len(arrays) != len(model.variables):
+            raise RunDirError(f"{file}: {len(arrays)} arrays for {len(model.variables)} variables")
+        for variable, value in zip(model.variables, arrays, strict=True):
+            variable.assign(value)
+        return model
+
+    def _repr_html_(self) -> str:
+        return _html([self], self.label)
+
+
+class TrainedExperiment:
+    """The folder of an experiment, and the runs in it.
+
+    Args:
+        path: the folder.
+
+    Raises:
+        RunDirError: it is no experiment's.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not (path / EXPERIMENT).is_file():
+            raise RunDirError(f"{path}: holds no {EXPERIMENT}; it is no experiment's folder")
+        self.path = path
+
+    def __repr__(self) -> str:
+        return f"TrainedExperiment({str(self.path)!r}, {len(self.runs)} runs)"
+
+    def _repr_html_(self) -> str:
+        return _html(self.runs, self.path.name)
+
+    @cached_property
+    def runs(self) -> list[LoadedRun]:
+        """All that were begun, in the order of the plan; those without a readable record too."""
+        from actlab.study.folders import read
+        from actlab.study.frame import frame_of
+
+        ordered = frame_of([run for run in read([self.path]).runs if run.is_known])["run", "run"]
+        return [LoadedRun(run.path, run.record) for run in ordered]
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """A row a run: label, status, path, the config (`activation.name`, ...), and the numbers of its last row."""
+        import pandas as pd
+
+        from actlab.spec.where import flat
+
+        return pd.DataFrame([
+            {"label": run.label, "status": run.status, "path": str(run.path), **flat(run.config),
+             **run.results.get("final", {})}
+            for run in self.runs
+        ])  # fmt: skip
+
+    def compare(self, metrics: str | Sequence[str] = (), **choices: Any) -> Comparison:
+        """Its conditions held against each other; the arguments are those of `actlab.compare`."""
+        return compare(self.path, metrics, **choices)
+
+    def report(self, out: str | os.PathLike[str] | None = None, **choices: Any) -> Path:
+        """Its page; the arguments are those of `actlab.report`."""
+        return report(self.path, out=out or self.path / REPORT, **choices)
+
+
+class Comparison:
+    """Conditions held against each other, as `actlab compare` prints them. Printed, it is that table.
+
+    Args:
+        judged: what the judge found.
+        title: of the figures.
+    """
+
+    def __init__(self, judged: judge.Comparison, title: str) -> None:
+        self.judged, self.title = judged, title
+
+    @property
+    def sentence(self) -> str:
+        """What came out, in a sentence."""
+        from actlab.show.words import sentence
+
+        return sentence(self.judged)
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """A row a condition, every number in full: what comparison.csv has (`docs/compare.md` names the columns)."""
+        from actlab.show.tables import comparison_frame
+
+        return comparison_frame(self.judged)
+
+    @cached_property
+    def figures(self) -> dict[str, Figure]:
+        """The figures that apply, as `matplotlib.figure.Figure`, by the names of the files of `actlab compare`."""
+        from actlab.show.figures.comparison import comparison_figures
+
+        return {stem: draw() for stem, draw in comparison_figures(self.judged, self.title).items()}
+
+    def _lines(self) -> list[str]:
+        from actlab.show import words
+
+        return [words.caption(self.judged), *words.notes(self.judged, every=False)[0]]
+
+    def __str__(self) -> str:
+        from rich.console import Console
+
+        from actlab.show.tables import Table, comparison_columns
+
+        console = Console(width=120, markup=False, emoji=False, highlight=False, color_system=None)
+        with console.capture() as captured:
+            console.print(self.sentence, Table(comparison_columns(self.judged)), *self._lines(), sep="\n")
+        return captured.get().rstrip()
+
+    def _repr_html_(self) -> str:
+        from actlab.show.tables import comparison_columns, html_table
+
+        return html_table(comparison_columns(self.judged), self.sentence, self._lines())
+
+
+One = str | os.PathLike[str] | Run | TrainedExperiment
+Paths = One | Sequence[One]
+
+
+# --- the functions of `import actlab` ----------------------------------------------------------------------------
+
+
+def run(
+    config: Config, *, set: Mapping[str, Any] | None = None, out: str | os.PathLike[str] = "results",
+    workers: int | None = None, device: str = "auto", data_dir: str | os.PathLike[str] | None = None,
+    force: bool = False, retry_failed: bool = False, retries: int = 1, run_timeout: float | None = None,
+    fail_fast: bool = False, checkpoint_seconds: float = 30.0, quiet: bool = False,
+) -> TrainedExperiment:  # fmt: skip
+    """Train every run of a config that is not done yet, as `actlab run` does.
+
+    Args:
+        config: the path of a YAML file, YAML text (of more than one line), or a mapping of the same keys.
+        set: dotted path to value, as `--set` has them: `{"epochs": 5, "sweep.seed": {"range": 10}}`.
+        out: folder for the results.
+        workers: processes at a time; as many as cores and memory have room for, if None.
+        device: auto, cpu or gpu.
+        data_dir: folder with NAME.npz files.
+        force: train finished runs anew.
+        retry_failed: train failed and diverged runs again.
+        retries: further attempts at a run that fails.
+        run_timeout: seconds that one run may take.
+        fail_fast: stop at the first run that fails.
+        checkpoint_seconds: at most about this much work is lost by a crash.
+        quiet: print nothing.
+
+    Returns:
+        The experiment's folder with its runs, whatever became of them.
+
+    Raises:
+        ConfigError: all that is wrong with the config.
+        DatasetError: a dataset cannot be had, and no stand-in is named.
+        KeyboardInterrupt: after Ctrl-C; nothing is lost, and the same call goes on.
+    """
+    from actlab.run.executors.local import Limits
+    from actlab.run.sweep import Options, prepare
+    from actlab.show.tables import Terminal
+
+    plan, talk = _plan(config, set or {}), Terminal(quiet=quiet)
+    with environment.pinned_children(), Interrupts() as signals:
+        how = Options(
+            Path(out), environment.choose_device(device), Path(data_dir) if data_dir else None, workers,
+            force=force, retry_failed=retry_failed, checkpoint_seconds=checkpoint_seconds,
+        )  # fmt: skip
+        sweep = prepare(plan, how, talk.print)
+        for warning in sweep.warnings:
+            talk.print(f"NOTE  {warning}", style="bold yellow")
+        sweep.begin()
+        limits = Limits(min(sweep.workers, len(sweep.jobs)), retries, run_timeout, fail_fast)
+        outcomes = train(sweep, limits, signals, talk)
+        if problem := draw(sweep, outcomes):
+            talk.print(f"not drawn: {problem}", style="bold yellow")
+        if signals.received:
+            talk.print(f"stopped; {RESUME.replace('command', 'call')}")
+            raise KeyboardInterrupt
+    return TrainedExperiment(sweep.folder)
+
+
+def load(path: str | os.PathLike[str]) -> LoadedRun | TrainedExperiment:
+    """The run, or the experiment, in a folder.
+
+    Raises:
+        RunDirError: there is none, or the record of the run is damaged.
+    """
+    path = Path(path)
+    return TrainedExperiment(path) if (path / EXPERIMENT).is_file() else LoadedRun(path)
+
+
+def compare(
+    paths: Paths, metrics: str | Sequence[str] = (), *, by: str | Sequence[str] = (), sort: str | None = None,
+    baseline: str | None = None, at: str = "last", where: str | Sequence[str] = (), reach: float | None = None,
+) -> Comparison:  # fmt: skip
+    """Hold the conditions of finished runs against a baseline, as `actlab compare` does; writes nothing.
+
+    Args:
+        paths: folders of runs or experiments, or what `run` and `load` return; one or several.
+        metrics: such as "val_accuracy"; the first is judged.
+        by: config keys to group by.
+        sort: column to sort by.
+        baseline: condition, value or key=value to compare with; the first condition, if None.
+        at: last, best-validation, 'step N', 'epoch N', area, max, min or mean.
+        where: which runs, as in "activation=relu,optimizer.learning_rate<0.1".
+        reach: also give epochs and seconds to this level of the metric.
+
+    Raises:
+        ActlabError: there is nothing to compare, or a choice fits none of the runs.
+    """
+    from actlab.study import folders, judge
+
+    found = folders.read(_paths(paths))
+    if not found.runs:
+        raise ActlabError("\n".join(["no runs to compare", *found.passed_over[:10]]))
+    judged = judge.compare(
+        found.runs, _texts(metrics), _texts(by), sort, baseline, at, conditions(_texts(where)), reach, found.notes()
+    )
+    return Comparison(judged, title_of(found.runs))
+
+
+def report(
+    paths: Paths, out: str | os.PathLike[str] = REPORT, *, form: str = "html", title: str | None = None,
+    metrics: str | Sequence[str] = (), at: str = "last", baseline: str | None = None, by: str | Sequence[str] = (),
+    where: str | Sequence[str] = (),
+) -> Path:  # fmt: skip
+    """Write the page that one sends to others, as `actlab report` does; returns its path.
+
+    Args:
+        paths: as `compare` has them, and the choices too.
+        out: the file.
+        form: html or markdown.
+        title: of the page.
+
+    Raises:
+        ActlabError: there is no run, a choice fits none of the experiments, or the file cannot be written.
+    """
+    from actlab.show.page import report as page
+
+    choices: dict[str, Any] = {
+        "title": title, "metrics": list(_texts(metrics)), "at": at, "baseline": baseline, "by": list(_texts(by)),
+        "where": conditions(_texts(where)),
+    }  # fmt: skip
+    page.write(_paths(paths), Path(out), form, **choices)
+    return Path(out)
+
+
+def activation(name: str, **parameters: Any) -> Any:
+    """An activation as a Keras layer, for a model of one's own; it is saved and loaded with it.
+
+        model = keras.Sequential([keras.layers.Dense(256), actlab.activation("leaky_relu", negative_slope=0.1), ...])
+
+    Args:
+        name: as in a config (`actlab.activations()` lists them); "formula", with `formula="where(x > 0, x, 0.1*x)"`.
+        parameters: those of the activation; the others have their defaults.
+
+    Returns:
+        `actlab.parts.activations.layer.Activation`, a `keras.layers.Layer`.
+
+    Raises:
+        ActlabError: no activation or no parameter has this name, or a value is out of its range.
+    """
+    from actlab.spec.part import resolve_part
+
+    resolved, issues = resolve_part("activation", {"name": name, **parameters}, ())
+    if resolved is None:
+        raise ActlabError("\n".join(issue.message for issue in issues))
+    from actlab.parts.activations.layer import Activation
+
+    return Activation(resolved.pop("name"), resolved)
+
+
+def activations() -> pd.DataFrame:
+    """The activations, a row each: formula, range, monotonic, value and slope at zero, source, parameters."""
+    import pandas as pd
+
+    from actlab.parts.activations import ACTIVATIONS
+
+    columns = ("formula", "range", "monotonic", "value_at_zero", "slope_at_zero", "source")
+    rows = {
+        entry.name: {
+            **{column: getattr(entry.facts, column) for column in columns},
+            "parameters": {p.name: None if p.required else p.default for p in entry.parameters},
+        }
+        for entry in ACTIVATIONS
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+# --- shared with the command line --------------------------------------------------------------------------------
+
+
+def train(
+    sweep: Sweep, limits: Limits, signals: Signals, talk: Terminal, page: CurrentReport | None = None
+) -> dict[Path, Outcome]:
+    """Train what is left of a sweep, in view of a person; returns how each training ended, by its folder."""
+    from actlab.run.executors import local
+    from actlab.run.progress import Display
+    from actlab.show.figures.comparison import import_plotting
+    from actlab.show.words import counted
+
+    if not sweep.jobs:
+        return {}
+    there = f", {len(sweep.ended)} there already" if sweep.ended else ""
+    talk.print(
+        f"{sweep.plan.experiment.name}: {counted(len(sweep.jobs), 'run')} to train{there}; "
+        f"{counted(limits.workers, 'worker')} of {counted(sweep.jobs[0].threads, 'thread')} on {sweep.jobs[0].device}",
+        style="bold",
+    )
+    with Display(talk, sweep.jobs, limits.workers, sweep.forecast, sweep.folder) as display:
+
+        def look(running: list[Job], outcomes: dict[Path, Outcome]) -> None:
+            display.update(running, outcomes)
+            if page:
+                page.update(len(outcomes))
+            if len(running) < limits.workers and not signals.count:
+                import_plotting()
+
+        outcomes = local.run(sweep.jobs, limits, signals, look, _draw_run)
+        display.update([], outcomes)
+    return outcomes
+
+
+def _draw_run(path: Path, title: str, note: str) -> list[str]:
+    """Draw a run at its end, in its worker: Matplotlib is imported there, while other workers train."""
+    from actlab.show.figures.run import draw_run
+
+    return draw_run(path, title, note)
+
+
+def draw(sweep: Sweep, outcomes: Mapping[Path, Outcome]) -> str:
+    """Draw the curves of an experiment, unless they stand for all of it already; returns what is not drawn, or ""."""
+    runs = sweep.runs()
+    if any(outcome.status == "interrupted" for outcome in outcomes.values()):  # then nobody waits for figures
+        return ""
+    drawn = (sweep.folder / "val_accuracy.png").exists() and not (outcomes or sweep.elsewhere)
+    lacking = [run for run in sweep.ended if "not_drawn" in run.record]
+    if lacking or (not drawn and any(run.status == "done" for run in runs)):
+        from actlab.show.figures.comparison import draw_comparison
+        from actlab.show.figures.run import draw_again
+        from actlab.study.judge import compare
+
+        try:
+            draw_again(lacking)
+            draw_comparison(sweep.folder, compare(runs), sweep.plan.experiment.name, curves_only=True)
+        except RunDirError as error:  # what was trained is there all the same
+            return str(error)
+    return ""
+
+
+def conditions(where: Sequence[str]) -> list[Condition]:
+    """The conditions of --where."""
+    from actlab.spec.where import parse_where
+
+    return [condition for text in where for condition in parse_where(text)]
+
+
+def title_of(runs: Sequence[Run]) -> str:
+    """Which experiments runs are of."""
+    studies = list(dict.fromkeys(run.path.resolve().parent.name or "comparison" for run in runs))
+    title = ", ".join(studies if len(studies) <= 3 else studies[:2])
+    return title + (f" and {len(studies) - 2} other experiments" if len(studies) > 3 else "")
+
+
+# --- what is asked ---------------------------------------------------------------------------------------------
+
+
+def _plan(config: Config, changes: Mapping[str, Any]) -> Plan:
+    """The plan of a path, of text, or of a mapping."""
+    from actlab.spec import plan, yaml
+
+    overrides = [f"{key}={yaml.dump(value, one_line=True)}" for key, value in changes.items()]
+    if isinstance(config, Mapping):
+        return plan.read_text(yaml.dump(dict(config)), "the config", overrides)
+    if isinstance(config, str) and "\n" in config:
+        return plan.read_text(config, "the config", overrides)
+    return plan.read(Path(config), overrides)
+
+
+def _paths(paths: Paths) -> list[Path]:
+    several = [paths] if isinstance(paths, str | os.PathLike | Run | TrainedExperiment) else paths
+    return [path.path if isinstance(path, Run | TrainedExperiment) else Path(path) for path in several]
+
+
+def _texts(of: str | Sequence[str]) -> Sequence[str]:
+    return [of] if isinstance(of, str) else of
+
+
+def _html(runs: Sequence[Run], title: str) -> str:
+    """A table of runs, escaped."""
+    from actlab.show.tables import html_table, runs_table
+    from actlab.show.words import ends
+
+    return html_table(runs_table(runs).columns, title, ends(runs))
