@@ -22,17 +22,17 @@ from typing import TYPE_CHECKING, Any
 from actlab import environment
 from actlab.errors import ActlabError, RunDirError
 from actlab.registry import find
-from actlab.run.folder import EXPERIMENT, REPORT, WEIGHTS, read_arrays
-from actlab.run.record import Run
+from actlab.runs.folder import EXPERIMENT, REPORT, WEIGHTS, read_arrays
+from actlab.runs.record import Run
 from actlab.signals import RESUME, Interrupts, Signals
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from actlab.run.executors.local import Limits
-    from actlab.run.job import Job, Outcome
-    from actlab.run.sweep import Sweep
+    from actlab.runs.executors.local import Limits
+    from actlab.runs.job import Job, Outcome
+    from actlab.runs.sweep import Sweep
     from actlab.show.page.current import CurrentReport
     from actlab.show.tables import Terminal
     from actlab.spec.plan import Plan
@@ -57,8 +57,8 @@ class LoadedRun(Run):
         Raises:
             RunDirError: no weights were kept, they are damaged, or the config is of another version of actlab.
         """
-        from actlab.run.engines.build import build_model
-        from actlab.run.reproduction import run_config
+        from actlab.runs.engines.build import build_model
+        from actlab.runs.reproduction import run_config
 
         file = self.path / WEIGHTS
         if not file.exists():
@@ -219,8 +219,8 @@ def run(
         DatasetError: a dataset cannot be had, and no stand-in is named.
         KeyboardInterrupt: after Ctrl-C; nothing is lost, and the same call goes on.
     """
-    from actlab.run.executors.local import Limits
-    from actlab.run.sweep import Options, prepare
+    from actlab.runs.executors.local import Limits
+    from actlab.runs.sweep import Options, prepare
     from actlab.show.tables import Terminal
 
     plan, talk = _plan(config, set or {}), Terminal(quiet=quiet)
@@ -358,8 +358,8 @@ def train(
     sweep: Sweep, limits: Limits, signals: Signals, talk: Terminal, page: CurrentReport | None = None
 ) -> dict[Path, Outcome]:
     """Train what is left of a sweep, in view of a person; returns how each training ended, by its folder."""
-    from actlab.run.executors import local
-    from actlab.run.progress import Display
+    from actlab.runs.executors import local
+    from actlab.runs.progress import Display
     from actlab.show.figures.comparison import import_plotting
     from actlab.show.words import counted
 
@@ -435,9 +435,9 @@ def _plan(config: Config, changes: Mapping[str, Any]) -> Plan:
 
     overrides = [f"{key}={yaml.dump(value, one_line=True)}" for key, value in changes.items()]
     if isinstance(config, Mapping):
-        return plan.read_text(yaml.dump(dict(config)), "the config", overrides)
+        return plan.parse(yaml.dump(dict(config)), "the config", overrides)
     if isinstance(config, str) and "\n" in config:
-        return plan.read_text(config, "the config", overrides)
+        return plan.parse(config, "the config", overrides)
     return plan.read(Path(config), overrides)
 
 

@@ -30,9 +30,9 @@ from actlab.errors import ActlabError, DatasetError, RunDirError, UnknownName
 from actlab.signals import Signals
 
 if TYPE_CHECKING:
-    from actlab.run.job import Outcome
-    from actlab.run.record import Run
-    from actlab.run.sweep import Sweep
+    from actlab.runs.job import Outcome
+    from actlab.runs.record import Run
+    from actlab.runs.sweep import Sweep
     from actlab.show.figures.style import Draw
     from actlab.show.tables import Terminal
     from actlab.spec.plan import Plan
@@ -110,8 +110,8 @@ def run(
 ) -> None:
     """Train every run of the config files, sweeps included. What is done already is skipped."""
     from actlab import api, environment
-    from actlab.run.executors.local import Limits
-    from actlab.run.sweep import Options, prepare
+    from actlab.runs.executors.local import Limits
+    from actlab.runs.sweep import Options, prepare
     from actlab.show.tables import Terminal
 
     plans = _plans(files, set_)
@@ -133,7 +133,7 @@ def run(
             continue
         page = None
         if report:
-            from actlab.run.folder import REPORT
+            from actlab.runs.folder import REPORT
             from actlab.show.page.current import CurrentReport
 
             page = CurrentReport(sweep.folder, sweep.folder / REPORT)
@@ -158,8 +158,8 @@ def run(
 
 def _foretell(sweep: Sweep, talk: Terminal) -> dict[str, Any]:
     """Say what would be trained, resumed, copied and skipped, and how long it might take."""
-    from actlab.run.progress import duration, in_words
-    from actlab.run.sweep import resumable
+    from actlab.runs.progress import duration, in_words
+    from actlab.runs.sweep import resumable
 
     acts = [("skip", run.path) for run in sweep.ended] + [("copy", job.path) for _, job in sweep.elsewhere]
     acts += [("resume" if resumable(job) else "train", job.path) for job in sweep.jobs]
@@ -176,9 +176,9 @@ def _foretell(sweep: Sweep, talk: Terminal) -> dict[str, Any]:
 def _finish(sweep: Sweep, outcomes: dict[Path, Outcome], talk: Terminal, json: bool) -> tuple[dict[str, Any], int]:
     """Print the runs, draw the curves, print the last line; returns the answer as plain data, and the exit code."""
     from actlab import api
-    from actlab.run.progress import count, duration, in_words
-    from actlab.run.record import state_of
-    from actlab.run.sweep import resumable
+    from actlab.runs.progress import count, duration, in_words
+    from actlab.runs.record import state_of
+    from actlab.runs.sweep import resumable
     from actlab.show.tables import runs_table
     from actlab.show.words import ends
 
@@ -283,7 +283,7 @@ def check(files: Files, set_: Set = None, json: Json = False) -> None:
 def configs(json: Json = False) -> None:
     """List the configs that come with actlab: what each asks, and how long it takes here."""
     from actlab.environment import usable_cores
-    from actlab.run.progress import roughly
+    from actlab.runs.progress import roughly
     from actlab.show.tables import Column, Table, Terminal
     from actlab.show.words import counted
     from actlab.spec import shipped
@@ -359,9 +359,9 @@ def schema() -> None:
 @app.command()
 def status(paths: SomePaths = None, json: Json = False) -> None:
     """Say how far experiments are: what trains now, what is done, failed or still to come, and the time left."""
-    from actlab.run.folder import RECORD, read_progress
-    from actlab.run.progress import duration, in_words, numbers
-    from actlab.run.record import experiments, run_folders, state_of
+    from actlab.runs.folder import RECORD, read_progress
+    from actlab.runs.progress import duration, in_words, numbers
+    from actlab.runs.record import experiments, run_folders, state_of
     from actlab.show.tables import STYLES, Terminal
 
     found: list[dict[str, Any]] = []
@@ -423,7 +423,7 @@ def compare(
 ) -> None:
     """Compare finished runs: a row for each condition, over its seeds, held against a baseline; plots."""
     from actlab.api import conditions, title_of
-    from actlab.run.folder import COMPARISON, RECORD, make_folder, write_bytes
+    from actlab.runs.folder import COMPARISON, RECORD, make_folder, write_bytes
     from actlab.show import words
     from actlab.show.figures.comparison import draw_comparison, stacked
     from actlab.show.tables import FORMATS, Table, Terminal, comparison_columns, comparison_text, seed_columns
@@ -547,8 +547,8 @@ def claims(
 
 def _studies(paths: Sequence[Path], results: Path | None) -> list[Study]:
     """The experiments among the paths and in them; config files with their runs from the results folder."""
-    from actlab.run.folder import EXPERIMENT, RECORD
-    from actlab.run.record import experiments
+    from actlab.runs.folder import EXPERIMENT, RECORD
+    from actlab.runs.record import experiments
     from actlab.spec.plan import read as read_plan
     from actlab.study import claims, folders
 
@@ -652,7 +652,7 @@ def report(
 ) -> None:
     """Write the page that one sends to others: question, verdicts, table, figures, data, how to reproduce."""
     from actlab.api import conditions
-    from actlab.run.folder import EXPERIMENT, REPORT, make_folder, write_bytes
+    from actlab.runs.folder import EXPERIMENT, REPORT, make_folder, write_bytes
     from actlab.show.page import report as page
     from actlab.show.tables import Terminal
 
@@ -707,8 +707,8 @@ def watch(
 @app.command(name="list")
 def list_(paths: SomePaths = None, json: Json = False) -> None:
     """List the runs of a results folder with their numbers."""
-    from actlab.run.progress import in_words
-    from actlab.run.record import discover
+    from actlab.runs.progress import in_words
+    from actlab.runs.record import discover
     from actlab.show.tables import Terminal, runs_table
     from actlab.show.words import ends
 
@@ -740,8 +740,8 @@ def show(
     json: Json = False,
 ) -> None:
     """Show one run: config, environment, outcome, files; or what its probes saw."""
-    from actlab.run.folder import RECORD
-    from actlab.run.progress import duration
+    from actlab.runs.folder import RECORD
+    from actlab.runs.progress import duration
     from actlab.show.tables import Terminal
     from actlab.spec import yaml
 
@@ -777,7 +777,7 @@ def show(
 
 def _show_layers(run: Run, json: bool) -> None:
     """Show what the probes of a run saw."""
-    from actlab.run.folder import HISTORY, LAYERS
+    from actlab.runs.folder import HISTORY, LAYERS
     from actlab.show.tables import Layers, Terminal, layers_legend, layers_table
 
     path = run.path / LAYERS
@@ -815,9 +815,9 @@ def reproduce(
     """Train a finished run again from its record, and say whether every byte came out the same."""
     import tempfile
 
-    from actlab.run import reproduction
-    from actlab.run.forecast import Forecast
-    from actlab.run.progress import Display
+    from actlab.runs import reproduction
+    from actlab.runs.forecast import Forecast
+    from actlab.runs.progress import Display
     from actlab.show import words
     from actlab.show.tables import Terminal
 
@@ -864,7 +864,7 @@ def activations(
         from actlab.parts.activations import ACTIVATIONS, checks, curves
 
         if plot:
-            from actlab.run.folder import make_folder, write_bytes
+            from actlab.runs.folder import make_folder, write_bytes
             from actlab.show.figures.function import function_figure
             from actlab.show.figures.style import png, svg
 
@@ -1110,8 +1110,8 @@ def _folders(paths: Sequence[Path] | None) -> list[Path]:
 
 def _run_at(path: Path) -> Run:
     """The run of a directory, a name or a label."""
-    from actlab.run.folder import RECORD
-    from actlab.run.record import Run
+    from actlab.runs.folder import RECORD
+    from actlab.runs.record import Run
 
     path = _found(path, RECORD)
     if not path.exists():
@@ -1210,7 +1210,7 @@ def main() -> None:
 
         text = str(error)
         if isinstance(error, OSError):  # a file or a folder that may not be read, or is gone
-            from actlab.run.folder import refusal
+            from actlab.runs.folder import refusal
 
             no_folder = error.errno in (None, errno.ENOENT)  # for temporary files: none is left to fall back to
             name = ("TMPDIR" if no_folder else "stdout") if unwritten else os.fsdecode(error.filename)

@@ -43,7 +43,7 @@ def actlab(folder: Path, precision: str, cores: int) -> float:
 
 
 def _report(out: Path, cores: int, peak: float) -> None:
-    from actlab.run.record import discover
+    from actlab.runs.record import discover
 
     runs, _ = discover([out])
     threads = runs[0].environment["threads"]

@@ -44,9 +44,9 @@ def by_actlab(case: str, threads: int) -> list[float]:
 
     os.environ.update(environment.worker_variables(threads, "cpu"))
     from actlab.parts import datasets
-    from actlab.run.job import Job
-    from actlab.run.record import Run
-    from actlab.run.training import train
+    from actlab.runs.job import Job
+    from actlab.runs.record import Run
+    from actlab.runs.training import train
     from actlab.spec.config import resolve
 
     resolved, problems = resolve(config(case))
@@ -65,7 +65,7 @@ def by_fit(case: str, threads: int) -> list[float]:
     import numpy as np
 
     from actlab.parts import datasets
-    from actlab.run.engines.build import build_model
+    from actlab.runs.engines.build import build_model
     from actlab.spec.config import resolve
 
     resolved, _ = resolve(config(case))

@@ -51,9 +51,9 @@ class Side:
         self.cpu.append(time.process_time() - cpu)
 
     def _epoch(self, number: int) -> None:
-        from actlab.run.engines.compiled import chunks
-        from actlab.run.folder import append_rows
-        from actlab.run.training import EVALUATION_BATCH
+        from actlab.runs.engines.compiled import chunks
+        from actlab.runs.folder import append_rows
+        from actlab.runs.training import EVALUATION_BATCH
 
         order = np.random.default_rng([0, number]).permutation(len(self.split.train))
         for batches in chunks(self.split.train[order], self.batch_size, 300):
@@ -70,8 +70,8 @@ def side(case: str, probes: Any, folder: Path) -> Side:
     """A case with these probes."""
     from actlab.parts import datasets
     from actlab.parts.probes import Probes
-    from actlab.run.engines.build import build_model, build_optimizer
-    from actlab.run.engines.compiled import Engine
+    from actlab.runs.engines.build import build_model, build_optimizer
+    from actlab.runs.engines.compiled import Engine
     from actlab.spec.config import resolve
 
     data = {"activation": "relu", "initializer": "he_normal", "epochs": 1, "probes": probes, **CASES[case]}

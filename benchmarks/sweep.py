@@ -46,7 +46,7 @@ def actlab(folder: Path, epochs: int, cores: int) -> float:
 
 def _report_share(out: Path, cores: int, peak: float) -> None:
     """Print the matrix products a second inside the epochs against the measured peak of all cores."""
-    from actlab.run.record import discover
+    from actlab.runs.record import discover
 
     runs, _ = discover([out])
     speeds = [speed for run in runs for speed in run.timing["images_per_second"].tolist()[1:]]

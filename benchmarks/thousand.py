@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from plain import machine
 
-from actlab.run.folder import EXPERIMENT, HISTORY, RECORD, TIMING
+from actlab.runs.folder import EXPERIMENT, HISTORY, RECORD, TIMING
 from actlab.spec.config import RunConfig
 from actlab.spec.plan import Plan
 from actlab.spec.plan import read as read_plan

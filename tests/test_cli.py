@@ -24,8 +24,8 @@ from typer.testing import CliRunner
 from actlab import __version__, cli
 from actlab.parts.activations import ACTIVATIONS
 from actlab.parts.datasets import DATASETS
-from actlab.run.folder import COMPARISON, EXPERIMENT, HISTORY, RECORD, lock, write_json, write_progress
-from actlab.run.job import Job, Outcome
+from actlab.runs.folder import COMPARISON, EXPERIMENT, HISTORY, RECORD, lock, write_json, write_progress
+from actlab.runs.job import Job, Outcome
 from actlab.spec.config import RunConfig
 from actlab.spec.plan import read as read_plan
 from actlab.spec.schema import schema
@@ -385,7 +385,7 @@ def test_what_a_stopped_sweep_says_is_true(
             write_json(job.path / RECORD, record)
         return {job.path: Outcome("interrupted") for job in jobs}
 
-    monkeypatch.setattr("actlab.run.executors.local.run", stopped)
+    monkeypatch.setattr("actlab.runs.executors.local.run", stopped)
     path = write_config(f"{RENDERED}sweep: {{seed: [0, 1, 2]}}\n")
     said = ask("run", path).out
     counts = "1 interrupted, 2 pending" if begun else "3 pending"

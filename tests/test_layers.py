@@ -18,7 +18,7 @@ from actlab.spec.config import RunConfig
 PACKAGE = Path(actlab.__file__).parent
 CONFIGS = Path(__file__).parents[1] / "configs"
 # From the ground up; a module imports from its own wing and from those before it. `docs/design.md` has the table.
-WINGS = ("ground", "spec", "parts", "run", "study", "show", "top")
+WINGS = ("ground", "spec", "parts", "runs", "study", "show", "top")
 TOP = ("actlab.api", "actlab.cli", "actlab.__main__")  # `actlab` itself is on the ground: it imports `api` when used
 HEAVY = {"tensorflow", "keras", "jax", "torch"}
 
@@ -110,7 +110,7 @@ def _loaded_after(program: str) -> tuple[set[str], subprocess.CompletedProcess[s
 def test_no_module_of_the_light_wings_imports_what_is_heavy() -> None:
     """In one process, since none of them may; `spec` and `study` draw nothing either."""
     light = [
-        m for m in MODULES if wing(m) in ("ground", "spec", "run", "study", "show", "top") and m != "actlab.__main__"
+        m for m in MODULES if wing(m) in ("ground", "spec", "runs", "study", "show", "top") and m != "actlab.__main__"
     ]
     quiet = [m for m in light if wing(m) in ("ground", "spec", "study")]
     program = "import sys, importlib\nblame = []\n"

@@ -23,9 +23,9 @@ from rich.segment import Segment
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from actlab.run.folder import LAYER_COLUMNS
-from actlab.run.progress import duration
-from actlab.run.record import Run
+from actlab.runs.folder import LAYER_COLUMNS
+from actlab.runs.progress import duration
+from actlab.runs.record import Run
 from actlab.show.words import (
     BESIDE,
     NO_VALUE,

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from actlab.spec.metrics import higher_is_better
 
 if TYPE_CHECKING:
-    from actlab.run.record import Run
-    from actlab.run.reproduction import Reproduction
+    from actlab.runs.record import Run
+    from actlab.runs.reproduction import Reproduction
     from actlab.study.claims import ClaimVerdict, Evidence, Study
     from actlab.study.frame import Lack
     from actlab.study.guard import Note

@@ -107,10 +107,10 @@ def read(path: FilePath, overrides: Sequence[str] = ()) -> Plan:
     path = located(path)
     # the bytes of the name are UTF-8, whatever the locale is
     stem = os.fsencode(path.stem).decode("utf-8", "surrogateescape") if path.is_file() else ""
-    return read_text(_bytes(path), "standard input" if path == STDIN else str(path), overrides, stem)
+    return parse(_bytes(path), "standard input" if path == STDIN else str(path), overrides, stem)
 
 
-def read_text(text: str | bytes, source: str, overrides: Sequence[str] = (), stem: str = "") -> Plan:
+def parse(text: str | bytes, source: str, overrides: Sequence[str] = (), stem: str = "") -> Plan:
     """The plan of a config that stands in no file, or in one that was read already.
 
     Args:

@@ -25,8 +25,8 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
 from actlab.errors import ActlabError, RunDirError
-from actlab.run.folder import EXPERIMENT, HISTORY, LAYERS, TIMING
-from actlab.run.record import Run
+from actlab.runs.folder import EXPERIMENT, HISTORY, LAYERS, TIMING
+from actlab.runs.record import Run
 from actlab.spec.claim import EVERY_SEED, Claim, groups_of, opposites
 from actlab.spec.config import RunConfig
 from actlab.spec.metrics import higher_is_better

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from actlab.errors import RunDirError
-from actlab.run.folder import LAYERS, WEIGHTS
-from actlab.run.record import Run
+from actlab.runs.folder import LAYERS, WEIGHTS
+from actlab.runs.record import Run
 from actlab.spec.where import flat
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from actlab.errors import ActlabError
-from actlab.run.folder import EXPERIMENT, overrides_of
-from actlab.run.record import Run, discover, experiments
+from actlab.runs.folder import EXPERIMENT, overrides_of
+from actlab.runs.record import Run, discover, experiments
 from actlab.spec import plan as planning
 from actlab.spec.config import RunConfig
 from actlab.spec.plan import Plan

@@ -20,7 +20,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from actlab.errors import ActlabError, RunDirError, UnknownName
-from actlab.run.record import Run
+from actlab.runs.record import Run
 from actlab.spec.claim import NOT_TRAINING
 from actlab.spec.labels import condition_names, texts
 from actlab.spec.part import PARTS

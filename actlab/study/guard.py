@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from actlab.errors import RunDirError
-from actlab.run.folder import HISTORY, TIMING
-from actlab.run.record import LOST, Run
+from actlab.runs.folder import HISTORY, TIMING
+from actlab.runs.record import LOST, Run
 from actlab.spec.metrics import higher_is_better
 from actlab.study.baseline import Against, covers
 from actlab.study.frame import (

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from actlab.errors import ActlabError, RunDirError, UnknownName
 from actlab.registry import nearest
-from actlab.run.record import LOST, Run
+from actlab.runs.record import LOST, Run
 from actlab.spec.labels import short_names
 from actlab.spec.metrics import TEST_METRICS, check_at, higher_is_better
 from actlab.spec.where import Condition as Where

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from actlab.errors import RunDirError, UnknownName
 from actlab.registry import nearest
-from actlab.run.record import Run
+from actlab.runs.record import Run
 from actlab.spec.metrics import (
     AT_ROW,
     GAP,

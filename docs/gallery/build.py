@@ -22,7 +22,7 @@ from typing import Any
 import jinja2
 from records import HERE, keep, restore
 
-from actlab.run.record import Run
+from actlab.runs.record import Run
 from actlab.show import words
 from actlab.show.figures import style
 from actlab.show.figures.comparison import comparison_figures

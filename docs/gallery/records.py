@@ -20,7 +20,7 @@ from typing import Any
 
 import pandas as pd
 
-from actlab.run.record import Run
+from actlab.runs.record import Run
 from actlab.spec.config import RunConfig
 from actlab.study import folders
 from actlab.study.claims import planned

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from actlab.parts.probes import Probes
-from actlab.run.engines.build import build_model
+from actlab.runs.engines.build import build_model
 from actlab.spec.config import resolve
 
 

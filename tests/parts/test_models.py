@@ -12,7 +12,7 @@ from actlab.parts.initializers import INITIALIZERS
 from actlab.parts.optimizers import OPTIMIZERS
 from actlab.parts.probes import probed_layers
 from actlab.registry import find
-from actlab.run.engines.build import build_model, build_optimizer
+from actlab.runs.engines.build import build_model, build_optimizer
 from actlab.spec.budget import weight_layers
 from actlab.spec.config import RunConfig, resolve
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from actlab import cli
-from actlab.run.executors import local
-from actlab.run.folder import HISTORY, RECORD, TIMING, make_folder, sha256_of_files, write_json
-from actlab.run.job import Job, Outcome
+from actlab.runs.executors import local
+from actlab.runs.folder import HISTORY, RECORD, TIMING, make_folder, sha256_of_files, write_json
+from actlab.runs.job import Job, Outcome
 
 
 def run(jobs: list[Job], *_: Any) -> dict[Path, Outcome]:

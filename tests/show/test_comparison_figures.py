@@ -19,7 +19,7 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from actlab.cli import app
-from actlab.run.record import Run
+from actlab.runs.record import Run
 from actlab.show.figures import comparison as drawing
 from actlab.show.figures.comparison import looks_of
 from actlab.show.figures.numbers import heat_map, number_figure, scale_of

@@ -19,8 +19,8 @@ from typer.testing import CliRunner
 
 from actlab import cli
 from actlab.errors import UnknownName
-from actlab.run.folder import COMPARISON, RECORD, read_json, write_json
-from actlab.run.record import Run
+from actlab.runs.folder import COMPARISON, RECORD, read_json, write_json
+from actlab.runs.record import Run
 from actlab.show.tables import FORMATS, Column, comparison_columns, comparison_text, latex, markdown
 from actlab.show.words import caption, note, notes, number, printable, sentence, typeset_minus
 from actlab.spec.config import RunConfig

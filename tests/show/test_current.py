@@ -23,9 +23,9 @@ from typer.testing import CliRunner
 
 from actlab.cli import app
 from actlab.errors import ActlabError
-from actlab.run.executors import local
-from actlab.run.job import Outcome
-from actlab.run.record import discover
+from actlab.runs.executors import local
+from actlab.runs.job import Outcome
+from actlab.runs.record import discover
 from actlab.show.page import current, report
 from actlab.show.page.current import CurrentReport, Watch
 from actlab.spec.config import RunConfig

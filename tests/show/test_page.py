@@ -26,7 +26,7 @@ from typer.testing import CliRunner
 
 from actlab.cli import app
 from actlab.errors import ActlabError, UnknownName
-from actlab.run.folder import lock
+from actlab.runs.folder import lock
 from actlab.show.page import figures
 from actlab.show.page.report import text as report
 from actlab.show.page.svg import inline

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from actlab.cli import app
-from actlab.run.record import Run
+from actlab.runs.record import Run
 from actlab.show.figures import comparison as drawing
 from actlab.show.figures import run as drawing_runs
 from actlab.show.figures.run import draw_again, draw_run

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import RenderableType
 
-from actlab.run.record import Run
+from actlab.runs.record import Run
 from actlab.show.tables import (
     Column,
     Layers,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actlab.run.record import Run
+from actlab.runs.record import Run
 from actlab.spec.config import RunConfig
 
 

@@ -10,8 +10,8 @@ import pytest
 from as_text import baselines, beside, notes
 
 from actlab.errors import ActlabError, UnknownName
-from actlab.run.folder import EXPERIMENT
-from actlab.run.record import Run, discover
+from actlab.runs.folder import EXPERIMENT
+from actlab.runs.record import Run, discover
 from actlab.spec.plan import read as read_plan
 from actlab.spec.where import parse_where
 from actlab.study.guard import Note

@@ -15,8 +15,8 @@ from typer.testing import CliRunner, Result
 
 from actlab import cli
 from actlab.errors import ActlabError, ConfigError
-from actlab.run.folder import EXPERIMENT, HISTORY
-from actlab.run.record import Run, discover
+from actlab.runs.folder import EXPERIMENT, HISTORY
+from actlab.runs.record import Run, discover
 from actlab.show import words
 from actlab.spec import plan as sweep
 from actlab.spec.claim import Claim, Relation, relation

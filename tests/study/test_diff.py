@@ -12,8 +12,8 @@ from typer.testing import CliRunner, Result
 
 from actlab import cli
 from actlab.errors import RunDirError
-from actlab.run.folder import HISTORY, TIMING
-from actlab.run.record import Run
+from actlab.runs.folder import HISTORY, TIMING
+from actlab.runs.record import Run
 from actlab.spec.config import RunConfig
 from actlab.study.diff import Row, difference, differences
 

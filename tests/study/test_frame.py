@@ -15,8 +15,8 @@ import pytest
 from as_text import baselines, column, notes
 
 from actlab.errors import ActlabError, UnknownName
-from actlab.run.folder import HISTORY, RECORD, TIMING, write_json
-from actlab.run.record import Run
+from actlab.runs.folder import HISTORY, RECORD, TIMING, write_json
+from actlab.runs.record import Run
 from actlab.spec.where import parse_where
 from actlab.study import folders
 from actlab.study.frame import frame_of, measured, seconds_an_epoch

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from as_text import beside, notes
 
-from actlab.run.record import Run
+from actlab.runs.record import Run
 from actlab.study.guard import Note
 from actlab.study.judge import compare
 

@@ -14,8 +14,8 @@ from scipy import stats as scipy_stats
 from statsmodels.stats.multitest import multipletests
 
 from actlab.errors import ActlabError
-from actlab.run.folder import HISTORY
-from actlab.run.record import Run
+from actlab.runs.folder import HISTORY
+from actlab.runs.record import Run
 from actlab.study.frame import Lack
 from actlab.study.guard import Note
 from actlab.study.judge import compare

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from actlab.errors import ActlabError, UnknownName
-from actlab.run.record import Run
+from actlab.runs.record import Run
 from actlab.spec.config import RunConfig
 from actlab.spec.metrics import higher_is_better
 from actlab.spec.where import Condition, check_keys, conditions_of, matches, parse_where

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from actlab.run.executors import worker
-from actlab.run.job import Finish, Job, Outcome
+from actlab.runs.executors import worker
+from actlab.runs.job import Finish, Job, Outcome
 from torture import trainer
 
 
@@ -79,7 +79,7 @@ def work(job: Job, stop_file: Path, finish: Finish | None) -> Outcome:
     if seed not in FAULTS:
         attempts.unlink()
         return trainer.work(job, stop_file, finish)
-    from actlab.run import training
+    from actlab.runs import training
 
     real = training.train
 

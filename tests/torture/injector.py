@@ -26,9 +26,9 @@ import pytest
 
 from actlab import cli
 from actlab.errors import ActlabError
-from actlab.run import training
-from actlab.run.folder import make_folder, write_bytes
-from actlab.run.job import Job
+from actlab.runs import training
+from actlab.runs.folder import make_folder, write_bytes
+from actlab.runs.job import Job
 from actlab.show.figures import comparison as figures
 from actlab.show.page import report
 from actlab.spec.config import RunConfig, resolve

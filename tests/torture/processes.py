@@ -15,9 +15,9 @@ import typer
 
 from actlab import cli
 from actlab.parts import datasets
-from actlab.run.folder import read_json
-from actlab.run.job import Job
-from actlab.run.record import Run
+from actlab.runs.folder import read_json
+from actlab.runs.job import Job
+from actlab.runs.record import Run
 from actlab.spec.config import resolve
 
 PATIENCE_SECONDS = 300.0  # for what takes some seconds: room for a machine that is ten times slower and busy

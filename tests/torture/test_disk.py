@@ -22,7 +22,7 @@ import pytest
 from numpy.typing import NDArray
 
 from actlab.errors import ActlabError, RunDirError
-from actlab.run.folder import (
+from actlab.runs.folder import (
     COMPARISON,
     REMEDIES,
     clear_leftovers,
@@ -37,8 +37,8 @@ from actlab.run.folder import (
     write_experiment,
     write_json,
 )  # fmt: skip
-from actlab.run.record import Run, discover, state_of
-from actlab.run.training import Stopped, train
+from actlab.runs.record import Run, discover, state_of
+from actlab.runs.training import Stopped, train
 from torture.injector import (
     DEATH,
     WAYS,
@@ -344,8 +344,8 @@ def test_a_full_disk_is_said_by_the_operating_system_as_expected(tmp_path: Path)
 LOOKING = """
 import os, sys
 from pathlib import Path
-from actlab.run.folder import is_locked, lock
-from actlab.run.record import Run, discover, state_of
+from actlab.runs.folder import is_locked, lock
+from actlab.runs.record import Run, discover, state_of
 from actlab.errors import RunDirError
 path = Path(sys.argv[1])
 os.seteuid(int(sys.argv[2]))

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from actlab import cli
-from actlab.run.folder import LOG, RECORD, TIMING
+from actlab.runs.folder import LOG, RECORD, TIMING
 from actlab.spec.config import RunConfig
 from torture.matrix import Cases, row
 

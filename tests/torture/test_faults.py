@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from actlab.parts import datasets
-from actlab.run.executors import local
+from actlab.runs.executors import local
 from actlab.spec.plan import read as read_plan
 from torture import faults, trainer
 from torture.faults import FAULTS, FINE

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from actlab import cli
-from actlab.run.folder import EXPERIMENT
+from actlab.runs.folder import EXPERIMENT
 from actlab.show.page.current import Watch
 from torture.matrix import Cases, row
 

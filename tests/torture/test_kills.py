@@ -10,8 +10,8 @@ import signal
 import time
 from pathlib import Path
 
-from actlab.run.folder import CHECKPOINT, STATE, read_checkpoint
-from actlab.run.record import Run, state_of
+from actlab.runs.folder import CHECKPOINT, STATE, read_checkpoint
+from actlab.runs.record import Run, state_of
 from torture import trainer
 from torture.matrix import Cases, row
 from torture.processes import STUDY, Command, false_done, job, left_over, outcome, rows, until
@@ -21,7 +21,7 @@ FORKS = multiprocessing.get_context("forkserver")  # what is imported once is th
 
 @row(1, "kill -9 of a training at a random moment, resume", quick=30, full=1000)
 def test_a_training_that_is_killed_goes_on(cases: Cases, tmp_path: Path) -> None:
-    FORKS.set_forkserver_preload(["torture.trainer", "actlab.run.training", "pandas"])
+    FORKS.set_forkserver_preload(["torture.trainer", "actlab.runs.training", "pandas"])
     whole, cut, draw = (
         job(tmp_path / "whole/study/run"),
         job(tmp_path / "cut/study/run"),

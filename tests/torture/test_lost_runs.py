@@ -12,7 +12,7 @@ import pytest
 from golden import commands
 from matplotlib.text import Text
 
-from actlab.run.folder import COMPARISON, EXPERIMENT, HISTORY, RECORD, TIMING
+from actlab.runs.folder import COMPARISON, EXPERIMENT, HISTORY, RECORD, TIMING
 from actlab.show.figures.comparison import comparison_figures
 from actlab.spec.plan import read as read_plan
 from actlab.study import folders

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from actlab.errors import ActlabError
-from actlab.run.folder import copy_run, inside, write_bytes, write_json
-from actlab.run.record import Run, discover
-from actlab.run.sweep import Options, prepare
+from actlab.runs.folder import copy_run, inside, write_bytes, write_json
+from actlab.runs.record import Run, discover
+from actlab.runs.sweep import Options, prepare
 from actlab.spec.plan import read_all
 from torture.matrix import Cases, row
 

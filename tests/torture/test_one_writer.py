@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from actlab.errors import RunLocked
-from actlab.run.folder import is_locked, lock
-from actlab.run.record import Run
+from actlab.runs.folder import is_locked, lock
+from actlab.runs.record import Run
 from torture import trainer
 from torture.matrix import Cases, row
 from torture.processes import job, left_over, outcome
@@ -23,7 +23,7 @@ PROCESSES = 8
 
 @pytest.fixture(scope="module", autouse=True)
 def preloaded() -> None:
-    FORKS.set_forkserver_preload(["torture.trainer", "actlab.run.training"])
+    FORKS.set_forkserver_preload(["torture.trainer", "actlab.runs.training"])
 
 
 def contend(path: Path, rounds: int, together: Any, answers: Any) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from golden import commands
 
-from actlab.run import folder as folders
-from actlab.run.folder import COMPARISON, EXPERIMENT
+from actlab.runs import folder as folders
+from actlab.runs.folder import COMPARISON, EXPERIMENT
 
 CONFIG = "dataset: mnist\nmodel: mnist_dense\nactivation: relu\nepochs: 3\nsweep: {seed: {range: 3}}\n"
 FAULTS = {"read-only": errno.EROFS, "full": errno.ENOSPC, "forbidden": errno.EACCES, "failing": errno.EIO}

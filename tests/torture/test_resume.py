@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 
 from actlab.parts import datasets
-from actlab.run.folder import write_experiment
-from actlab.run.job import Job
-from actlab.run.record import Run
-from actlab.run.training import Stopped, train
+from actlab.runs.folder import write_experiment
+from actlab.runs.job import Job
+from actlab.runs.record import Run
+from actlab.runs.training import Stopped, train
 from actlab.spec.config import RunConfig
 from torture import injector
 from torture.injector import command, without_figures, without_tensorflow
@@ -66,7 +66,7 @@ FEATURES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 OF_OPTIMIZER = ("schedule", "use_ema", "gradient_accumulation_steps")
 PAIRS = [*itertools.product(OPTIMIZERS, FEATURES)]
-QUICK = [("lion", "all at once")]  # tests/run/test_training.py has others
+QUICK = [("lion", "all at once")]  # tests/runs/test_training.py has others
 
 
 def real_config(optimizer: str, feature: str) -> RunConfig:

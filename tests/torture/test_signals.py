@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from actlab.run.folder import read_checkpoint
-from actlab.run.record import Run
+from actlab.runs.folder import read_checkpoint
+from actlab.runs.record import Run
 from torture.matrix import Cases, row
 from torture.processes import (
     STUDY,

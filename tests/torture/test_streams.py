@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from actlab.run.folder import COMPARISON, EXPERIMENT
+from actlab.runs.folder import COMPARISON, EXPERIMENT
 from torture.matrix import Cases, row
 
 CONFIG = "dataset: synth_mnist\nmodel: mnist_dense\nactivation: relu\nepochs: 3\nsweep: {seed: {range: 2}}\n"

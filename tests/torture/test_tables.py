@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from actlab.errors import ActlabError, RunDirError
-from actlab.run.folder import write_experiment
-from actlab.run.record import Run, discover
-from actlab.run.training import train
+from actlab.runs.folder import write_experiment
+from actlab.runs.record import Run, discover
+from actlab.runs.training import train
 from actlab.study.judge import compare
 from torture.injector import command, config, finish, job, without_figures, without_tensorflow
 from torture.matrix import Cases, row

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from actlab.run.job import Finish, Job, Outcome
+from actlab.runs.job import Finish, Job, Outcome
 
 SECONDS_A_CALL = float(os.environ.get("TORTURE_SECONDS", 0))  # of the network's training, so that there is one to stop
 HANGS = os.environ.get("TORTURE_HANGS")  # what takes for ever: "warm_up" or "model"
@@ -93,7 +93,7 @@ def model(config: Any, *_: Any) -> Any:
 @contextlib.contextmanager
 def replaced() -> Iterator[None]:
     """Where `train` builds a Keras model and its engine, it finds these; a checkpoint is due at every pause."""
-    from actlab.run import training
+    from actlab.runs import training
 
     nothing = SimpleNamespace(clear_session=lambda: None, set_random_seed=lambda seed: None)
     sys.modules["actlab.parts.activations.layer"] = SimpleNamespace(learned_means=lambda model: {})  # type: ignore[assignment]
@@ -114,7 +114,7 @@ def replaced() -> Iterator[None]:
 def train(job: Job) -> str:
     """`run.training.train` of such a network; what came out, or who else trains it."""
     from actlab.errors import RunLocked
-    from actlab.run import training
+    from actlab.runs import training
 
     try:
         with replaced():
@@ -127,7 +127,7 @@ def train(job: Job) -> str:
 
 
 def start(*arguments: Any) -> None:
-    from actlab.run.executors import worker
+    from actlab.runs.executors import worker
 
     worker.start(*arguments)
 
@@ -141,7 +141,7 @@ def warm_up(path: Path) -> int:
 
 def work(job: Job, stop_file: Path, finish: Finish | None) -> Outcome:
     """What `executors.worker.work` does, with such a network and without figures."""
-    from actlab.run.executors import worker
+    from actlab.runs.executors import worker
 
     worker.import_tensorflow = lambda: None
     with replaced():
@@ -166,7 +166,7 @@ def command(first: int, every: int, *signals: int) -> None:
         with Signals(orderly=False):
             sys.addaudithook(count)
             from actlab.cli import main
-            from actlab.run.executors import local
+            from actlab.runs.executors import local
 
             local.worker = sys.modules[__name__]
             if not every:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actlab.errors import ActlabError
-from actlab.run.folder import write_bytes
+from actlab.runs.folder import write_bytes
 from actlab.show import words
 from actlab.show.figures.curves import curves_figure
 from actlab.show.figures.numbers import heat_map, number_figure

@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from actlab.run.folder import HISTORY, LAYERS, WEIGHT_FILM, read_arrays, read_table, write_bytes
-from actlab.run.record import Run
+from actlab.runs.folder import HISTORY, LAYERS, WEIGHT_FILM, read_arrays, read_table, write_bytes
+from actlab.runs.record import Run
 from actlab.show import words
 from actlab.show.figures.curves import (
     COUNTS,

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from actlab.errors import ActlabError
-from actlab.run.folder import EXPERIMENT, LAYERS
-from actlab.run.record import Run
+from actlab.runs.folder import EXPERIMENT, LAYERS
+from actlab.runs.record import Run
 from actlab.spec import config, yaml
 from actlab.spec.config import Experiment
 from actlab.spec.plan import Plan

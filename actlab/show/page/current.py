@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from actlab.errors import ActlabError
-from actlab.run.folder import EXPERIMENT, HISTORY, LAYERS, RECORD
+from actlab.runs.folder import EXPERIMENT, HISTORY, LAYERS, RECORD
 from actlab.show.page import report
 
 REFRESH_SECONDS = 10

@@ -13,8 +13,8 @@ from xml.etree import ElementTree
 from markupsafe import Markup
 
 from actlab.errors import RunDirError
-from actlab.run.folder import LAYERS
-from actlab.run.record import Run
+from actlab.runs.folder import LAYERS
+from actlab.runs.record import Run
 from actlab.show import words
 from actlab.show.figures.comparison import comparison_figures, stand_in_note
 from actlab.show.figures.curves import curves_figure, dead_units_figure, gradient_norms_figure

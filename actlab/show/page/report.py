@@ -14,7 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 from actlab import __version__
-from actlab.run.folder import make_folder, write_bytes
+from actlab.runs.folder import make_folder, write_bytes
 from actlab.show import words
 from actlab.show.figures.comparison import looks_of
 from actlab.show.page.chapter import read

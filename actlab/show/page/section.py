@@ -17,8 +17,8 @@ from urllib.parse import quote
 from actlab.errors import ActlabError, RunDirError
 from actlab.parts.activations import ACTIVATIONS, resolve
 from actlab.parts.activations.curves import function_table
-from actlab.run.folder import FUNCTION, own_text, read_numbers
-from actlab.run.record import Run, run_folders
+from actlab.runs.folder import FUNCTION, own_text, read_numbers
+from actlab.runs.record import Run, run_folders
 from actlab.show import words
 from actlab.show.figures.comparison import stand_in_note
 from actlab.show.figures.style import PALETTE, Look

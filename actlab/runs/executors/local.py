@@ -25,10 +25,10 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from actlab.environment import gpus
 from actlab.errors import ActlabError, RunDirError
-from actlab.run.executors import worker
-from actlab.run.folder import RECORD, clear_progress, lock, read_json, read_progress, write_json
-from actlab.run.job import Finish, Job, Outcome
-from actlab.run.record import is_done
+from actlab.runs.executors import worker
+from actlab.runs.folder import RECORD, clear_progress, lock, read_json, read_progress, write_json
+from actlab.runs.job import Finish, Job, Outcome
+from actlab.runs.record import is_done
 from actlab.signals import Signals, kill_workers
 
 POLL_SECONDS = 0.2  # between two looks at signals and two pictures of the display; the end of a job is seen at once

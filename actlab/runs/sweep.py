@@ -14,7 +14,7 @@ from actlab.environment import gpus, usable_cores, usable_memory_gib
 from actlab.errors import RunDirError
 from actlab.parts import datasets
 from actlab.parts.datasets import Prepared
-from actlab.run.folder import (
+from actlab.runs.folder import (
     EXPERIMENT,
     RECORD,
     clear_progress,
@@ -30,9 +30,9 @@ from actlab.run.folder import (
     write_experiment,
     write_json,
 )  # fmt: skip
-from actlab.run.forecast import Forecast, recent_runs
-from actlab.run.job import Job
-from actlab.run.record import ENDED, Run, by_hash, state_of
+from actlab.runs.forecast import Forecast, recent_runs
+from actlab.runs.job import Job
+from actlab.runs.record import ENDED, Run, by_hash, state_of
 from actlab.spec.config import OF_A_RUN, RunConfig
 from actlab.spec.plan import Plan
 

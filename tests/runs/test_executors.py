@@ -18,11 +18,11 @@ from torture.processes import Command, by_seed, outcome, rows, run, until
 from actlab import cli
 from actlab.errors import RunDirError
 from actlab.parts import datasets
-from actlab.run import sweep
-from actlab.run.executors import local
-from actlab.run.folder import read_json
-from actlab.run.job import Job, Outcome
-from actlab.run.record import Run, is_done
+from actlab.runs import sweep
+from actlab.runs.executors import local
+from actlab.runs.folder import read_json
+from actlab.runs.job import Job, Outcome
+from actlab.runs.record import Run, is_done
 
 CONFIG = """
 dataset: {name: synth_mnist, train_images: 2000, test_images: 200}
@@ -244,7 +244,7 @@ def test_workers_are_spread_over_the_gpus(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_worker_sees_the_one_gpu_that_it_is_given() -> None:
     for given, expected in (("'MIG-41-7'", "MIG-41-7"), ("None", "0,1")):
-        program = f"import os; from actlab.run.executors.worker import start; start(1, 'gpu', os.getppid(), {given})"
+        program = f"import os; from actlab.runs.executors.worker import start; start(1, 'gpu', os.getppid(), {given})"
         program += "; print(os.environ['CUDA_VISIBLE_DEVICES'])"
         done = subprocess.run(
             [sys.executable, "-c", program], capture_output=True, text=True,
@@ -260,7 +260,7 @@ def test_a_worker_imports_and_keeps_no_more_of_tensorflow_than_it_needs() -> Non
     """
     program = """
 import gc, sys
-from actlab.run.executors.worker import import_tensorflow
+from actlab.runs.executors.worker import import_tensorflow
 import_tensorflow()
 assert "tensorflow" in sys.modules and "keras" in sys.modules
 assert gc.isenabled() and gc.get_freeze_count() > 100_000, gc.get_freeze_count()
@@ -274,7 +274,7 @@ assert gc.get_freeze_count() == before
 
 import weakref
 import tensorflow as tf
-from actlab.run.executors.worker import forget_gradients
+from actlab.runs.executors.worker import forget_gradients
 def traced():
     function = tf.function(lambda x: tf.nn.silu(2 * x))
     return weakref.ref(function.get_concrete_function(tf.ones(3)).graph)

@@ -11,10 +11,10 @@ import pytest
 
 from actlab import load
 from actlab.parts import datasets
-from actlab.run.folder import read_checkpoint, read_json, write_checkpoint
-from actlab.run.job import Job
-from actlab.run.record import Run
-from actlab.run.training import Stopped, train
+from actlab.runs.folder import read_checkpoint, read_json, write_checkpoint
+from actlab.runs.job import Job
+from actlab.runs.record import Run
+from actlab.runs.training import Stopped, train
 from actlab.show.figures.run import draw_run
 from actlab.spec.config import RunConfig, resolve
 
@@ -167,7 +167,7 @@ def test_a_checkpoint_of_another_origin_is_not_gone_on_from(
     position["origin"] |= other
     arrays["position"] = np.frombuffer(json.dumps(position).encode(), dtype=np.uint8)
     write_checkpoint(tmp_path / "cut", {k: v for k, v in arrays.items() if k != "names"})
-    monkeypatch.delattr("actlab.run.engines.compiled.Engine.restore")
+    monkeypatch.delattr("actlab.runs.engines.compiled.Engine.restore")
     train(job(tmp_path / "cut", made))
     assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")
 
@@ -198,7 +198,7 @@ def test_the_loop_takes_the_steps_that_keras_takes(activation: str, tmp_path: Pa
     """Plain Keras, fed the same batches by hand, ends with the same weights and reports the same numbers."""
     import keras
 
-    from actlab.run.engines.build import build_model
+    from actlab.runs.engines.build import build_model
 
     regularised = {"name": "mnist_dense", "hidden": [16], "regularizer": {"l2": 0.01}}
     made = config(activation=activation, model=regularised, epochs=1)

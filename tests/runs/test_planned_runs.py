@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from actlab.cli import app
-from actlab.run.sweep import Options, Sweep, prepare
+from actlab.runs.sweep import Options, Sweep, prepare
 from actlab.spec.plan import read as read_plan
 
 MakeRun, WriteConfig = Callable[..., Path], Callable[..., Path]
@@ -77,7 +77,7 @@ def test_standard_input_and_files_of_one_name(command: list[str], write_config: 
 def test_a_folder_has_the_same_name_in_every_locale(write_config: WriteConfig, tmp_path: Path) -> None:
     config = write_config(f"name: обучение\n{BASE}")
     code = (
-        "import sys; from pathlib import Path; from actlab.run.sweep import *; from actlab.spec.plan import read\n"
+        "import sys; from pathlib import Path; from actlab.runs.sweep import *; from actlab.spec.plan import read\n"
         "prepare(read(Path(sys.argv[1])), Options(Path(sys.argv[2]), 'cpu'), print).begin()"
     )
     for i, locale in enumerate(({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"LC_ALL": "C.UTF-8"})):

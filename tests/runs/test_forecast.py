@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from actlab.parts.datasets import Prepared
-from actlab.run.forecast import Forecast, TimeLeft, recent_runs, step_products, steps_of
-from actlab.run.job import Job
-from actlab.run.record import Run
+from actlab.runs.forecast import Forecast, TimeLeft, recent_runs, step_products, steps_of
+from actlab.runs.job import Job
+from actlab.runs.record import Run
 from actlab.spec.config import RunConfig
 
 MakeRun = Callable[..., Path]

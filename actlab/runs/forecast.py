@@ -20,9 +20,9 @@ from typing import Any
 
 from actlab.errors import ActlabError, RunDirError
 from actlab.registry import find
-from actlab.run.folder import RECORD
-from actlab.run.job import Job
-from actlab.run.record import Run
+from actlab.runs.folder import RECORD
+from actlab.runs.job import Job
+from actlab.runs.record import Run
 
 RECENT = 500  # records that are read for a forecast: those of the runs that ended last
 CNN_PRODUCTS = 6_700  # multiplications a number of an image, where widths say nothing: those of the CIFAR-10 CNN

@@ -11,10 +11,10 @@ from typing import Any
 from actlab import environment
 from actlab.errors import RunDirError
 from actlab.parts import datasets
-from actlab.run.executors import local
-from actlab.run.folder import HISTORY, LAYERS, RECORD, WEIGHTS, make_folder
-from actlab.run.job import Job
-from actlab.run.record import Run
+from actlab.runs.executors import local
+from actlab.runs.folder import HISTORY, LAYERS, RECORD, WEIGHTS, make_folder
+from actlab.runs.job import Job
+from actlab.runs.record import Run
 from actlab.signals import Signals
 from actlab.spec.config import RunConfig, resolve
 from actlab.spec.where import flat

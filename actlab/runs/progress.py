@@ -18,10 +18,10 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from actlab.errors import RunDirError
-from actlab.run.folder import clear_progress, read_progress, write_progress
-from actlab.run.forecast import Forecast, TimeLeft
-from actlab.run.job import Job, Outcome
-from actlab.run.record import Run
+from actlab.runs.folder import clear_progress, read_progress, write_progress
+from actlab.runs.forecast import Forecast, TimeLeft
+from actlab.runs.job import Job, Outcome
+from actlab.runs.record import Run
 
 LINE_SECONDS = 30.0  # between two lines about a training where there is no terminal
 STYLES = {"done": "green", "failed": "red", "diverged": "yellow", "interrupted": "magenta", "running": "cyan"}

@@ -25,8 +25,8 @@ from typer.testing import CliRunner
 
 from actlab import cli
 from actlab.errors import ActlabError, RunDirError, RunLocked
-from actlab.run import folder
-from actlab.run.folder import (
+from actlab.runs import folder
+from actlab.runs.folder import (
     CHECKPOINT,
     EXPERIMENT,
     FRAMES,
@@ -61,7 +61,7 @@ from actlab.run.folder import (
     write_json,
     write_progress,
 )
-from actlab.run.record import Run, by_hash, discover
+from actlab.runs.record import Run, by_hash, discover
 from actlab.spec.config import RunConfig
 from actlab.study.guard import Note
 from actlab.study.judge import compare
@@ -330,7 +330,7 @@ def test_what_is_no_run_is_passed_over_and_said(tmp_path: Path, make_run: MakeRu
 
 OWNING = """
 import sys, time, pathlib
-from actlab.run.folder import lock
+from actlab.runs.folder import lock
 from actlab.errors import RunLocked
 path = pathlib.Path(sys.argv[1])
 print("ready", flush=True)

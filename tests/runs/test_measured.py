@@ -10,10 +10,10 @@ import pytest
 
 from actlab import load
 from actlab.parts import datasets
-from actlab.run.engines.build import _learning_rate
-from actlab.run.job import Job
-from actlab.run.record import Run
-from actlab.run.training import Stopped, train
+from actlab.runs.engines.build import _learning_rate
+from actlab.runs.job import Job
+from actlab.runs.record import Run
+from actlab.runs.training import Stopped, train
 from actlab.spec.config import RunConfig, resolve
 from actlab.spec.metrics import higher_is_better
 from actlab.study import measures

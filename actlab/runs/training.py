@@ -22,9 +22,9 @@ from actlab.lazy import keras
 from actlab.parts.datasets import load, split
 from actlab.parts.probes import Probes
 from actlab.parts.probes.weight_film import WeightFilm
-from actlab.run.engines.build import build_model, build_optimizer, initial_weights_sha256
-from actlab.run.engines.compiled import Engine, chunks
-from actlab.run.folder import (
+from actlab.runs.engines.build import build_model, build_optimizer, initial_weights_sha256
+from actlab.runs.engines.compiled import Engine, chunks
+from actlab.runs.folder import (
     FRAMES,
     FUNCTION,
     HISTORY,
@@ -52,8 +52,8 @@ from actlab.run.folder import (
     write_json,
     write_progress,
 )
-from actlab.run.job import Finish, Job
-from actlab.run.record import is_done
+from actlab.runs.job import Finish, Job
+from actlab.runs.record import is_done
 from actlab.spec.config import EarlyStopping
 from actlab.spec.metrics import TRAIN_EVAL_METRICS
 

@@ -12,10 +12,10 @@ import pytest
 from rich.console import Console
 
 from actlab.parts.datasets import Prepared
-from actlab.run.folder import read_progress, write_progress
-from actlab.run.forecast import Forecast
-from actlab.run.job import Job, Outcome
-from actlab.run.progress import Board, Display, clock, duration
+from actlab.runs.folder import read_progress, write_progress
+from actlab.runs.forecast import Forecast
+from actlab.runs.job import Job, Outcome
+from actlab.runs.progress import Board, Display, clock, duration
 from actlab.spec.config import RunConfig
 
 Resolved = Callable[..., RunConfig]
@@ -102,7 +102,7 @@ def test_the_time_left_of_all_runs(tmp_path: Path, resolved: Resolved) -> None:
 def test_without_a_terminal_there_are_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resolved: Resolved
 ) -> None:
-    monkeypatch.setattr("actlab.run.progress.LINE_SECONDS", -1.0)
+    monkeypatch.setattr("actlab.runs.progress.LINE_SECONDS", -1.0)
     stream, begun = io.StringIO(), job(tmp_path, "relu-seed0", resolved, **MIDDLE)
     with Display(Console(file=stream, width=160), [begun], 1, Forecast()) as display:
         display.update([begun], {})

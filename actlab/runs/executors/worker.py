@@ -19,8 +19,8 @@ from types import ModuleType
 from actlab.environment import pin_variables, worker_variables
 from actlab.errors import ActlabError, RunLocked
 from actlab.lazy import import_keras
-from actlab.run.folder import LOG, naming
-from actlab.run.job import Finish, Job, Outcome
+from actlab.runs.folder import LOG, naming
+from actlab.runs.job import Finish, Job, Outcome
 
 _terminated = threading.Event()  # set by SIGTERM: a scheduler stops workers that way too
 
@@ -56,7 +56,7 @@ def warm_up(path: Path) -> int:
 
 def work(job: Job, stop_file: Path, finish: Finish | None) -> Outcome:
     """Train one run; what libraries print goes into the run's log. Never raises for what a training can do."""
-    from actlab.run.training import Stopped, train  # by the worker alone: whoever starts it needs none of it
+    from actlab.runs.training import Stopped, train  # by the worker alone: whoever starts it needs none of it
 
     _terminated.clear()
     before = signal.signal(signal.SIGTERM, lambda *_: _terminated.set())  # idle, a worker ends at once

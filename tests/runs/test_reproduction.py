@@ -13,11 +13,11 @@ import pytest
 from actlab import cli
 from actlab.errors import RunDirError
 from actlab.parts import datasets
-from actlab.run.executors import local
-from actlab.run.folder import HISTORY, RECORD
-from actlab.run.job import Job, Outcome
-from actlab.run.record import Run
-from actlab.run.reproduction import Reproduction, reproduce
+from actlab.runs.executors import local
+from actlab.runs.folder import HISTORY, RECORD
+from actlab.runs.job import Job, Outcome
+from actlab.runs.record import Run
+from actlab.runs.reproduction import Reproduction, reproduce
 from actlab.show import words
 from actlab.signals import Signals
 from actlab.spec.config import resolve

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actlab.errors import RunDirError
-from actlab.run.folder import (
+from actlab.runs.folder import (
     AGAIN,
     EXPERIMENT,
     HISTORY,
