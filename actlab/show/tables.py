@@ -31,6 +31,7 @@ from actlab.show.words import (
     NO_VALUE,
     Numbers,
     caption,
+    diverged,
     heading,
     is_accuracy,
     lack,
@@ -62,6 +63,7 @@ MOST_OF_A_VALUE = 120  # characters in the table of `actlab diff`; --json has al
 STYLES = {
     "done": "green", "failed": "red", "diverged": "yellow", "interrupted": "magenta", "running": "cyan",
     "better": "green", "worse": "red", "supported": "green", "refuted": "red", "undecided": "yellow",
+    "diverges": "yellow",
     "holds": "green", "REFUTED": "bold red",
 }  # fmt: skip
 
@@ -265,12 +267,13 @@ def comparison_columns(comparison: Comparison, wide: bool = False) -> list[Colum
     columns = [
         Column("condition", comparison.names, "name"),
         Column("n", seeds),
-        spreads(metric),
+        *([Column("diverged", list(map(diverged, results)))] if comparison.diverged else []),
+        replace(spreads(metric), header=heading(metric, of_survivors=comparison.diverged)),
     ]
     if wide and len(comparison.differs) > 1:
         columns[:1] = [Column(key, [r.keys[key] or '""' for r in results], "name") for key in comparison.differs]
     if wide:
-        counts = dict.fromkeys(status for result in results for status in result.counts)
+        counts = dict.fromkeys(status for r in results for status in r.counts if status != "diverged")
         columns[-1:-1] = [Column(status, [str(r.counts.get(status, 0)) for r in results]) for status in counts]
         columns.append(Column("95% interval", [write.interval(r.summary.low, r.summary.high) for r in results]))
     if comparison.baselines:
@@ -278,7 +281,7 @@ def comparison_columns(comparison: Comparison, wide: bool = False) -> list[Colum
         between = [
             f"{signed(pair.difference)} {signed.interval(pair.low, pair.high)}" if pair else "" for pair in pairs
         ]
-        verdicts = [r.verdict + f" {BESIDE}" * bool(r.beside) if r.verdict else NO_VALUE for r in results]
+        verdicts = [", ".join(r.verdicts) + f" {BESIDE}" * bool(r.beside) if r.verdict else NO_VALUE for r in results]
         columns += [
             Column(f"difference{unit}", between, drop=2),
             Column("p", ["" if math.isnan(result.p) else p_number(result.p) for result in results], drop=6),

@@ -110,9 +110,9 @@ def interval(low: float, high: float, metric: str = "", signed: bool = False) ->
     return f"{write(low)}{unit if unit == '%' else ''} to {write(high)}{unit}"
 
 
-def heading(metric: str) -> str:
+def heading(metric: str, of_survivors: bool = False) -> str:
     """A metric as the heading of a column of numbers: "val_accuracy (%)"."""
-    return f"{metric} (%)" if is_accuracy(metric) else metric
+    return f"{metric}{' of survivors' * of_survivors}{' (%)' * is_accuracy(metric)}"
 
 
 def p_number(p: float) -> str:
@@ -191,25 +191,69 @@ def not_drawn(error: Exception) -> str:
 
 
 def verdict_text(result: ConditionResult) -> str:
-    """A verdict as a table says it: "better", "indicated worse (n = 4)", "not established"."""
-    pairs = f" (n = {result.pairs.n})" if result.verdict.startswith("indicated") and result.pairs else ""
-    return f"{result.verdict}{pairs}"
+    """All that is established: "better", "indicated worse (n = 4)", "worse, diverges more often (p = 0.016)"."""
+    n = f" (n = {result.pairs.n})" if result.pairs and result.verdict.startswith("indicated") else ""
+    p = f" ({p_value(result.divergence.p)})" if result.divergence else ""
+    return ", ".join(f"{one}{n if one == result.verdict else p}" for one in result.verdicts)
 
 
 def sentence(comparison: Comparison) -> str:
     """The answer: "prelu is better than relu by 0.09 points of validation accuracy; 6 of 9 are worse; ..."."""
+    judged = [result for result in comparison.results if result.baseline and result.verdict in result.verdicts]
+    numbers = [_on_metric(comparison, judged)] if judged or not comparison.baselines else []
+    lost = any(any(of.diverged.values()) for one in judged for of in (one, comparison[one.baseline]))
+    established, besides = _on_divergence(comparison)
+    of = "of the survivors: " if lost and established else ""
+    return "; ".join([*established, *(f"{of}{text}" for text in numbers), *besides])
+
+
+def _on_divergence(comparison: Comparison) -> tuple[list[str], list[str]]:
+    """Who diverges more or less often than what it is held against; and who else diverged at all."""
+    base, texts, known = baseline_name(comparison), list[str](), set[str]()
+    for word in ("more", "less"):
+        found = [r for r in comparison.results if r.divergence and r.divergence.verdict == f"diverges {word} often"]
+        ends = [result.divergence for result in found if result.divergence]
+        if len(found) == 1:
+            (end,) = ends
+            seen = f"{ratio(end.mine)} seeds against {ratio(end.theirs)}, {p_value(end.p)}"
+            texts.append(f"{_called(found[0], comparison)} diverges {word} often than {base} ({seen})")
+        elif found:
+            worst = p_value(max(end.p for end in ends)).replace("=", "≤")
+            texts.append(f"{few([_called(r, comparison) for r in found])} diverge {word} often than {base} ({worst})")
+        known |= {name for result in found for name in (result.name, result.baseline)}
+    rest = [r for r in comparison.results if any(r.diverged.values()) and r.name not in known]
+    rates = [f"{result.short} diverged at {ratio(result.diverged_of)} seeds" for result in rest]
+    return texts, [few(rates)] if rest else []
+
+
+def ratio(of: tuple[int, int]) -> str:
+    """ "7 of 8"."""
+    return f"{of[0]} of {of[1]}"
+
+
+def diverged(result: ConditionResult) -> str:
+    """At how many seeds a condition diverged, and the p of that: "7 of 8 (p = 0.016)"."""
+    known = result.divergence is not None and not math.isnan(result.divergence.p)
+    return ratio(result.diverged_of) + (f" ({p_value(result.divergence.p)})" if known and result.divergence else "")
+
+
+def _called(result: ConditionResult, comparison: Comparison) -> str:
+    """What it does not share with the one baseline of all; of several baselines its whole name."""
+    if len(comparison.baselines) != 1:
+        return result.short
+    theirs = comparison[result.baseline].keys
+    own = [part for column, part in result.called.items() if result.keys[column] != theirs[column]]
+    return " ".join(own) or result.short
+
+
+def _on_metric(comparison: Comparison, judged: Sequence[ConditionResult]) -> str:
+    """What the numbers of the metric say."""
     metric, base = comparison.metric, baseline_name(comparison)
-    judged = [result for result in comparison.results if result.baseline]
     if not judged:
         return _level(comparison)
 
     def called(result: ConditionResult) -> str:
-        """What it does not share with the one baseline of all; of several baselines its whole name."""
-        if len(comparison.baselines) > 1:
-            return result.short
-        theirs = comparison[result.baseline].keys
-        own = [part for column, part in result.called.items() if result.keys[column] != theirs[column]]
-        return " ".join(own) or result.short
+        return _called(result, comparison)
 
     def by(result: ConditionResult) -> str:
         distance = result.pairs.difference if result.pairs else math.nan
@@ -221,13 +265,13 @@ def sentence(comparison: Comparison) -> str:
             few_pairs = f", n = {result.pairs.n}" if result.pairs and "indicated" in result.verdict else ""
             return f"{called(result)} is {result.verdict} than {base} by {by(result)}{few_pairs}"
         seen = f" ({difference(result.pairs.difference, metric)})" if result.pairs and result.pairs.n else ""
-        return f"no difference between {called(result)} and {base} is established{seen}{_too_few(judged)}"
+        return f"no difference between {called(result)} and {base} is established{seen}{_why_none(judged)}"
     found: dict[str, list[ConditionResult]] = {}
     for result in judged:
         found.setdefault(result.verdict, []).append(result)
     best = sorted(found.pop("better", []), key=lambda result: -abs(result.pairs.difference) if result.pairs else 0.0)
     if len(found.get("not established", [])) == len(judged):
-        return f"no difference from {base} is established for {len(judged)} conditions{_too_few(judged)}"
+        return f"no difference from {base} is established for {len(judged)} conditions{_why_none(judged)}"
     if not best:
         parts = [f"none of {len(judged)} conditions is established as better than {base}"]
     elif len(best) == 1:
@@ -241,13 +285,15 @@ def sentence(comparison: Comparison) -> str:
             of_all = f" of {len(judged)}" if len(best) in (1, 2) and len(parts) == 1 else ""
             who = f"{called(some[0])} is" if len(some) == 1 else f"{len(some)}{of_all} are"
             text = f"{'all are' if len(some) == len(judged) else who} {verdict}"
-            parts.append(text + (_too_few(some) if verdict == "not established" else ""))
+            parts.append(text + (_why_none(some) if verdict == "not established" else ""))
     return "; ".join(parts)
 
 
-def _too_few(results: Sequence[ConditionResult]) -> str:
-    """Where seeds are what is missing for all of them, how many there are and how many would do."""
+def _why_none(results: Sequence[ConditionResult]) -> str:
+    """Where seeds are what is missing for all of them, how many there are and how many would do; or that all guess."""
     reasons = [result.reason for result in results]
+    if all(reason is not None and reason.kind == "both at chance" for reason in reasons):
+        return ": both are at chance level" if len(results) == 1 else ": at chance level, as the baseline is"
     if not all(reason is not None and reason.kind == "too few pairs" for reason in reasons):
         return ""
     pairs = max(result.pairs.n for result in results if result.pairs)
@@ -322,7 +368,8 @@ def ends(runs: Sequence[Run]) -> list[str]:
 
 def caption(comparison: Comparison) -> str:
     """What stands in the columns of the table."""
-    text = f"{listed(comparison.metrics)} {moment(comparison.at)}: mean ± standard deviation over n seeds"
+    survived = " that did not diverge (the survivors)" if comparison.diverged else ""
+    text = f"{listed(comparison.metrics)} {moment(comparison.at)}: mean ± standard deviation over n seeds{survived}"
     if comparison.baselines:
         way = "higher" if higher_is_better(comparison.metric) else "lower"
         text += (
@@ -334,6 +381,10 @@ def caption(comparison: Comparison) -> str:
         if few_pairs:
             among = f", by Holm over {few_pairs}" if few_pairs > 1 else ""
             text += f"; p of 3 to 5 pairs: Student's t{among}, which believes in normal differences"
+        if comparison.diverged:
+            family = max((r.divergence.family for r in comparison.results if r.divergence), default=0)
+            text += "; p of diverged: McNemar's exact test, by seed"
+            text += f", over all {counted(family, 'comparison')} jointly" if family > 1 else ""
     if comparison.reach:
         metric, level = comparison.reach.split(" ")
         way = "at least" if higher_is_better(metric) else "at most"
@@ -408,7 +459,13 @@ def note(of: Note, metric: str = "") -> str:
         case "one seed":
             return f"{who}: one seed has no spread; a difference between single seeds may be luck"
         case "seeds left out":
-            return f"{who}: {seeds(fact['seeds'])} {lack(fact['lack'])}; left out of the mean and of the pairs"
+            diverged = fact["lack"].status == "diverged"
+            survivors = "its numbers are those of the survivors" if fact["left"] else "none survived"
+            left = survivors if diverged else "left out of the mean and of the pairs"
+            return f"{who}: {seeds(fact['seeds'])} {lack(fact['lack'])}; {left}"
+        case "at chance":
+            level = number(fact["chance"], "accuracy")
+            return f"{who}: at chance level ({level}, 1 of {1 / fact['chance']:.0f} classes) at every seed: not learned"
         case "mean of runs":
             over = f" over {listed(fact['keys'])}" if fact["keys"] else ""
             return f"{who}: a seed's value is the mean of its {fact['runs']} runs{over}"
@@ -434,6 +491,8 @@ def note(of: Note, metric: str = "") -> str:
             return ""
         case "no pairs":
             return f"no seed has a number in both conditions; {counted(fact['needed'], 'pair')} would do"
+        case "both at chance":
+            return f"both are at chance level ({number(fact['chance'], 'accuracy')}): neither has learned"
         case "no difference":
             return "every difference is exactly 0"
         case "too few pairs":
@@ -484,6 +543,12 @@ def note(of: Note, metric: str = "") -> str:
             return "the file asks for no run that is as `of` says"
         case "no counterpart":
             return "no run of the file differs from these in the other condition alone"
+        case "diverged":
+            ends = fact["divergence"]
+            rates = f"{of.about[0]} diverged at {ratio(ends.mine)} seeds, {of.about[1]} at {ratio(ends.theirs)}"
+            if math.isnan(ends.p):
+                return rates
+            return f"{rates}; {ends.verdict or 'no difference is established'} ({p_value(ends.p)})"
         case "differs in more":
             return f"{listed(of.about)} differ in more than {fact['keys'][0]}: {'; '.join(map(note, fact['notes']))}"
 

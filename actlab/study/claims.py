@@ -35,9 +35,21 @@ from actlab.spec.where import conditions_of
 from actlab.study import folders
 from actlab.study import frame as framing
 from actlab.study import guard as guarding
-from actlab.study.frame import LOST, Condition, Lack
+from actlab.study.frame import LOST, Condition, Lack, Values
 from actlab.study.guard import Guard, Note
-from actlab.study.judge import Comparison, Judgement, Pair, compare, judge_pairs, pair_of, step_of, verdict_on
+from actlab.study.judge import (
+    Comparison,
+    ConditionResult,
+    Judgement,
+    Pair,
+    compare,
+    divergence_of,
+    judge_divergence,
+    judge_pairs,
+    pair_of,
+    step_of,
+    verdict_on,
+)
 from actlab.study.measures import value
 from actlab.study.stats.joint import MINIMUM_PAIRS
 from actlab.study.stats.pairs import Paired
@@ -232,15 +244,16 @@ def judge_claims(
     drafts = [_drafts(claim, runs, names, frame, guard) for claim in claims]
     waiting = [draft for found in drafts for draft in found if isinstance(draft, _Comparing)]
     made = {(table.metric, table.at): table for table in reversed(tables)}
+    standing = [_in_table(draft, made, frame) for draft in waiting]
+    waiting = _with_divergence(waiting, standing)
     judged: dict[tuple[int, float], Judgement] = {}
     alone: dict[tuple[int, float], Pair] = {}
-    for i, draft in enumerate(waiting):
-        p, family = _in_table(draft, made, frame)
+    for i, (draft, result) in enumerate(zip(waiting, standing, strict=True)):
         for end, pair in draft.pairs.items():
-            if math.isnan(p):
+            if result is None or draft.claim.margin or math.isnan(result.p):
                 alone[i, end] = pair
             else:
-                judged[i, end] = verdict_on(pair, p, family)
+                judged[i, end] = verdict_on(pair, result.p, result.family)
     judged |= dict(zip(alone, judge_pairs(list(alone.values())), strict=True))
     evidence = iter(
         _evidence(draft, {end: judged[i, end] for end in draft.pairs}) for i, draft in enumerate(waiting)
@@ -443,34 +456,61 @@ def _pairs(claim: Claim, side: Side, other: Side) -> dict[float, Pair]:
     """
     asked, runs = region(claim), [one.run for of in (side, other) for one in of.runs if one.run]
     step = step_of(runs, claim.metric, [*side.values.values(), *other.values.values()])
+    chance = guarding.both_at_chance(*(_chance_level(claim, of) for of in (side, other)))
     found = {}
     for end in (asked.low, asked.high):
         if math.isfinite(end):
             moved = {seed: number + end for seed, number in other.values.items()}
-            found[end] = replace(pair_of(side.values, moved, claim.metric, step), higher_is_better=True)
+            pair = pair_of(side.values, moved, claim.metric, step, chance=chance)
+            found[end] = replace(pair, higher_is_better=True)
     return found
+
+
+def _chance_level(claim: Claim, side: Side) -> float:
+    return guarding.chance_level([one.run for one in side.runs if one.run], claim.metric, side.values.values())
 
 
 def _in_table(
     draft: _Comparing, tables: dict[tuple[str, str], Comparison], frame: pd.DataFrame
-) -> tuple[float, int]:  # fmt: skip
-    """p and family of a pair in the table of the experiment; NaN where it does not stand there."""
+) -> ConditionResult | None:  # fmt: skip
+    """The pair in the table of the experiment, whichever of the two is the baseline there; None if it is not there."""
     claim = draft.claim
-    if claim.margin or not len(frame):
-        return math.nan, 0
+    if not len(frame):
+        return None
     if (claim.metric, claim.at) not in tables:
         try:
             tables[claim.metric, claim.at] = compare(frame, [claim.metric], at=claim.at)
         except ActlabError:  # there is no such table, so no pair stands in it
-            return math.nan, 0
+            return None
     table = tables[claim.metric, claim.at]
     mine, theirs = ({one.run.path for one in of.runs if one.run} for of in (draft.side, draft.other))
     for result in table.results:
-        if result.baseline and not math.isnan(result.p):
+        if result.baseline:
             sides = [{run.path for run in one.runs} for one in (result, table[result.baseline])]
             if sides in ([mine, theirs], [theirs, mine]):
-                return result.p, result.family
-    return math.nan, 0
+                return result
+    return None
+
+
+def _with_divergence(
+    waiting: Sequence[_Comparing], standing: Sequence[ConditionResult | None]
+) -> list[_Comparing]:  # fmt: skip
+    """The pairs, each with a note on how often its sides diverged if they did: by the p of the table it stands in."""
+    ends = [(_ends(draft.side), _ends(draft.other)) for draft in waiting]
+    outside = [i for i, result in enumerate(standing) if result is None]
+    found = dict(zip(outside, judge_divergence([ends[i] for i in outside]), strict=True))
+    for i, result in enumerate(standing):
+        if result and result.divergence:
+            found[i] = divergence_of(*ends[i], result.divergence.p, result.divergence.family)
+    noted = []
+    for i, draft in enumerate(waiting):
+        note = Note("diverged", (draft.side.name, draft.other.name), {"divergence": found.get(i)})
+        noted.append(replace(draft, notes=(*draft.notes, note)) if found.get(i) else draft)
+    return noted
+
+
+def _ends(side: Side) -> dict[int, bool]:
+    return Values(dict(side.values), dict(side.lacking)).diverged
 
 
 def _evidence(draft: _Comparing, judged: Mapping[float, Judgement]) -> Evidence:

@@ -380,6 +380,17 @@ class Values:
         """Seed to how its training ended, of those that diverged or failed."""
         return {seed: lack.status for seed, lack in self.lacking.items() if lack.status in LOST}
 
+    @property
+    def diverged(self) -> dict[int, bool]:
+        """Seed to whether its training diverged, of those that came to an end of their own.
+
+        It diverged where run.json says so: the loss, a weight or a measure was NaN or infinite. One that failed (a
+        crash, a full disk, a time limit) or was interrupted says nothing of that, and is not among them.
+        """
+        ends = {**dict.fromkeys(self.by_seed, "done"), **{seed: lack.status for seed, lack in self.lacking.items()}}
+        of_own = ("done", "no value", "diverged")
+        return {seed: end == "diverged" for seed, end in sorted(ends.items()) if end in of_own}
+
 
 def measured(frame: pd.DataFrame, metric: str, at: str) -> pd.DataFrame:
     """The frame with the metric of its finished runs as a column; NaN where a run has none."""

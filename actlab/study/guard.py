@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from actlab.errors import RunDirError
+from actlab.registry import find
 from actlab.runs.folder import HISTORY, TIMING
 from actlab.runs.record import LOST, Run
 from actlab.spec.metrics import higher_is_better
@@ -42,8 +43,9 @@ NoteKind = Literal[
     "not asked for",         # {path, runs}: names of runs that lie beside an experiment.yaml which asks for others
     "not begun",             # {runs}: so many of the conditions; or the names of folders that are of no known condition
     "no plan",               # {problem}: an experiment.yaml cannot be read, so nobody knows what it asks for
+    "at chance",             # {chance}: no seed of the conditions is above what guessing reaches, 1 / classes
     "one seed",              # {}: conditions with a single seed have no spread
-    "seeds left out",        # {seeds, lack: Lack}: of condition about[0]; left out of the mean and of the pairs
+    "seeds left out",        # {seeds, lack: Lack, left}: of condition about[0]; out of its mean and pairs, of `left`
     "mean of runs",          # {runs, keys}: a seed's number is the mean of so many runs, which differ in the keys
     "seeds without a run",   # {seeds, baseline}: the conditions have no run of seeds that their baseline has
     "seeds without a pair",  # {seeds, baseline}: the conditions have seeds that their baseline has not
@@ -55,6 +57,7 @@ NoteKind = Literal[
     # why a verdict is what it is: `ConditionResult.reason`; the numbers are in `pairs`, `p` and `family` of the result
     "established",           # {}: better or worse; indicated: by Student's t, of so few pairs
     "no pairs",              # {needed}: no seed has a number in both conditions
+    "both at chance",        # {chance}: 1 / classes, and neither side has learned
     "no difference",         # {}: every pair's difference is exactly 0
     "too few pairs",         # {needed, smallest_p}: what p can be at best, and how many pairs could establish something
     "p too large",           # {alpha, needed: pairs that would show a difference of this size, or None}
@@ -81,6 +84,7 @@ NoteKind = Literal[
     "not at every seed",     # {values: seed -> number, differences: whether of pairs}: these do not
     "no such run",           # {}: the file asks for none that is as `of` says
     "no counterpart",        # {}: no run of the file differs from these in the other condition alone
+    "diverged",              # {divergence: Divergence}: beside a claim about the pair `about`, of which a side diverged
     "differs in more",       # {keys, notes}: beside a claim: the two differ in more than what is compared
 ]  # fmt: skip
 
@@ -107,6 +111,7 @@ FOLLOWS = {
     "model": {PARAMETERS, WEIGHTS}, "dataset": {PARAMETERS, WEIGHTS, DATA}, "initializer": {WEIGHTS}, DATA: {DATA},
     "epochs": {ENDED}, "steps": {ENDED}, "early_stopping": {ENDED},
 }  # fmt: skip
+LARGEST_CLASS = 1.2  # times its share among classes of equal size; 1,135 of MNIST's 10,000 test images are ones
 BY_SEED = (PARAMETERS, WEIGHTS, ENDED, DATA)  # what may differ within a condition, or is told elsewhere
 MOST_POOLS = 3  # ways of pooling that are told apart
 IMAGES = {"test_accuracy": "test_images", "val_accuracy": "validation_images"}
@@ -286,6 +291,34 @@ def images(runs: Iterable[Run], metric: str) -> int:
     return count if isinstance(count, int) else 0
 
 
+def chance_level(runs: Sequence[Run], metric: str, values: Iterable[float]) -> float:
+    """1 / classes where no value of an accuracy is above what a network reaches that names one class for all; else NaN.
+
+    That is LARGEST_CLASS / classes, and three standard errors for the images that it was taken on.
+    """
+    values, registry = list(values), find("dataset")
+    names = {str((run.record.get("dataset") or {}).get("name")) for run in runs if run.status == "done"}
+    classes = {registry.get(name).facts.classes for name in names if name in registry}
+    if not values or not metric.endswith("accuracy") or len(classes) != 1:
+        return math.nan
+    chance, count = 1 / classes.pop(), images(runs, metric)
+    noise = 3 * math.sqrt(chance * (1 - chance) / count) if count else 0.0
+    return chance if max(values) <= LARGEST_CLASS * chance + noise else math.nan
+
+
+def both_at_chance(mine: float, theirs: float) -> float:
+    """The level of chance if both sides are there; NaN if either is not."""
+    return min(mine, theirs) if mine + theirs > 0 else math.nan
+
+
+def at_chance(levels: Mapping[str, float]) -> list[Note]:
+    """The conditions that have not learned anything; those together that have as many classes."""
+    by_level: dict[float, list[str]] = {}
+    for name, level in levels.items():
+        by_level.setdefault(level, []).append(name)
+    return [Note("at chance", tuple(of), {"chance": level}, True) for level, of in by_level.items() if level > 0]
+
+
 def standard_errors(frame: pd.DataFrame, metrics: Sequence[str], at: str) -> list[Note]:
     """√(a(1 − a)/images), by which an accuracy a is uncertain for the images it was taken on; of the middle run."""
     found: list[Note] = []
@@ -338,14 +371,18 @@ def damaged(runs: Iterable[Run]) -> list[Note]:
 
 
 def left_out(name: str, values: Values, kind: NoteKind = "seeds left out") -> list[Note]:
-    """The seeds of a condition that have no number, those together that have none for the same reason."""
+    """The seeds of a condition that have no number, those together that have none for the same reason.
+
+    All that diverged are together: that is one outcome, whatever step it came at.
+    """
     by_lack: dict[Any, list[int]] = {}
+    reasons = {lack.reason for lack in values.lacking.values() if lack.status == "diverged"}
     for seed, lack in values.lacking.items():
         if lack.status != "pending":  # which is no loss yet
-            by_lack.setdefault(lack, []).append(seed)
-    return [
-        Note(kind, (name,), {"condition": name, "seeds": seeds, "lack": lack}, True) for lack, seeds in by_lack.items()
-    ]
+            several = lack.status == "diverged" and len(reasons) > 1
+            by_lack.setdefault(replace(lack, reason="") if several else lack, []).append(seed)
+    facts = {"condition": name, "left": len(values.by_seed)}
+    return [Note(kind, (name,), {**facts, "seeds": seeds, "lack": of}, True) for of, seeds in by_lack.items()]
 
 
 def not_begun(runs: Iterable[Run], conditions: Sequence[Condition]) -> list[Note]:

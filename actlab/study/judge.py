@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 Verdict = Literal["better", "worse", "indicated better", "indicated worse", "not established", "baseline", ""]
 Test = Literal["sign flips", "Student's t", ""]
+Diverges = Literal["diverges more often", "diverges less often", ""]
 
 ALPHA = 0.05  # of better and worse
 ALPHA_OF_FEW = 0.01  # of what is indicated by the t of 3 to 5 pairs, which normality must be believed for
@@ -68,8 +69,10 @@ class ConditionResult:
             pair alone.
         test: "sign flips" from 6 pairs on, "Student's t" for 3 to 5, else empty.
         family: how many comparisons share the p.
-        verdict: empty where nothing is compared with this condition, nor this with another.
+        verdict: on the metric; empty where nothing is compared with this condition, nor this with another.
         reason: what the verdict rests on; None for a baseline and where there is no verdict.
+        diverged: seed to whether its training diverged, of those that came to an end.
+        divergence: how often it does against the baseline; None for a baseline, and where neither side ever did.
         beside: what stands beside the verdict: what else differs, seeds left out, seeds that began alike.
         reached: epochs and seconds to a level, if that was asked for.
         parameters: of the model; None where the runs differ or do not say.
@@ -93,6 +96,8 @@ class ConditionResult:
     family: int = 0
     verdict: Verdict = ""
     reason: Note | None = None
+    diverged: dict[int, bool] = field(default_factory=dict)
+    divergence: Divergence | None = None
     beside: list[Note] = field(default_factory=list)
     reached: Reached | None = None
     parameters: int | None = None
@@ -104,6 +109,18 @@ class ConditionResult:
     def short(self) -> str:
         """What sentences and figures call it."""
         return " ".join(self.called.values()) or self.name  # of a condition by itself
+
+    @property
+    def diverged_of(self) -> tuple[int, int]:
+        """Seeds that diverged, and those whose training came to an end."""
+        return sum(self.diverged.values()), len(self.diverged)
+
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """All that is established: the verdict on the metric, and that on divergence; "not established" if neither."""
+        diverges = self.divergence.verdict if self.divergence else ""
+        found = [] if self.verdict == "not established" and diverges else [self.verdict]
+        return tuple(filter(None, [*found, diverges]))
 
     @property
     def counts(self) -> dict[str, int]:
@@ -152,6 +169,11 @@ class Comparison:
         return max((result.family for result in self.results), default=0)
 
     @property
+    def diverged(self) -> bool:
+        """Whether any training did: then the numbers of the metrics are those of the survivors."""
+        return any(any(result.diverged.values()) for result in self.results)
+
+    @property
     def runs(self) -> list[Run]:
         """All of them, condition by condition."""
         return [run for result in self.results for run in result.runs]
@@ -178,6 +200,7 @@ class Comparison:
         first, pair, nan = f"{self.metric} {self.at}", result.pairs, math.nan
         row: dict[str, Any] = {**result.keys, "n": result.summary.n}
         row |= {status: result.counts.get(status, 0) for status in statuses}
+        row |= {"diverged rate": fmean(result.diverged.values()) if result.diverged else nan}
         row |= _numbers(first, result.summary)
         for metric, other in result.others.items():
             row |= {f"{metric} {self.at} n": other.n, **_numbers(f"{metric} {self.at}", other)}
@@ -189,7 +212,8 @@ class Comparison:
                 "difference low": pair.low if pair else nan, "difference high": pair.high if pair else nan,
                 "p": result.p, "p alone": pair.p if pair else nan,
                 **dict(zip(("superiority", "superiority low", "superiority high"), share, strict=True)),
-                "seeds needed": pair.seeds_needed or nan if pair else nan, "verdict": result.verdict,
+                "seeds needed": pair.seeds_needed or nan if pair else nan,
+                "diverged p": result.divergence.p if result.divergence else nan, "verdict": ", ".join(result.verdicts),
             }  # fmt: skip
         if result.reached:
             row |= {f"{self.reach} reached by": len(result.reached.epochs) - result.reached.never}
@@ -301,12 +325,14 @@ class Pair:
         numbers: the pairs of these seeds.
         step: the smallest difference that the measure can have; 0 for one that is not counted.
         higher_is_better: of the measure.
+        chance: 1 / classes where both sides are at the level of chance; else NaN.
     """
 
     seeds: tuple[int, ...]
     numbers: Paired
     step: float
     higher_is_better: bool
+    chance: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -328,18 +354,37 @@ class Judgement:
     reason: Note
 
 
+@dataclass(frozen=True)
+class Divergence:
+    """How often the trainings of a condition diverged, against those of what it is held against.
+
+    Args:
+        mine, theirs: seeds that diverged, and those whose training came to an end.
+        p: of McNemar's exact test on the seeds that both have, family-wise; NaN under 6 of these.
+        family: how many pairs share it.
+        verdict: empty where p is not under 0.05.
+    """
+
+    mine: tuple[int, int]
+    theirs: tuple[int, int]
+    p: float
+    family: int
+    verdict: Diverges
+
+
 def shared(mine: Mapping[int, float], theirs: Mapping[int, float]) -> tuple[int, ...]:
     """The seeds that both have a number of."""
     return tuple(seed for seed in mine if seed in theirs)
 
 
 def pair_of(
-    mine: Mapping[int, float], theirs: Mapping[int, float], metric: str, step: float, comparisons: int = 1
+    mine: Mapping[int, float], theirs: Mapping[int, float], metric: str, step: float, comparisons: int = 1,
+    chance: float = math.nan,
 ) -> Pair:  # fmt: skip
     """The pairs of two conditions: a pair is a seed that both have."""
     seeds = shared(mine, theirs)
     numbers = paired([mine[s] for s in seeds], [theirs[s] for s in seeds], comparisons=max(1, comparisons))
-    return Pair(seeds, numbers, step, higher_is_better(metric))
+    return Pair(seeds, numbers, step, higher_is_better(metric), chance)
 
 
 def judge_pairs(pairs: Sequence[Pair]) -> list[Judgement]:
@@ -351,24 +396,55 @@ def judge_pairs(pairs: Sequence[Pair]) -> list[Judgement]:
     """
     import numpy as np
 
-    p_values: dict[int, float] = {}
     many = [i for i, pair in enumerate(pairs) if pair.numbers.n >= MINIMUM_PAIRS]
     few = [i for i, pair in enumerate(pairs) if FEWEST_PAIRS <= pair.numbers.n < MINIMUM_PAIRS]
-    if len(many) == 1:
-        p_values[many[0]] = pairs[many[0]].numbers.p
-    elif many:
-        seeds = sorted({seed for i in many for seed in pairs[i].seeds})
-        table = np.full((len(many), len(seeds)), math.nan)
-        for row, i in enumerate(many):
-            table[row, np.searchsorted(seeds, pairs[i].seeds)] = pairs[i].numbers.differences
-        joint = joint_p(table, np.array([pairs[i].numbers.off for i in many]), seeds)
-        p_values |= {i: max(float(p), pairs[i].numbers.p) for i, p in zip(many, joint, strict=True)}
+    p_values = dict(zip(many, _joint([pairs[i] for i in many]), strict=True))
     alone = np.array([float(student_p(np.array(pairs[i].numbers.differences), pairs[i].step)) for i in few])
     p_values |= dict(zip(few, holm(alone).tolist(), strict=True))
     return [
         verdict_on(pair, p_values.get(i, math.nan), len(many) if i in many else len(few) if i in few else 0)
         for i, pair in enumerate(pairs)
     ]
+
+
+def _joint(pairs: Sequence[Pair]) -> list[float]:
+    """The family-wise p of pairs by joint sign flips; each no less than that of the pair alone."""
+    import numpy as np
+
+    if len(pairs) < 2:
+        return [pair.numbers.p for pair in pairs]
+    seeds = sorted({seed for pair in pairs for seed in pair.seeds})
+    table = np.full((len(pairs), len(seeds)), math.nan)
+    for row, pair in zip(table, pairs, strict=True):
+        row[np.searchsorted(seeds, pair.seeds)] = pair.numbers.differences
+    joint = joint_p(table, np.array([pair.numbers.off for pair in pairs]), seeds)
+    return [max(float(p), pair.numbers.p) for p, pair in zip(joint, pairs, strict=True)]
+
+
+def judge_divergence(pairs: Sequence[tuple[Mapping[int, bool], Mapping[int, bool]]]) -> list[Divergence | None]:
+    """Judge how often trainings diverged, on both sides of each pair; None where neither side ever did.
+
+    What is compared on a seed is 1 for a training that diverged and 0 for one that did not. Sign flips of such
+    differences are McNemar's exact test, so that pairs of 6 seeds or more share the p of joint sign flips as those of a
+    metric do; it is a family of its own.
+
+    Args:
+        pairs: seed to whether its training diverged, of a condition and of what it is held against.
+
+    Reference: McNemar 1947, Psychometrika 12(2).
+    """
+    judged = [pair_of(mine, theirs, "diverged", 1.0) for mine, theirs in pairs]
+    many = [i for i, pair in enumerate(judged) if pair.numbers.n >= MINIMUM_PAIRS]
+    p_values = dict(zip(many, _joint([judged[i] for i in many]), strict=True))
+    return [divergence_of(*pair, p_values.get(i, math.nan), len(many)) for i, pair in enumerate(pairs)]
+
+
+def divergence_of(mine: Mapping[int, bool], theirs: Mapping[int, bool], p: float, family: int) -> Divergence | None:
+    """What may be said of a pair whose family-wise p is known."""
+    excess = sum(mine[seed] - theirs[seed] for seed in shared(mine, theirs))
+    word: Diverges = "" if not p < ALPHA else "diverges more often" if excess > 0 else "diverges less often"
+    ours, others = ((sum(side.values()), len(side)) for side in (mine, theirs))
+    return Divergence(ours, others, p, family, word) if ours[0] or others[0] else None
 
 
 def verdict_on(pair: Pair, p: float, family: int) -> Judgement:
@@ -379,15 +455,18 @@ def verdict_on(pair: Pair, p: float, family: int) -> Judgement:
     verdict: Verdict = "not established"
     one_sign = min(numbers.differences, default=0) > 0 or max(numbers.differences, default=0) < 0
     excluded = numbers.low > 0 or numbers.high < 0  # false for the NaN of a single pair
-    if n >= MINIMUM_PAIRS and p < ALPHA and excluded:
+    learned = math.isnan(pair.chance)
+    if learned and n >= MINIMUM_PAIRS and p < ALPHA and excluded:
         verdict = "better" if better else "worse"
-    elif FEWEST_PAIRS <= n < MINIMUM_PAIRS and p < ALPHA_OF_FEW and one_sign:
+    elif learned and FEWEST_PAIRS <= n < MINIMUM_PAIRS and p < ALPHA_OF_FEW and one_sign:
         verdict = "indicated better" if better else "indicated worse"
     more = numbers.seeds_needed if numbers.seeds_needed and numbers.seeds_needed > n else None
     if verdict != "not established":
         reason = Note("established")
     elif not n:
         reason = Note("no pairs", (), {"needed": MINIMUM_PAIRS})
+    elif not learned:
+        reason = Note("both at chance", (), {"chance": pair.chance})
     elif n > 1 and not any(numbers.differences):
         reason = Note("no difference")
     elif n < MINIMUM_PAIRS:
@@ -479,14 +558,9 @@ def compare(
         _refuse_moment(frame, metrics[0], at)
     guard = Guard(frame)
     timed = next((metric for metric in metrics if metric not in TEST_METRICS), "val_accuracy")
-    results = _results(
-        conditions,
-        pairings,
-        values,
-        guard,
-        step_of(frame["run", "run"], metrics[0], frame["metric", metrics[0]]),
-        metrics,
-    )
+    step = step_of(frame["run", "run"], metrics[0], frame["metric", metrics[0]])
+    chance = {c.name: guarding.chance_level(c.runs, metrics[0], values[c.name].by_seed.values()) for c in conditions}
+    results = _results(conditions, pairings, values, guard, step, metrics, chance)
     if reach is not None:
         reached = {one.name: framing.reached(one.rows, timed, reach) for one in conditions}
         results = [replace(result, reached=reached[result.name]) for result in results]
@@ -498,7 +572,7 @@ def compare(
         *(note for note in beforehand if note.changes_reading),
         *(note for name, of in values.items() for note in guarding.left_out(name, of)),
         *guarding.not_begun(unknown, conditions), *guarding.damaged([*frame["run", "run"], *unknown]),
-        *guarding.single_seeds(values),
+        *guarding.at_chance(chance), *guarding.single_seeds(values),
         *guarding.means_of_runs(values, guard.unnamed(conditions[0].keys)),
         *guarding.without_partner(values, pairings), *guarding.unused(conditions, pairings),
         *guarding.standard_errors(frame, metrics, at), *guarding.uncommitted(frame), *guard.pooled(conditions),
@@ -531,7 +605,7 @@ def _refuse_moment(frame: pd.DataFrame, metric: str, at: str) -> None:
 
 def _results(
     conditions: Sequence[Condition], pairings: Mapping[str, Against], values: Mapping[str, Values], guard: Guard,
-    step: float, metrics: Sequence[str],
+    step: float, metrics: Sequence[str], chance: Mapping[str, float],
 ) -> list[ConditionResult]:  # fmt: skip
     """The conditions with their numbers, and the verdict on each that is held against another."""
     by_name = {one.name: one for one in conditions}
@@ -539,8 +613,16 @@ def _results(
     held = {name: pairing for name, pairing in pairings.items() if refused[name] is None}
     numbers = {name: of.by_seed for name, of in values.items()}
     family = sum(bool(shared(numbers[name], numbers[pairing.baseline])) for name, pairing in held.items())
-    pairs = {n: pair_of(numbers[n], numbers[p.baseline], metrics[0], step, family) for n, p in held.items()}
+    pairs = {
+        name: pair_of(
+            numbers[name], numbers[pairing.baseline], metrics[0], step, family,
+            guarding.both_at_chance(chance[name], chance[pairing.baseline]),
+        )
+        for name, pairing in held.items()
+    }  # fmt: skip
     judged = dict(zip(pairs, judge_pairs(list(pairs.values())), strict=True))
+    ends = {name: of.diverged for name, of in values.items()}
+    diverging = dict(zip(held, judge_divergence([(ends[n], ends[p.baseline]) for n, p in held.items()]), strict=True))
     alike = {one.name: guard.alike_seeds(one) for one in conditions}
     results = []
     for one in conditions:
@@ -556,6 +638,7 @@ def _results(
             parameters=parameters.pop() if len(parameters) == 1 else None,
             seconds_an_epoch=fmean(paces) if paces else math.nan,
             data=", ".join(dict.fromkeys(framing.full_data_names(known if len(known) else one.rows))),
+            diverged=ends[name],
         )  # fmt: skip
         if (pairing := pairings.get(name)) is not None:
             base = pairing.baseline
@@ -568,7 +651,7 @@ def _results(
                 judgement = unless_lost(judged[name], name, base, values)
                 result = replace(
                     result, pairs=pairs[name].numbers, p=judgement.p, test=judgement.test, family=judgement.family,
-                    verdict=judgement.verdict, reason=judgement.reason,
+                    verdict=judgement.verdict, reason=judgement.reason, divergence=diverging[name],
                 )  # fmt: skip
             else:
                 result = replace(result, reason=refused[name])

@@ -34,6 +34,8 @@ CHANGED: dict[tuple[str, str], str] = {
     ("compare", "confounded"): "as above",
     ("compare", "lacking"): "as above",
     ("compare", "floors"): "left out: the reason of each verdict has what p can be at best",
+    ("compare", "diverged rate"): "new: how often trainings diverged is an outcome",
+    ("compare", "diverged p"): "as above, by McNemar's exact test",
     ("compare", "comparisons"): "those that share a p; fewer than 3 pairs have none",
     ("compare", "sentence"): "new: the answer",
     ("compare", "damaged"): "new: runs whose record cannot be read, counted in their conditions",
@@ -103,7 +105,15 @@ def test_every_exception_is_of_something_recorded() -> None:
     """A misspelt line of CHANGED or RENAMED would allow nothing, and look as if it did."""
     fields: set[tuple[str, str]] = {(key.rpartition(".")[2], one) for key in RECORDED for one in _keys(expected(key))}
     of_commands, names = ({pair[i] for pair in fields} for i in (0, 1))
-    new = ("plan_index", "overrides", "sentence", "damaged", "warnings")  # which no record has yet
+    new = (
+        "plan_index",
+        "overrides",
+        "sentence",
+        "damaged",
+        "warnings",
+        "diverged rate",
+        "diverged p",
+    )  # which no record has yet
     for command, field in (*CHANGED, *RENAMED):
         assert command in (*of_commands, "*")
         assert any(sign in "*?[" for sign in field) or field in names or field in new

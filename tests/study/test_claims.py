@@ -823,3 +823,21 @@ def test_hostile_words_are_inert(write_config: Callable[..., Path], train: Calla
     assert "\x1b" not in result.stdout
     assert "\x07" not in result.stdout
     assert "[bold]bold[/bold]" in result.stdout
+
+
+# --- divergence and chance -------------------------------------------------------------------------------------
+
+
+def test_a_claim_says_how_often_its_sides_diverged_as_the_table_does(judged: Judged, tmp_path: Path) -> None:
+    numbers = {"relu": [0.9 + s / 1000 for s in range(8)], "sigmoid": [0.8 + s / 1000 for s in range(8)]}
+    (verdict,) = judged([ABOVE], numbers, ends={f"sigmoid-seed{seed}": "diverged" for seed in range(7)})
+    (result,) = [one for one in compare(discover([tmp_path / "results"])[0]).results if one.baseline]
+    assert result.divergence is not None and result.divergence.verdict == "diverges more often"
+    assert "relu diverged at 0 of 8 seeds, sigmoid at 7 of 8; diverges less often (p = 0.016)" in text(verdict)
+
+
+def test_no_claim_is_supported_or_refuted_by_two_that_guess(judged: Judged) -> None:
+    numbers = {"relu": [0.1135] * 8, "sigmoid": [0.09 + s / 1000 for s in range(8)]}
+    (verdict,) = judged([ABOVE], numbers)
+    assert verdict.verdict == "undecided"
+    assert "both are at chance level (10.00%): neither has learned" in text(verdict)

@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 from as_text import beside, column, notes
 from scipy import stats as scipy_stats
+from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from actlab.errors import ActlabError
 from actlab.runs.folder import HISTORY
 from actlab.runs.record import Run
+from actlab.show import words
+from actlab.show.tables import comparison_columns
 from actlab.study.frame import Lack
 from actlab.study.guard import Note
 from actlab.study.judge import compare
@@ -186,7 +189,7 @@ def test_pairs_share_a_seed_and_those_without_a_partner_are_named(train: Train) 
     assert comparison.table()["val_accuracy last mean"].tolist() == pytest.approx([0.6, (0.6 + 0.9 + 0.8 + 0.99) / 4])
     assert [result.lacking for result in comparison.results] == [{3: Lack("diverged")}, {1: Lack("diverged")}]
     assert "elu: seed 7 without a run of relu; no pairs of these" in notes(comparison)
-    assert "elu: seed 1 diverged; left out of the mean and of the pairs" in notes(comparison)
+    assert "elu: seed 1 diverged; its numbers are those of the survivors" in notes(comparison)
     assert beside(comparison)["elu"] == ["without seed 1 of elu (diverged)", "without seed 3 of relu (diverged)"]
 
 
@@ -226,12 +229,115 @@ def test_a_lost_seed_that_the_other_side_never_had_is_no_missing_pair(train: Tra
     assert compare(runs).table()["verdict"].tolist() == ["baseline", "better"]
 
 
+# --- divergence ------------------------------------------------------------------------------------------------
+
+
+def ends(count: int, of: int = 8) -> list[float]:
+    """Values of a condition whose first seeds diverged."""
+    return [math.nan if seed < count else 0.9 + seed / 1000 for seed in range(of)]
+
+
+@pytest.mark.parametrize(
+    ("relu", "elu", "verdicts"),
+    [
+        (0, 7, ("diverges more often",)), (7, 0, ("diverges less often",)), (0, 8, ("diverges more often",)),
+        (0, 6, ("diverges more often",)), (0, 5, ("not established",)), (7, 7, ("not established",)),
+    ],
+)  # fmt: skip
+def test_divergence_is_judged_by_mcnemar(
+    relu: int, elu: int, verdicts: tuple[str, ...], train: Train
+) -> None:  # fmt: skip
+    comparison = compare(study(train, {"relu": ends(relu), "elu": ends(elu)}))
+    result, more, less = comparison["elu"], max(elu - relu, 0), max(relu - elu, 0)
+    assert result.verdicts == verdicts
+    assert result.divergence is not None
+    assert (result.divergence.mine, result.divergence.theirs) == ((elu, 8), (relu, 8))
+    table = [[min(relu, elu), less], [more, 8 - max(relu, elu)]]
+    assert result.divergence.p == pytest.approx(mcnemar(table, exact=True).pvalue)
+    if more + less:
+        assert result.divergence.p == pytest.approx(scipy_stats.binomtest(more, more + less).pvalue)
+    assert column(comparison, "diverged rate") == [relu / 8, elu / 8]
+    assert column(comparison, "diverged p")[1] == result.divergence.p
+    assert column(comparison, "verdict")[1] == verdicts[0]
+
+
+def test_ten_conditions_share_the_p_of_divergence(train: Train) -> None:
+    """By Holm 2/2⁷ among nine would be 0.14: who never diverges costs the others nothing."""
+    names = ["relu", "elu", "tanh", "selu", "gelu", "swish", "mish", "softplus", "softsign", "celu"]
+    comparison = compare(study(train, {name: ends(7 if name == "celu" else name == "elu") for name in names}))
+    found = {result.name: result.divergence for result in comparison.results}
+    assert found["celu"] is not None and found["elu"] is not None
+    assert (found["celu"].p, found["celu"].family) == (pytest.approx(2 / 2**7), 9)
+    assert found["elu"].p == 1.0
+    assert found["tanh"] is None
+    assert words.sentence(comparison) == (
+        "celu diverges more often than relu (7 of 8 seeds against 0 of 8, p = 0.016); "
+        "of the survivors: no difference from relu is established for 8 conditions; elu diverged at 1 of 8 seeds"
+    )
+
+
+def test_what_is_worse_may_diverge_too(train: Train) -> None:
+    relu, elu = [0.9 + s / 1000 for s in range(14)], [*[math.nan] * 7, *[0.8 + s / 900 for s in range(7)]]
+    comparison = compare(study(train, {"relu": relu, "elu": elu}))
+    assert comparison["elu"].verdicts == ("worse", "diverges more often")
+    cells = {column.header: column.cells[1] for column in comparison_columns(comparison)}
+    assert (cells["diverged"], cells["verdict"]) == ("7 of 14 (p = 0.016)", "worse, diverges more often †")
+    assert "val_accuracy of survivors (%)" in cells
+
+
+@pytest.mark.parametrize("status", ["failed", "interrupted", "running"])
+def test_a_crash_is_no_divergence(status: str, train: Train) -> None:
+    runs = study(train, {"relu": ends(0), "elu": ends(0)[:2]})
+    runs += [train([0.1], activation="elu", seed=seed, status=status) for seed in range(2, 8)]
+    comparison = compare(runs)
+    assert (comparison["elu"].diverged_of, comparison["elu"].divergence) == ((0, 2), None)
+    assert "diverged" not in [column.header for column in comparison_columns(comparison)]
+
+
+def test_seeds_that_diverged_are_one_note_whatever_their_steps(train: Train) -> None:
+    runs = study(train, {"relu": ends(0)})
+    for seed in range(8):
+        reason = {"reason": f"loss is not finite at step {seed}"}
+        runs.append(train([0.5], activation="elu", seed=seed, status="diverged" if seed < 6 else "done", record=reason))
+    assert "elu: seeds 0 to 5 diverged; its numbers are those of the survivors" in notes(compare(runs))
+
+
+# --- chance ----------------------------------------------------------------------------------------------------
+
+ONES = [0.1135, 0.0982, 0.1135, 0.1028, 0.1135, 0.0974, 0.1135, 0.1135]  # shares of digits among MNIST's test images
+
+
+def test_two_that_guess_have_no_winner(train: Train) -> None:
+    comparison = compare(study(train, {"relu": ONES, "sigmoid": [0.0892] * 8, "tanh": [0.9] * 8}))
+    guessing = comparison["sigmoid"]
+    assert guessing.p < 0.05
+    assert (guessing.verdict, guessing.reason) == ("not established", Note("both at chance", (), {"chance": 0.1}))
+    assert comparison["tanh"].verdict == "better"
+    assert "relu and sigmoid: at chance level (10.00%, 1 of 10 classes) at every seed: not learned" in notes(comparison)
+    two = compare([run for run in comparison.runs if run.config["activation"]["name"] != "tanh"])
+    assert words.sentence(two).endswith("is established (-1.90 points): both are at chance level")
+
+
+def test_one_seed_that_learned_is_not_chance(train: Train) -> None:
+    rows = {"relu": [0.09 + s / 1000 for s in range(8)], "sigmoid": [*[0.11 + s / 500 for s in range(7)], 0.2]}
+    assert compare(study(train, rows))["sigmoid"].verdict == "better"
+
+
+def test_chance_is_one_of_as_many_classes_as_the_data_has(train: Train) -> None:
+    runs = [
+        train([value + s / 10_000], activation=name, seed=s, dataset="cifar100", model="cifar10_cnn")
+        for name, value in (("relu", 0.03), ("sigmoid", 0.01), ("tanh", 0.0105)) for s in range(8)
+    ]  # fmt: skip
+    comparison = compare(runs, baseline="sigmoid")
+    assert [comparison[name].verdict for name in ("relu", "tanh")] == ["better", "not established"]
+
+
 def test_the_reason_of_a_failure_is_told(train: Train) -> None:
     record = {"reason": "loss is not finite at step 300"}
     runs = [train([0.9], seed=0), train([0.2], seed=1, status="diverged", record=record)]
     runs += [train([0.9], seed=0, activation="elu"), train([0.9], seed=1, activation="elu")]
     found = notes(compare(runs))
-    expected = "relu: seed 1 diverged (loss is not finite at step 300); left out of the mean and of the pairs"
+    expected = "relu: seed 1 diverged (loss is not finite at step 300); its numbers are those of the survivors"
     assert expected in found
 
 

@@ -32,9 +32,12 @@ if TYPE_CHECKING:
     from actlab.study.judge import Comparison
 
 # a shape beside each verdict, for those who see no colours; and its colour
-SIGNS = {"better": "▲", "worse": "▼", "indicated better": "△", "indicated worse": "▽", "supported": "✓", "refuted": "✗"}
-KINDS = {"better": "good", "supported": "good", "worse": "bad", "refuted": "bad"}
-VERDICTS = ("better", "indicated better", "worse", "indicated worse", "not established")
+SIGNS = {"better": "▲", "worse": "▼", "indicated better": "△", "indicated worse": "▽", "supported": "✓", "refuted": "✗",
+         "diverges less often": "▲", "diverges more often": "▼"}  # fmt: skip
+KINDS = {"better": "good", "supported": "good", "worse": "bad", "refuted": "bad",
+         "diverges less often": "good", "diverges more often": "bad"}  # fmt: skip
+DIVERGES = ("diverges more often", "diverges less often")
+VERDICTS = (*DIVERGES, "better", "indicated better", "worse", "indicated worse", "not established")
 LOW, HIGH = -2.5, 4.5  # heights between which a function is drawn, from x = −4 to 4
 LONGEST_QUESTION = 300  # characters of a description that stand above the answer; of a longer one the first sentence
 FIRST_SENTENCE = re.compile(r".+?[.?!](?=\s+[A-Z])", re.DOTALL)
@@ -64,7 +67,7 @@ def _compared(chapter: Chapter, comparison: Comparison, looks: dict[str, Look]) 
         answer = answer[:1].upper() + answer[1:]
     verdicts = []  # the established ones first
     for verdict in VERDICTS:
-        if names := [result.short for result in comparison.results if result.verdict == verdict]:
+        if names := [result.short for result in comparison.results if verdict in result.verdicts]:
             about = words.listed(names) if len(names) <= 3 else words.counted(len(names), "condition")
             verdicts.append({**mark(verdict), "about": about})
     split = "test" if comparison.metric.startswith("test_") else "val"
@@ -83,7 +86,8 @@ def _compared(chapter: Chapter, comparison: Comparison, looks: dict[str, Look]) 
                 title = f"history of {result.name}, seed {seed}, as CSV"
                 histories.append({"label": seed, "name": f"{run.path.name}.csv", "address": link, "title": title})
         results.append({
-            "name": result.name, "number": number, "swatch": swatch(looks[result.name]), "mark": mark(result.verdict),
+            "name": result.name, "number": number, "swatch": swatch(looks[result.name]),
+            "mark": mark(next(iter(result.verdicts), "")),
             "functions": [_function(run) for run in reversed(activations.values())],
             "numbers": [_mean(result.runs, name) for name in ends],
             "histories": histories, "records": [_record(run) for run in result.runs],
