@@ -843,72 +843,86 @@ def reproduce(
 
 @app.command()
 def activations(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="an activation; all if absent")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME...]", help="all if absent; or '{name: prelu, share: layer}'")
+    ] = None,
     at: Annotated[str | None, typer.Option("--at", metavar="X,...", help="points, as in --at=-2,-1,0,1,2")] = None,
     formula: Annotated[str | None, typer.Option("--formula", help='your own, as in "where(x > 0, x, 0.1*x)"')] = None,
     set_: Set = None,
-    plot: Annotated[Path | None, typer.Option("--plot", help="draw function and slope into a file")] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help="draw functions and slopes into a file")] = None,
     check: Annotated[bool, typer.Option("--check", help="hold the stated properties against measurements")] = False,
     json: Json = False,
 ) -> None:
-    """List the activations; or print, draw and check one of them."""
+    """List the activations; or print, draw and check some of them."""
     from actlab.show.tables import Column, Table, Terminal
 
     out = Terminal()
-    if name is None and formula is None:
+    if not names and formula is None:
         if at or plot or check or set_:
             raise ActlabError("--at, --set, --plot and --check need the NAME of an activation, or --formula")
         _list_activations(json)
         return
-    name, parameters = _activation(name, formula, set_ or ())
+    if plot and plot.suffix not in (".png", ".svg"):
+        raise ActlabError(f"--plot: expected a name that ends in .png or .svg, read {str(plot)!r}")
+    parts = _activations(names or (), formula, set_ or ())
     points = [-2.0, -1.0, 0.0, 1.0, 2.0] if at is None else list(map(_point, at.split(",")))
-    holds = True
+    holds, answers = True, list[dict[str, Any]]()
     with _quiet_tensorflow():
-        from actlab.parts.activations import ACTIVATIONS, checks, curves
+        from actlab.parts.activations import checks, curves
 
-        if plot:
-            from actlab.runs.folder import make_folder, write_bytes
-            from actlab.show.figures.function import function_figure
-            from actlab.show.figures.style import png, svg
-
-            if plot.suffix not in (".png", ".svg"):
-                raise ActlabError(f"--plot: expected a name that ends in .png or .svg, read {str(plot)!r}")
-            table = curves.function_table({"name": name, **parameters})
-            if table is None:
-                table = curves.computed_table({"name": name, **parameters})
-            label = "x" if ACTIVATIONS.get(name).facts.elementwise else "first input x, the others 0"
-            drawn = function_figure(table, str(parameters.get("formula", name)), label)
-            make_folder(plot.parent)
-            write_bytes(plot, png(drawn) if plot.suffix == ".png" else svg(drawn).encode())
+        for part in parts:
+            parameters = {key: value for key, value in part.items() if key != "name"}
+            name, title = part["name"], ", ".join([part["name"], *(f"{k}: {v}" for k, v in parameters.items())])
+            answers.append({"name": name})
+            if check:
+                findings = checks.check(name, parameters)
+                holds &= all(finding.holds for finding in findings)
+                answers[-1]["findings"] = list(map(asdict, findings))
+                if not json:
+                    out.print(title, style="bold", soft_wrap=True)
+                    out.print(Table([
+                        Column("", ["holds" if finding.holds else "REFUTED" for finding in findings], "word"),
+                        *(Column(header, [getattr(finding, header) for finding in findings], "name")
+                          for header in ("property", "stated", "found")),
+                    ]))  # fmt: skip
+            if at is not None or not check:
+                found, note = curves.points(name, parameters, points), curves.points_note(name, parameters)
+                answers[-1] |= {**({"note": note} if note else {}), "points": list(map(asdict, found))}
+                if not json:
+                    out.print(title, style="bold", soft_wrap=True)
+                    out.print(Table([
+                        Column("x", [f"{point.x:g}" for point in found]),
+                        Column("value", [f"{point.value:.9g}" for point in found]),
+                        Column("slope", [f"{point.slope:.9g}" for point in found]),
+                    ]))  # fmt: skip
+                    if note:
+                        out.print(f"note: {note}")
+        if json:
+            typer.echo(jsonlib.dumps(answers if len(parts) > 1 else answers[0]))
+        if plot:  # last: the numbers are worth more than a picture that cannot be written
+            _plot_activations(plot, parts)
             Terminal(stderr=True).print(f"drawn: {plot}")
-        title = ", ".join([name, *(f"{key}: {value}" for key, value in parameters.items())])
-        if check:
-            findings = checks.check(name, parameters)
-            holds = all(finding.holds for finding in findings)
-            if json:
-                typer.echo(jsonlib.dumps({"name": name, "findings": [asdict(finding) for finding in findings]}))
-            else:
-                out.print(title, style="bold", soft_wrap=True)
-                out.print(Table([
-                    Column("", ["holds" if finding.holds else "REFUTED" for finding in findings], "word"),
-                    *(Column(header, [getattr(finding, header) for finding in findings], "name")
-                      for header in ("property", "stated", "found")),
-                ]))  # fmt: skip
-        if at is not None or not (plot or check):
-            found, note = curves.points(name, parameters, points), curves.points_note(name, parameters)
-            if json:
-                noted = {"note": note} if note else {}
-                typer.echo(jsonlib.dumps({"name": name, **noted, "points": [asdict(point) for point in found]}))
-            else:
-                out.print(title, style="bold", soft_wrap=True)
-                out.print(Table([
-                    Column("x", [f"{point.x:g}" for point in found]),
-                    Column("value", [f"{point.value:.9g}" for point in found]),
-                    Column("slope", [f"{point.slope:.9g}" for point in found]),
-                ]))  # fmt: skip
-                if note:
-                    out.print(f"note: {note}")
     raise typer.Exit(int(not holds))
+
+
+def _plot_activations(path: Path, parts: Sequence[Mapping[str, Any]]) -> None:
+    """Draw functions over their slopes, each called by what tells it from the others."""
+    from actlab.parts.activations import ACTIVATIONS, curves
+    from actlab.runs.folder import make_folder, write_bytes
+    from actlab.show.figures.function import functions_figure
+    from actlab.show.figures.style import png, svg
+    from actlab.show.words import listed
+    from actlab.spec.labels import texts
+
+    tables = {}
+    for name, part in zip(texts("activation", parts), parts, strict=True):
+        shipped = curves.function_table(part)
+        tables[name] = curves.computed_table(part) if shipped is None else shipped
+    mixing = [part["name"] for part in parts if not ACTIVATIONS.get(part["name"]).facts.elementwise]
+    label = f"x; of {listed(mixing)} the first input, the others 0" if mixing else "x"
+    drawn = functions_figure(tables, listed(tables), label)
+    make_folder(path.parent)
+    write_bytes(path, png(drawn) if path.suffix == ".png" else svg(drawn).encode())
 
 
 def _list_activations(json: bool) -> None:
@@ -941,23 +955,28 @@ def _list_activations(json: bool) -> None:
     ], name_room=46))  # fmt: skip
 
 
-def _activation(name: str | None, formula: str | None, overrides: Sequence[str]) -> tuple[str, dict[str, Any]]:
-    """The activation that is meant, with its parameters."""
+def _activations(names: Sequence[str], formula: str | None, overrides: Sequence[str]) -> list[dict[str, Any]]:
+    """The activations that are asked for, as a config has them: names, with all parameters."""
     from actlab.spec import yaml
     from actlab.spec.part import resolve_part
 
-    if name and formula:
-        raise ActlabError("--formula: give a NAME or a formula, not both")
-    written: dict[str, Any] = {"name": "formula", "formula": formula} if formula else {"name": name}
+    written = [yaml.parse_value(name, name) if name.startswith("{") else {"name": name} for name in names]
+    written += [{"name": "formula", "formula": formula}] if formula else []
+    if overrides and len(written) > 1:
+        raise ActlabError("--set changes one activation; of several write '{name: leaky_relu, negative_slope: 0.1}'")
     for text in overrides:
         key, _, value = text.partition("=")
-        written[key.strip()] = yaml.parse_value(value, f"--set {text}")
-    resolved, issues = resolve_part("activation", written, ())
-    if resolved is None:
-        raise ActlabError(
-            "\n".join(f"{'.'.join(map(str, i.path))}: {i.message}" if i.path else i.message for i in issues)
-        )
-    return resolved.pop("name"), resolved
+        written[0][key.strip()] = yaml.parse_value(value, f"--set {text}")
+    found = []
+    for part in written:
+        resolved, issues = resolve_part("activation", part, ())
+        if resolved is None:
+            raise ActlabError(
+                "\n".join(f"{'.'.join(map(str, i.path))}: {i.message}" if i.path else i.message for i in issues)
+            )
+        if resolved not in found:
+            found.append(resolved)
+    return found
 
 
 def _point(text: str) -> float:

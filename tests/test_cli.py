@@ -504,7 +504,10 @@ def test_activations_are_listed_with_their_facts(ask: Ask) -> None:
         (["--at=1"], "need the NAME of an activation"),
         (["--set", "negative_slope=1"], "need the NAME of an activation"),
         (["--formula", "__import__('os')"], "at character"),
-        (["relu", "--formula", "x"], "not both"),
+        (["relu", "tanh", "--set", "a=1"], "--set changes one activation; of several write"),
+        (["relu", "{name: leaky_relu, slope: 1}"], "unknown key 'slope'"),
+        (["relu", "{name: leaky_relu"], "the mapping opened at 1:1"),
+        (["relu", "--plot", "relu.pdf"], "--plot: expected a name that ends in .png or .svg, read 'relu.pdf'"),
         (["leaky_relu", "--set", "negative_slop=1"], "did you mean 'negative_slope'?"),
     ],
 )
@@ -518,6 +521,23 @@ def test_the_points_of_an_activation_stand_under_its_name_on_one_line(ask: Ask) 
     lines = ask("activations", "prelu", "--at=-2,1").out.splitlines()
     assert lines[0] == "prelu, initial_negative_slope: 0.25, share: channel"
     assert [line.split() for line in lines[1:]] == [["x", "value", "slope"], ["-2", "-0.5", "0.25"], ["1", "1", "1"]]
+
+
+def test_several_activations_are_printed_and_drawn_together(ask: Ask, tmp_path: Path) -> None:
+    asked = ["relu", "{name: leaky_relu, negative_slope: 0.3}", "softplus", "relu", "--formula", "x*x"]
+    answer = ask("activations", *asked, "--at=-2", "--plot", str(tmp_path / "new" / "all.svg"))
+    heads = [line for line in answer.out.splitlines() if line[0].isalpha()]
+    assert [head.split(",")[0] for head in heads] == ["relu", "leaky_relu", "softplus", "formula"]
+    drawn = (tmp_path / "new" / "all.svg").read_text(encoding="utf-8")
+    assert all(f">{name}</text>" in drawn for name in ("relu", "leaky_relu 0.3", "softplus", "x*x", "slope f′(x)"))
+    points = ask("activations", *asked, "--at=-2", "--json").json
+    assert [of["points"][0]["value"] for of in points] == [0, pytest.approx(-0.6), pytest.approx(0.126928), 4]
+
+
+def test_the_table_is_there_before_a_plot_that_cannot_be_written(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    answer = ask("activations", "relu", "--plot", str(tmp_path / "file" / "relu.png"))
+    assert answer.code == 2 and answer.out.startswith("relu, negative_slope: 0.0") and "file" in answer.err
 
 
 @pytest.mark.parametrize(

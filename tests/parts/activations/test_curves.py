@@ -25,7 +25,7 @@ from actlab.parts.activations.curves import (
     points,
     section,
 )
-from actlab.show.figures.function import function_figure
+from actlab.show.figures.function import functions_figure
 
 
 def test_listing_needs_no_keras():
@@ -187,11 +187,27 @@ def test_a_table_of_what_was_learned():
     assert table.set_index("x").loc[-2.0, ["y", "slope"]].tolist() == [-1, 0.5]
 
 
+def test_several_functions_share_a_figure_and_are_named_once():
+    tables = {name: function_table({"name": name}) for name in ("relu", "softplus", "exponential")}
+    picture = functions_figure(tables, "title")
+    upper, lower = picture.axes
+    assert sorted(text.get_text() for text in upper.texts) == ["exponential", "relu", "softplus"] and not lower.texts
+    for name, table in tables.items():
+        (above,), (below,) = ([line for line in axes.lines if line.get_label() == name] for axes in picture.axes)
+        assert above.get_color() == below.get_color() and above.get_linewidth() == below.get_linewidth()
+        drawn = table[table["slope"].notna() & (table["y"].abs() <= 12)]
+        np.testing.assert_array_equal(above.get_ydata()[np.isfinite(above.get_ydata())], drawn["y"])
+    widths = [line.get_linewidth() for line in lower.lines if line.get_label() in tables]
+    assert widths == sorted(widths, reverse=True), "what lies under another line is wider"
+
+
 @pytest.mark.parametrize("name", ["relu", "signed_sqrt", "softmax", "exponential", "threshold"])
 def test_figure(name, tmp_path):
-    picture = function_figure(function_table({"name": name}), "title")
-    (axes,) = picture.axes
-    assert axes.get_xlabel() and axes.get_ylabel() and picture.texts
-    assert [text.get_text() for text in axes.get_legend().get_texts()][:2] == ["f(x)", "slope f′(x)"]
+    table = function_table({"name": name})
+    picture = functions_figure({name: table}, "title")
+    upper, lower = picture.axes
+    kinks = bool(table["slope"].isna().any())
+    assert (upper.get_ylabel(), lower.get_ylabel()) == ("f(x)" + ", ring: kink" * kinks, "slope f′(x)")
+    assert lower.get_xlabel() == "x" and picture.texts and not upper.texts
     picture.savefig(tmp_path / "f.png")
     assert (tmp_path / "f.png").stat().st_size > 5000
