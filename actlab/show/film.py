@@ -28,7 +28,8 @@ Pictures = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Format = Literal["GIF", "WEBP", "PNG"]
 
-MARK = "#E69F00"  # of dead units: the orange of Okabe and Ito, which no grey tile has
+# of dead units, and of others that did not move: Okabe and Ito's orange and sky blue, which no grey tile has
+MARK, STILL = "#E69F00", "#56B4E9"
 PAPER = 255
 DPI = 96  # pixels an inch: the sizes of text are in points, 72nds of an inch
 EDGE, GAP, FRAME = 14, 6, 3  # pixels: around the page, between tiles, of the frame around a dead unit
@@ -46,6 +47,7 @@ MEANING = (
     "white (the one that rose most). Where they hardly changed, a tile is black all over: black is not dead. "
 )
 DEAD = "Orange frame: dead, with slope 0 on every evaluated sample."
+UNMOVED = "Blue frame: not dead, and unmoved: no incoming weight changed since the frame before."
 UNKNOWN = "Which units are dead was not measured."
 
 
@@ -64,8 +66,11 @@ class Film:
     durations: list[int]
 
 
-def film(frames: Pictures, dead: Mask | None, moments: Sequence[str], title: str, note: str = "") -> Film:
-    """The film of one layer: every frame that is given, with the moment over it and dead units framed in orange.
+def film(
+    frames: Pictures, dead: Mask | None, moments: Sequence[str], title: str, note: str = "", unmoved: Mask | None = None
+) -> Film:
+    """The film of one layer: every frame that is given, with the moment over it, dead units framed in orange, and in
+    blue those that did not move although they are not dead.
 
     A picture shows x, the change of a unit's incoming weights, as y = (x - min) / (max - min + 0.0001) × 255. Tiles are
     drawn as large as fits, and smaller or coarser where a file would grow past WEBP_BYTES, GIF_BYTES or PNG_BYTES; no
@@ -77,17 +82,17 @@ def film(frames: Pictures, dead: Mask | None, moments: Sequence[str], title: str
         moments: what each frame is called, such as "epoch 3".
         title: drawn as it is.
         note: what nobody may overlook (a stand-in dataset); drawn under the title.
+        unmoved: which units did not move since the frame before, (frames, units), or None where it was not kept.
 
     Returns:
         The film; frames are shown for 0.1 to 0.6 seconds, the last one for 2.5.
     """
     count = len(frames)
     durations = [min(max(ALL_FRAMES // count // 10 * 10, FASTEST), SLOWEST)] * (count - 1) + [LAST]
-    heads = [literal(moment) for moment in moments]
-    if dead is not None:
-        heads = [f"{head}: {int(mask.sum())} of {len(mask)} units dead" for head, mask in zip(heads, dead, strict=True)]
-    legend = UNKNOWN if dead is None else DEAD
-    page_at = cache(partial(_page, frames, dead, heads, title, note))
+    marks = [marks_of(dead, unmoved, index) for index in range(count)]
+    heads = [f"{literal(moment)}{counts(*mark)}" for moment, mark in zip(moments, marks, strict=True)]
+    legend = (UNKNOWN if dead is None else DEAD) + ("" if unmoved is None else f" {UNMOVED}")
+    page_at = cache(partial(_page, frames, marks, heads, title, note))
 
     def kept_under(most: int, kind: Format, side: int, settings: Sequence[int], places: list[int], text: str) -> bytes:
         """The first choice at which all frames take at most so many bytes; the last one if none does."""
@@ -98,7 +103,7 @@ def film(frames: Pictures, dead: Mask | None, moments: Sequence[str], title: str
 
         # a few frames tell roughly what all would take, so that few choices are made in full
         some = sorted({places[len(places) * part // 8] for part in (1, 3, 5, 7)})
-        *choices, last = product(_zooms(frames.shape[1:], side), settings)
+        *choices, last = product(zooms(frames.shape[1:], side), settings)
         for choice in choices:
             if (
                 len(made(*choice, some)) * len(places) / len(some) <= most
@@ -115,6 +120,26 @@ def film(frames: Pictures, dead: Mask | None, moments: Sequence[str], title: str
     )
 
 
+# --- marks -----------------------------------------------------------------------------------------------------
+
+
+def marks_of(dead: Mask | None, unmoved: Mask | None, index: int) -> tuple[Mask | None, Mask | None]:
+    """Which units are dead at a frame, and which others did not move; None where it is not known."""
+    of_dead = None if dead is None else dead[index]
+    return of_dead, None if unmoved is None else unmoved[index] & (True if of_dead is None else ~of_dead)
+
+
+def counts(dead: Mask | None, still: Mask | None) -> str:
+    """How many units have which mark: ": 3 of 256 units dead, 2 others unmoved"."""
+    known = next((mask for mask in (dead, still) if mask is not None), None)
+    if known is None:
+        return ""
+    texts = [] if dead is None else [f"{int(dead.sum())} of {len(known)} units dead"]
+    if still is not None and still.any():
+        texts.append(f"{int(still.sum())} {'others' if texts else f'of {len(known)} units'} unmoved")
+    return f": {', '.join(texts)}" if texts else ""
+
+
 # --- sizes -----------------------------------------------------------------------------------------------------
 
 
@@ -124,7 +149,7 @@ def columns_of(shape: tuple[int, ...]) -> int:
     return min(units, max(1, ceil(sqrt(units * (height + GAP) / (width + GAP)))))
 
 
-def _zooms(shape: tuple[int, ...], side: int) -> list[float]:
+def zooms(shape: tuple[int, ...], side: int) -> list[float]:
     """How many times larger than their pictures tiles may be drawn, from the largest on: 3, 2, 1, 1/2, 1/3."""
     columns, largest = columns_of(shape), max(shape[1:])
     room = min(side / columns - GAP, side / ceil(shape[0] / columns) - GAP, TILE)
@@ -137,14 +162,19 @@ def _zooms(shape: tuple[int, ...], side: int) -> list[float]:
 
 
 def _page(
-    frames: Pictures, dead: Mask | None, heads: Sequence[str], title: str, note: str, legend: str, zoom: float
+    frames: Pictures,
+    marks: Sequence[tuple[Mask | None, Mask | None]],
+    heads: Sequence[str],
+    title: str,
+    note: str,
+    legend: str,
+    zoom: float,
 ) -> Callable[[int], Image]:
     """What draws the frame at a place: a heading that stays, and a mosaic under a line that says which moment it is."""
-    from PIL import Image, ImageDraw
+    from PIL import Image
 
-    columns = columns_of(frames.shape[1:])
-    height, width = resized(frames[0, :1], zoom).shape[1:]
-    mosaic_width = columns * (width + GAP) + GAP
+    first = mosaic(frames[0], *marks[0], zoom)
+    mosaic_width = first.width
     page_width = max(LEAST_WIDTH, mosaic_width + 2 * EDGE)
 
     def lines(text: str, points: float, color: str, most: int) -> list[tuple[str, float, str]]:
@@ -155,7 +185,7 @@ def _page(
     under = lines(legend, TEXT_POINTS, QUIET, 6)
     head = EDGE + sum(_leading(points) for _, points, _ in over)
     left, top = (page_width - mosaic_width) // 2, head + _leading(TEXT_POINTS + 1)
-    bottom = top + ceil(frames.shape[1] / columns) * (height + GAP) + GAP
+    bottom = top + first.height
     page_height = bottom + sum(_leading(points) for _, points, _ in under) + EDGE
     ground = Image.new("RGB", (page_width, page_height), (PAPER,) * 3)
     _write(ground, EDGE, over)
@@ -164,17 +194,37 @@ def _page(
     def frame(index: int) -> Image.Image:
         page = ground.copy()
         _write(page, head, [(heads[index], TEXT_POINTS + 1, INK)])
-        page.paste(Image.fromarray(_mosaic(resized(frames[index], zoom), columns)), (left, top))
-        draw = ImageDraw.Draw(page)
-        for unit in [] if dead is None else np.flatnonzero(dead[index]).tolist():
-            x, y = left + GAP + unit % columns * (width + GAP), top + GAP + unit // columns * (height + GAP)
-            around = x - FRAME, y - FRAME, x + width + FRAME - 1, y + height + FRAME - 1
-            draw.rectangle(around, outline=MARK, width=FRAME)
-            corner = max(2, min(height, width) // 4)  # cut off: a shape for those who do not see the colour
-            draw.polygon([(x, y), (x + corner, y), (x, y + corner)], fill=MARK)
+        page.paste(mosaic(frames[index], *marks[index], zoom), (left, top))
         return page
 
     return frame
+
+
+def mosaic(tiles: Pictures, dead: Mask | None, still: Mask | None, zoom: float) -> Image:
+    """Tiles side by side on paper, row by row, near a square, with gaps between and around, and marks on some.
+
+    Args:
+        tiles: pictures, (units, height, width).
+        dead: which get a frame in MARK; none where None.
+        still: which get one in STILL.
+        zoom: of each tile.
+    """
+    from PIL import Image, ImageDraw
+
+    columns, tiles = columns_of(tiles.shape), resized(tiles, zoom)
+    _, height, width = tiles.shape
+    picture = Image.fromarray(_grid(tiles, columns)).convert("RGB")
+    draw = ImageDraw.Draw(picture)
+    corner = max(2, min(height, width) // 4)  # a filled one: a shape for those who do not see the colour
+    for mask, color in ((dead, MARK), (still, STILL)):
+        for unit in [] if mask is None else np.flatnonzero(mask).tolist():
+            x, y = GAP + unit % columns * (width + GAP), GAP + unit // columns * (height + GAP)
+            right, low = x + width - 1, y + height - 1
+            draw.rectangle((x - FRAME, y - FRAME, right + FRAME, low + FRAME), outline=color, width=FRAME)
+            cut = [(x, y), (x + corner, y), (x, y + corner)] if color == MARK else [
+                (right, low), (right - corner, low), (right, low - corner)]  # fmt: skip
+            draw.polygon(cut, fill=color)
+    return picture
 
 
 def resized(tiles: Pictures, zoom: float) -> Pictures:
@@ -189,8 +239,7 @@ def resized(tiles: Pictures, zoom: float) -> Pictures:
     return means
 
 
-def _mosaic(tiles: Pictures, columns: int) -> Pictures:
-    """Tiles side by side on paper, row by row, with gaps between and around."""
+def _grid(tiles: Pictures, columns: int) -> Pictures:
     units, height, width = tiles.shape
     rows = ceil(units / columns)
     cells = np.full((rows * columns, height + GAP, width + GAP), PAPER, np.uint8)
@@ -233,10 +282,14 @@ def _encoded(pages: Sequence[Image], durations: Sequence[int], kind: Format, set
     options: dict[str, Any] = {"WEBP": {"quality": setting, "method": 4}, "PNG": {"compress_level": setting}}.get(
         kind, {}
     )
-    if kind == "GIF":  # greys, the mark, and the colour of notes with its edges: all that a page has
+    if kind == "GIF":  # greys, the marks, and the colour of notes with its edges: all that a page has
         alert = np.array(ImageColor.getrgb(ALERT))
         edges = [PAPER + (alert - PAPER) * part for part in (0.25, 0.5, 0.75, 1.0)]
-        colors = [*((grey,) * 3 for grey in np.linspace(0, 255, setting).round()), ImageColor.getrgb(MARK), *edges]
+        colors = [
+            *((grey,) * 3 for grey in np.linspace(0, 255, setting).round()),
+            *map(ImageColor.getrgb, (MARK, STILL)),
+            *edges,
+        ]
         palette = Image.new("P", (1, 1))
         palette.putpalette([int(channel) for color in colors for channel in color])
         pages, options = (

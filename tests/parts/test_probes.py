@@ -489,6 +489,9 @@ def test_a_tile_is_the_change_of_one_unit_in_the_formula_of_the_article() -> Non
         assert arrays["frames"][0, unit].tolist() == article(change[:, unit].reshape(2, 3)).tolist()
     assert not arrays["frames"][1].any()  # nothing moved since the first frame
     assert arrays["dead"].tolist() == [[False, True], [True, True]]
+    assert arrays["unmoved"].tolist() == [[False, False], [True, True]]
+    model.get_layer("dense").bias.assign([0, 1e-30])  # as the probe counts it
+    assert film.arrays(film.frame({}))["unmoved"].tolist() == [[True, False]]
 
 
 def test_tiles_have_the_shape_of_what_the_layer_sees() -> None:

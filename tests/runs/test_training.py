@@ -278,7 +278,7 @@ def test_a_run_that_diverges_keeps_what_its_probes_saw(tmp_path: Path) -> None:
 
 
 def test_the_film_is_kept_with_the_evaluations_it_shows(tmp_path: Path) -> None:
-    made = config(probes=["dead_units"], weight_film={"every": 2}, steps=50, evaluate_every=10)
+    made = config(probes=["dead_units", "unmoved_units"], weight_film={"every": 2}, steps=50, evaluate_every=10)
     train(job(tmp_path, made), finish=draw_run)
     run = Run(tmp_path)
     film = np.load(tmp_path / "weight_film.npz")
@@ -287,6 +287,7 @@ def test_the_film_is_kept_with_the_evaluations_it_shows(tmp_path: Path) -> None:
     assert str(film["layer"]) == "dense"
     assert film["step"].tolist() == [20, 40]
     assert film["dead"].sum(axis=1).tolist() == run.history["dead_units"].tolist()[1:4:2]
+    assert film["unmoved"].shape == (2, 16)
     pictures = {"weight_film.gif", "weight_film.webp", "weight_film.png", "dead_units.png"}
     assert pictures <= set(run.record["files"])
 

@@ -709,3 +709,23 @@ def test_the_command_draws_stacks_and_refuses_what_is_no_curve(train: Train, tmp
     }.items():  # fmt: skip
         refused = stack(wrong).exception
         assert why in str(refused), wrong
+
+
+def test_the_last_frames_of_films_stand_side_by_side(train: Train, tmp_path: Path) -> None:
+    """A panel a condition that has a film, with its counts, each pixel of a mosaic one of the picture."""
+    runs = [train(batch_size=size, seed=seed) for size in (10, 50, 100) for seed in (0, 1)]
+    for run, dead in zip((runs[1], runs[2]), ([True, False, False], [False, False, False]), strict=True):
+        pictures = np.arange(2 * 3 * 4 * 4, dtype=np.uint8).reshape(2, 3, 4, 4)
+        masks = {"dead": np.array([[False] * 3, dead]), "unmoved": np.array([[True] * 3, [True, True, False]])}
+        np.savez(run.path / "weight_film.npz", frames=pictures, epoch=[1, 2], step=[6, 12], layer="dense", **masks)
+    figure = comparison_figures(compare(runs), "study")["weight_films"]
+    said = texts(figure)
+    assert {"batch_size 10", "batch_size 50"} <= set(said) and "batch_size 100" not in said
+    assert "epoch 2: 1 of 3 units dead, 1 others unmoved" in said
+    assert "epoch 2: 0 of 3 units dead, 2 others unmoved" in said
+    assert "orange frame: dead" in heading(figure) and "blue frame: not dead, and unmoved" in heading(figure)
+    for axes in figure.axes:
+        (image,) = axes.images
+        shape, box = image.get_array().shape, axes.get_window_extent()
+        np.testing.assert_allclose([box.height * 1.5, box.width * 1.5], shape[:2], err_msg="at 150 dpi")
+    assert png(figure) == png(comparison_figures(compare(runs), "study")["weight_films"])

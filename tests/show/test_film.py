@@ -138,6 +138,22 @@ def test_black_is_not_marked_as_dead() -> None:
     assert not marked(page).any()
 
 
+def test_units_that_do_not_move_though_they_live_have_a_mark_of_their_own() -> None:
+    (without,), _ = read(made(None).png)
+    dead, unmoved = mask(1), np.zeros((1, UNITS), bool)
+    unmoved[0, [2, 4, 5]] = True  # of which 2 is dead
+    result = film(tiles()[-1:], dead, moments(1), "relu, seed 0", unmoved=unmoved)
+    still = np.array(ImageColor.getrgb(filming.STILL))
+    for kind, within in (("png", 0), ("gif", 0), ("webp", 60)):
+        page = read(getattr(result, kind))[0][0]
+        for unit, (y, x, side) in enumerate(places(without)):
+            around = page[y - 3 : y + side + 3, x - 3 : x + side + 3]
+            blue = (abs(around - still) <= within).all(axis=2)
+            assert blue.any() == (unit in (4, 5)) and marked(around, within).any() == (unit == 2), (kind, unit)
+            if unit in (4, 5):
+                assert blue[1, :].mean() > 0.9 and blue[-5, -5] and not blue[5, 5], "the other corner"
+
+
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
     """All words that were drawn, in order."""
@@ -160,6 +176,19 @@ def test_what_is_written(written: Callable[[], str]) -> None:
         assert f"epoch {index + 1}: {dead} of 10 units dead" in words
     assert "black is not dead" in words
     assert "Orange frame: dead, with slope 0 on every evaluated sample." in words
+
+
+def test_marks_are_counted(written: Callable[[], str]) -> None:
+    unmoved = np.zeros((3, UNITS), bool)
+    unmoved[2, [2, 4, 5]] = True
+    film(tiles(), mask(), moments(), "t", unmoved=unmoved)
+    assert (
+        "epoch 2: 2 of 10 units dead epoch" in written()
+        and "epoch 3: 3 of 10 units dead, 2 others unmoved" in written()
+    )
+    assert "Blue frame: not dead, and unmoved: no incoming weight changed since the frame before." in written()
+    film(tiles(), None, moments(), "t", unmoved=unmoved)
+    assert "epoch 3: 3 of 10 units unmoved" in written()
 
 
 def test_a_film_without_the_probe_says_that_it_does_not_know(written: Callable[[], str]) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from actlab.parts.probes.facts import PROBES, Cells, ProbeFacts, WeightProbe, Weights
 from actlab.parts.probes.layers import ProbedLayer, counted
@@ -29,9 +31,14 @@ class UnmovedUnits(WeightProbe):
         self._layers = list(layers)
 
     def row(self, before: Weights, now: Weights) -> Cells:
-        unmoved = {}
-        for layer in self._layers:
-            pairs = zip(before.layers[layer.name], now.layers[layer.name], strict=True)
-            moved = [(old != new).reshape(-1, old.shape[-1]).any(axis=0) for old, new in pairs]
-            unmoved[layer.name] = ~layer.by_unit(np.any(moved, axis=0)).any(axis=-1)
-        return counted("unmoved_units", unmoved)
+        found = {
+            layer.name: unmoved(layer, before.layers[layer.name], now.layers[layer.name]) for layer in self._layers
+        }
+        return counted("unmoved_units", found)
+
+
+def unmoved(layer: ProbedLayer, before: Sequence[NDArray[Any]], now: Sequence[NDArray[Any]]) -> NDArray[np.bool_]:
+    """Which units of a layer have the same kernel column and bias, to the last bit, as before: a mask, (units,)."""
+    moved = [(old != new).reshape(-1, old.shape[-1]).any(axis=0) for old, new in zip(before, now, strict=True)]
+    same: NDArray[np.bool_] = ~layer.by_unit(np.any(moved, axis=0)).any(axis=-1)
+    return same

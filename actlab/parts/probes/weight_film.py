@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from actlab.errors import UnknownName
 from actlab.parts.probes.layers import ProbedLayer, probed_layers
+from actlab.parts.probes.unmoved_units import unmoved
 from actlab.registry import nearest
 
 ALIVE, DEAD, NOT_MEASURED = 0, 1, 2
+UNMOVED = 4  # added to one of these
 Tiles = NDArray[np.uint8]
 
 
@@ -41,12 +43,12 @@ class WeightFilm:
             raise UnknownName("layer with weights", layer, nearest(layer, known), known)
         self.layer = layers[max(0, known.index(layer) - 1)]
         self._image = _image_before(self.layer.layer)
-        self._last = self._kernel()
-        self.shape: tuple[int, ...] = tiles(self._last, self.layer, self._image).shape
+        self._last = self._weights()
+        self.shape: tuple[int, ...] = tiles(self._last[0], self.layer, self._image).shape
 
     @property
     def bytes_a_frame(self) -> int:
-        """A byte a unit (alive, dead or not measured), and the pixels of its tile."""
+        """A byte a unit (alive, dead or not measured; whether it moved), and the pixels of its tile."""
         return self.shape[0] + math.prod(self.shape)
 
     def frame(self, dead: Mapping[str, NDArray[np.bool_]]) -> bytes:
@@ -55,34 +57,38 @@ class WeightFilm:
         Args:
             dead: which units of each layer are dead, where that is measured.
         """
-        now = self._kernel()
-        pixels = tiles(now - self._last, self.layer, self._image)
-        self._last = now
+        before, self._last = self._last, self._weights()
+        pixels = tiles(self._last[0] - before[0], self.layer, self._image)
         mask = dead.get(self.layer.name)
         units = np.full(len(pixels), NOT_MEASURED, np.uint8) if mask is None else mask.astype(np.uint8)
+        units += UNMOVED * unmoved(self.layer, before, self._last).astype(np.uint8)
         return units.tobytes() + pixels.tobytes()
 
     def arrays(self, raw: bytes) -> dict[str, NDArray[Any]]:
-        """All frames, (frames, units, height, width), and which units were dead, (frames, units), if it was measured.
+        """All frames, (frames, units, height, width); which units did not move since the frame before, (frames, units);
+        and which were dead, if it was measured.
 
         Args:
             raw: what `frame` gave, one after the other.
         """
         records = np.frombuffer(raw, np.uint8).reshape(-1, self.bytes_a_frame)
         units, pixels = np.split(records, [self.shape[0]], axis=1)
-        found: dict[str, NDArray[Any]] = {"frames": pixels.reshape(-1, *self.shape)}
-        return found if (units == NOT_MEASURED).any() else {**found, "dead": units == DEAD}
+        state, still = units % UNMOVED, units >= UNMOVED
+        found: dict[str, NDArray[Any]] = {"frames": pixels.reshape(-1, *self.shape), "unmoved": still}
+        return found if (state == NOT_MEASURED).any() else {**found, "dead": state == DEAD}
 
     def state(self) -> dict[str, NDArray[Any]]:
         """What the frames to come need; part of the checkpoint."""
-        return {"last": self._last}
+        return dict(zip(("last", "last_bias"), self._last, strict=False))
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Put back what `state` gave."""
-        self._last = state["last"]
+        self._last = [state["last"], *([state["last_bias"]] if "last_bias" in state else [])]
 
-    def _kernel(self) -> NDArray[Any]:
-        return np.asarray(self.layer.layer.kernel.numpy(), dtype=np.float32)
+    def _weights(self) -> list[NDArray[Any]]:
+        """Kernel, and bias where there is one."""
+        of = self.layer.layer
+        return [np.asarray(v.numpy(), dtype=np.float32) for v in (of.kernel, of.bias) if v is not None]
 
 
 def _image_before(layer: Any) -> tuple[int, int, int] | None:

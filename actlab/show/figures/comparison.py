@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actlab.errors import ActlabError
-from actlab.runs.folder import write_bytes
+from actlab.runs.folder import WEIGHT_FILM, write_bytes
 from actlab.show import words
 from actlab.show.figures.curves import curves_figure
+from actlab.show.figures.films import films_figure
 from actlab.show.figures.numbers import heat_map, number_figure
 from actlab.show.figures.rows import differences_figure, seeds_figure
 from actlab.show.figures.style import PALETTE, Draw, Heading, Look, look, png
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from actlab.study.judge import Comparison, ConditionResult
 
 ACTIVATION = "activation"
+FILMS = "weight_films"
 CURVES = ("val_accuracy", "val_loss")
 LONGEST_SLUG = 40  # characters of a file's name
 DEEP = 2  # layers beyond which a metric is drawn by layer
@@ -85,7 +87,8 @@ def comparison_figures(
     - `seeds`: every seed of every condition;
     - `differences`: each condition minus its baseline, where there is a pair;
     - `by_learning_rate`: the metric against a number that differs, a line for all that differ in it only;
-    - `by_learning_rate_and_batch_size`: a map, where two numbers cross.
+    - `by_learning_rate_and_batch_size`: a map, where two numbers cross;
+    - `weight_films`: the last frames of the films of the weights, where there are films.
 
     Args:
         comparison: of runs, finished or not; without a number there are only curves.
@@ -109,7 +112,14 @@ def comparison_figures(
     figures["seeds"] = partial(seeds_figure, comparison, heading, look_of)
     if any(result.pairs and result.pairs.n for result in comparison.results):
         figures["differences"] = partial(differences_figure, comparison, heading, look_of)
-    return figures | _number_figures(comparison, heading, look_of)
+    figures |= _number_figures(comparison, heading, look_of)
+    films = {
+        result.name: next((run.path for run in result.runs if (run.path / WEIGHT_FILM).is_file()), None)
+        for result in _planned(comparison)
+    }
+    if found := {name: path for name, path in films.items() if path}:
+        figures[FILMS] = partial(films_figure, found, Heading(title, stand_in_note(comparison)), look_of)
+    return figures
 
 
 def stacked(comparison: Comparison, columns: Sequence[str], title: str) -> dict[str, Draw]:

@@ -84,7 +84,8 @@ def _film(path: Path, title: str, note: str) -> tuple[bytes, bytes, bytes]:
 
     arrays = read_arrays(path / WEIGHT_FILM)
     moments = [f"epoch {epoch:.4g}" for epoch in arrays["epoch"]]
-    made = film(arrays["frames"], arrays.get("dead"), moments, f"Layer {arrays['layer']} of {title}", note)
+    head, dead, unmoved = f"Layer {arrays['layer']} of {title}", arrays.get("dead"), arrays.get("unmoved")
+    made = film(arrays["frames"], dead, moments, head, note, unmoved)
     return made.webp, made.gif, made.png
 
 

@@ -16,7 +16,7 @@ from actlab.errors import RunDirError
 from actlab.runs.folder import LAYERS
 from actlab.runs.record import Run
 from actlab.show import words
-from actlab.show.figures.comparison import comparison_figures, stand_in_note
+from actlab.show.figures.comparison import FILMS, comparison_figures, stand_in_note
 from actlab.show.figures.curves import curves_figure, dead_units_figure, gradient_norms_figure
 from actlab.show.figures.histograms import histograms_figure
 from actlab.show.figures.run import watched_units
@@ -71,6 +71,7 @@ class Drawer:
     def figures(self) -> dict[str, Any]:
         """`first`, the figure that stands under the table; and `groups`, all others."""
         drawn = comparison_figures(self.comparison, "", self.looks)
+        drawn.pop(FILMS, None)  # the page has the films themselves
         seeds, curves = Group("seeds", "Every seed"), Group("curves", "Over the training")
         # what a number of the config does comes first, then the differences from the baseline
         for stem in sorted(drawn, key=lambda stem: (not stem.startswith("by_"), stem != "differences")):
