@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     from actlab.runs.sweep import Sweep
     from actlab.show.figures.style import Draw
     from actlab.show.tables import Terminal
+    from actlab.spec.claim import Claim
     from actlab.spec.plan import Plan
     from actlab.study.claims import Evidence, Study
+    from actlab.study.registration import Wording
 
 app = typer.Typer(
     name="actlab", no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False,
@@ -512,39 +514,50 @@ def claims(
     from actlab.show import words
     from actlab.show.tables import STYLES, Terminal
     from actlab.study.claims import judge_claims
+    from actlab.study.registration import registered
 
     studies = _studies(list(map(_found, paths)), results)
-    judged = [(study, judge_claims(study.claims, study.runs)) for study in studies]
-    found = [verdict.verdict for _, verdicts in judged for verdict in verdicts]
+    judged = [(study, judge_claims(study.claims, study.runs), registered(study)) for study in studies]
+    found = [verdict.verdict for _, verdicts, _ in judged for verdict in verdicts]
     if json:
         _print_json([
             {"name": study.name, "file": str(study.source), "notes": words.study_notes(study),
+             "register": {
+                 "path": str(study.register.path), "problems": list(register.problems),
+                 "versions": [{"time": of.time, "claims": of.claims} for of in study.register.versions],
+                 "withdrawn": list(map(_wording, register.withdrawn)),
+             },
              "claims": [
                  {**of.claim.model_dump(by_alias=True), "sentence": str(of.claim), "verdict": of.verdict,
+                  "range": _range(of.claim),
+                  "registered": {**asdict(when), "earlier": list(map(_wording, when.earlier)),
+                                 "text": words.when_registered(when)},
                   "evidence": [_evidence(one, of.claim.metric) for one in of.evidence],
                   "notes": [words.note(note, of.claim.metric) for note in of.notes]}
-                 for of in verdicts
+                 for of, when in zip(verdicts, register.claims, strict=True)
              ]}
-            for study, verdicts in judged
+            for study, verdicts, register in judged
         ])  # fmt: skip
         raise typer.Exit(int("refuted" in found))
     out = Terminal()
-    for study, verdicts in judged:
+    for study, verdicts, register in judged:
         out.print(f"{study.name}  ({study.source})", style="bold", soft_wrap=True)
-        for of in verdicts:
-            out.print(f"\n{of.verdict}: {of.claim.says or of.claim}", style=f"bold {STYLES[of.verdict]}")
-            lines = [str(of.claim)] if of.claim.says else []
-            for line in (*lines, *words.claim_lines(of)):
+        for of, when in zip(verdicts, register.claims, strict=True):
+            after = f", written {when.when}" * (when.when == "after the results")
+            out.print(f"\n{of.verdict}{after}: {of.claim.says or of.claim}", style=f"bold {STYLES[of.verdict]}")
+            lines = [words.claim_exactly(of.claim)] if of.claim.says or of.claim.margin else []
+            for line in (*lines, *words.claim_lines(of), *words.registration_lines(when, of.claim)):
                 out.print(f"  {line}")
         if not verdicts:
             out.print("states no claims")
-        for note in words.study_notes(study):
+        for note in (*words.registered_notes(register), *words.study_notes(study)):
             out.print(f"note: {note}")
         out.print()
     counts = [
         f"{found.count(verdict)} {verdict}" for verdict in ("supported", "refuted", "undecided") if verdict in found
     ]
-    out.print(words.counted(len(found), "claim") + (f": {', '.join(counts)}" if counts else ""))
+    total = words.counted(len(found), "claim") + (f": {', '.join(counts)}" if counts else "")
+    out.print("; ".join(filter(None, [total, words.registered_counts([register for *_, register in judged])])))
     raise typer.Exit(int("refuted" in found))
 
 
@@ -571,13 +584,31 @@ def _studies(paths: Sequence[Path], results: Path | None) -> list[Study]:
                 raise ActlabError(f"{path}: is a config file; {remedy}")
             if results is not None and not results.is_dir():
                 raise ActlabError(f"--results {results}: is no folder")
-            lying = folders.read([results or RESULTS])
-            studies.append(replace(claims.read_plan(plan, lying.runs), passed_over=tuple(lying.passed_over)))
+            place = results or RESULTS
+            lying = folders.read([place])
+            folder = place if (place / EXPERIMENT).is_file() else place / plan.experiment.name
+            studies.append(replace(claims.read_plan(plan, lying.runs, folder), passed_over=tuple(lying.passed_over)))
         elif not path.is_file():  # a shell makes files, such as comparison.csv, of results/* too
             raise ActlabError(f"{path}: does not exist")
     if not studies:
         raise ActlabError("no experiment in these paths; name experiment directories, or config files")
     return studies
+
+
+def _wording(of: Wording) -> dict[str, Any]:
+    """What was claimed once as plain data."""
+    return {"time": of.time, **of.claim.model_dump(by_alias=True), "sentence": str(of.claim)}
+
+
+def _range(claim: Claim) -> dict[str, Any] | None:
+    """Where the number of a claim, or its difference, must lie as plain data; None where every seed is looked at."""
+    from actlab.spec.claim import EVERY_SEED
+    from actlab.study.claims import region
+
+    if claim.relation.sign in EVERY_SEED:
+        return None
+    asked = region(claim)
+    return {"low": _finite(asked.low), "high": _finite(asked.high), "open": asked.open}
 
 
 def _evidence(of: Evidence, metric: str) -> dict[str, Any]:

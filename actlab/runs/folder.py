@@ -47,7 +47,7 @@ PROGRESS, CHECKPOINT, LOCK, OWNER = "progress.json", "checkpoint", ".lock", ".ow
 FUNCTION = "function.csv"  # the curve of its activation, where that is not one of the shipped ones
 WEIGHTS, STATE = "weights.npz", "state.npz"
 WEIGHT_FILM, FRAMES = "weight_film.npz", ".weight_film.frames"
-EXPERIMENT, COMPARISON, REPORT = "experiment.yaml", "comparison.csv", "report.html"
+EXPERIMENT, CLAIMS, COMPARISON, REPORT = "experiment.yaml", "claims.jsonl", "comparison.csv", "report.html"
 HISTORY_COLUMNS = ("epoch", "step", "val_loss", "val_accuracy")  # what a reader may rely on
 LAYER_COLUMNS = ("epoch", "step", "layer", "units")
 

@@ -14,6 +14,7 @@ from actlab.environment import gpus, usable_cores, usable_memory_gib
 from actlab.errors import RunDirError
 from actlab.parts import datasets
 from actlab.parts.datasets import Prepared
+from actlab.runs import register
 from actlab.runs.folder import (
     EXPERIMENT,
     RECORD,
@@ -80,6 +81,7 @@ class Sweep:
         ended: runs that have ended before, and stay as they are.
         elsewhere: finished runs of other experiments that are the same run, and the jobs that they spare.
         index_of: hash of a run to its place in the plan.
+        begun: first digits of the hashes of runs that have a record, here or in another experiment.
         warnings: what the user must see before the training starts.
         forced: what was trained before is forgotten first.
         forecast: how long the jobs will take, from what lies in the output folder.
@@ -92,9 +94,15 @@ class Sweep:
     ended: list[Run] = field(default_factory=list)
     elsewhere: list[tuple[Run, Job]] = field(default_factory=list)
     index_of: dict[str, int] = field(default_factory=dict)
+    begun: set[str] = field(default_factory=set)
     warnings: list[str] = field(default_factory=list)
     forced: bool = False
     forecast: Forecast = field(default_factory=Forecast)
+
+    @property
+    def claims(self) -> list[dict[str, Any]]:
+        """What the config file claims, as it is registered: without the keys that are at their defaults."""
+        return [claim.model_dump(by_alias=True, exclude_defaults=True) for claim in self.plan.experiment.claims]
 
     def estimate_seconds(self) -> float | None:
         """Wall time that the jobs will take, from finished runs of the same kinds; None where one has none."""
@@ -112,6 +120,11 @@ class Sweep:
         make_folder(self.folder)
         clear_progress(self.folder)  # of one that was killed
         write_experiment(self.folder, self.plan.text, self.plan.overrides)
+        try:
+            register.register_claims(self.folder, self.claims, self.begun)
+        except RunDirError:
+            if self.jobs or self.elsewhere:  # else the folder is an older actlab's, read-only, and nothing is new in it
+                raise
         for run in self.ended:
             tidy(run.path, run.status != "failed")
             placed = {**run.record, "plan_index": self.index_of[run.hash], "overrides": list(self.plan.overrides)}
@@ -122,7 +135,7 @@ class Sweep:
             copy_run(
                 run.path,
                 inside(self.folder, job.path.name),
-                {"plan_index": job.plan_index, "overrides": list(job.overrides)},
+                {"plan_index": job.plan_index, "overrides": list(job.overrides), "claims_sha256": None},
             )
             self.ended.append(Run(job.path))
         for job in self.jobs:
@@ -166,6 +179,7 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
         raise RunDirError(f"{folder}: links to {folder.resolve()}, which holds no experiment; remove the link")
     sweep = Sweep(plan, folder, workers, forced=options.force, warnings=list(plan.warnings))
     here, elsewhere = by_hash(sweep.folder), by_hash(options.out, "*/*")
+    sweep.begun = {*here}
     sets: dict[str, Prepared] = {}
     for index, (label, config) in enumerate(plan.runs):
         own = {key: value for key, value in config.dataset.parameters.items() if key not in OF_A_RUN}
@@ -184,6 +198,7 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
         if (digest := config.hash) in sweep.index_of:
             continue  # two cells that were different until the real set could not be had
         sweep.index_of[digest] = index
+        sweep.begun |= {digest[:8]} & elsewhere.keys()
         path = _path_of(config, label, sweep.folder, here.get(digest[:8], []))
         job = Job(
             config, label, path, dataset, options.device, threads, options.checkpoint_seconds, index, plan.overrides
@@ -206,6 +221,10 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
             f"{sweep.folder} holds runs that {plan.source} does not ask for, and comparisons take all: {few}. "
             "Another `name` keeps studies apart."
         )
+    known = register.read(folder)
+    if known.versions and not register.is_last(known, sweep.claims):
+        since = f"its claims are not as registered at {known.versions[-1].time}; both versions are kept and shown"
+        sweep.warnings.append(f"{plan.source}: {since}")
     checked: set[tuple[Any, ...]] = set()
     for job in sweep.jobs:  # whether there are images enough is found out now, not in a worker
         parameters = job.config.dataset.parameters

@@ -54,6 +54,7 @@ from actlab.runs.folder import (
 )
 from actlab.runs.job import Finish, Job
 from actlab.runs.record import is_done
+from actlab.runs.register import register_run
 from actlab.spec.config import EarlyStopping
 from actlab.spec.metrics import TRAIN_EVAL_METRICS
 
@@ -147,6 +148,7 @@ class _Training:
 
         self.record: dict[str, Any] = {
             **job.identity,
+            "claims_sha256": register_run(job.path.parent, config.hash),
             "status": "running",
             "dataset": {
                 "name": dataset.name, "sha256": dataset.sha256, "stand_in_for": dataset.stand_in_for,

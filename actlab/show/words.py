@@ -16,10 +16,12 @@ from actlab.spec.metrics import higher_is_better
 if TYPE_CHECKING:
     from actlab.runs.record import Run
     from actlab.runs.reproduction import Reproduction
+    from actlab.spec.claim import Claim
     from actlab.study.claims import ClaimVerdict, Evidence, Study
     from actlab.study.frame import Lack
     from actlab.study.guard import Note
     from actlab.study.judge import Comparison, ConditionResult
+    from actlab.study.registration import Registered, Registration
     from actlab.study.stats.pairs import Paired
 
 NO_VALUE = "–"
@@ -631,6 +633,71 @@ def claim_lacking(of: Evidence) -> list[str]:
     for (name, seed), why in of.lacking.items():
         alike.setdefault((name, why), []).append(seed)
     return [f"{name} without {seeds(some)} ({lack(why)})" for (name, why), some in alike.items()]
+
+
+def claim_exactly(claim: Claim) -> str:
+    """The sentence of a claim; where it has a margin, with all that is tested: "... (tested: 0.09 to 0.21)"."""
+    from actlab.spec.claim import number as four_digits
+    from actlab.study.claims import region
+
+    if not claim.margin:
+        return str(claim)
+    asked, of = region(claim), "a difference of " * bool(claim.relation.other)
+    low, high = (four_digits(end) if math.isfinite(end) else "" for end in (asked.low, asked.high))
+    end = ("more than " if low else "less than ") if asked.open else ("at least " if low else "at most ")
+    tested = f"{low} to {high}" if low and high else f"{end}{low or high}"
+    return f"{claim} (tested: {'outside ' * (claim.relation.sign == '!=')}{of}{tested})"
+
+
+WRITTEN = {
+    "before the first run": "registered", "before the deciding seeds": "registered", "after the results": "written",
+}  # fmt: skip
+
+
+def when_registered(of: Registration) -> str:
+    """ "registered before the first run" and when that was; empty where it is not known, which a note says of all."""
+    if of.when == "unknown":
+        return ""
+    text, at = f"{WRITTEN[of.when]} {of.when}", _utc(of.time) if of.time else "no `actlab run` has registered it"
+    if of.when == "after the results":
+        there = f"{of.seen} of the {counted(of.of, 'result')} that decide it"
+        return f"{text}: {there} {'had begun by' if of.time else 'have begun, and'} {at}"
+    return f"{text}, {at}" + ": others had begun, none of these" * (of.when == "before the deciding seeds")
+
+
+def _utc(time: str) -> str:
+    """ "2026-11-27 21:10 UTC"."""
+    return f"{time[:10]} {time[11:16]} UTC"
+
+
+def registration_lines(of: Registration, claim: Claim) -> list[str]:
+    """When a claim was registered, and what of it was stated otherwise before."""
+    from actlab.study.registration import identity
+
+    lines = [text] if (text := when_registered(of)) else []
+    for one in of.earlier:
+        says = [f"“{one.claim.says}”"] if one.claim.says and one.claim.says != claim.says else []
+        exactly = [claim_exactly(one.claim)] if not says or identity(one.claim) != identity(claim) else []
+        lines.append(f"before that, {_utc(one.time)}: {': '.join([*says, *exactly])}")
+    return lines
+
+
+def registered_notes(registered: Registered) -> list[str]:
+    """What a reader must know of the register of an experiment, and what was claimed once."""
+    problems = list(registered.problems)
+    if not problems and any(of.when == "unknown" for of in registered.claims):
+        problems = ["the runs are older than the register of claims"]
+    lines = [f"when the claims were written is not known: {few(problems)}"] if problems else []
+    for one in registered.withdrawn:
+        says = f"“{one.claim.says}”: " if one.claim.says else ""
+        lines.append(f"claimed once, {_utc(one.time)}, and not any more: {says}{claim_exactly(one.claim)}")
+    return lines
+
+
+def registered_counts(registered: Sequence[Registered]) -> str:
+    """ "2 registered before the first run, 1 written after the results"; empty where nothing is known."""
+    found = [of.when for one in registered for of in one.claims]
+    return ", ".join(f"{found.count(when)} {word} {when}" for when, word in WRITTEN.items() if when in found)
 
 
 def study_notes(study: Study) -> list[str]:

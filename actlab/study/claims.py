@@ -25,8 +25,10 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
 from actlab.errors import ActlabError, RunDirError
+from actlab.runs import register
 from actlab.runs.folder import EXPERIMENT, HISTORY, LAYERS, TIMING
 from actlab.runs.record import Run
+from actlab.runs.register import Register
 from actlab.spec.claim import EVERY_SEED, Claim, groups_of, opposites
 from actlab.spec.config import RunConfig
 from actlab.spec.metrics import higher_is_better
@@ -99,6 +101,7 @@ class Study:
         source: the config file that states the claims.
         claims: in the order of the file.
         runs: all that the file asks for.
+        register: when claims were registered, and which runs began.
         others: runs of the folder that the file does not ask for, or that are there twice.
         passed_over: what else lies there, and why it is no run.
     """
@@ -107,6 +110,7 @@ class Study:
     source: Path
     claims: Sequence[Claim]
     runs: Sequence[PlannedRun]
+    register: Register
     others: tuple[Run, ...] = ()
     passed_over: tuple[str, ...] = ()
 
@@ -124,15 +128,16 @@ def read_folder(folder: Path) -> Study:
         raise RunDirError(f"{folder}: holds no {EXPERIMENT}; name the folder of an experiment")
     if isinstance(plan, ActlabError):
         raise plan
-    return replace(read_plan(plan, found.runs), name=folder.resolve().name, passed_over=tuple(found.passed_over))
+    study = read_plan(plan, found.runs, folder)
+    return replace(study, name=folder.resolve().name, passed_over=tuple(found.passed_over))
 
 
-def read_plan(plan: Plan, runs: Sequence[Run]) -> Study:
-    """The claims of a config file, and those among the runs that it asks for."""
+def read_plan(plan: Plan, runs: Sequence[Run], folder: Path) -> Study:
+    """The claims of a config file, those among the runs that it asks for, and the register of its folder."""
     found = planned([config for _, config in plan.runs], runs)
     used = {one.run.path for one in found if one.run}
     others = tuple(run for run in runs if run.path not in used)
-    return Study(plan.experiment.name, Path(plan.source), plan.experiment.claims, found, others)
+    return Study(plan.experiment.name, Path(plan.source), plan.experiment.claims, found, register.read(folder), others)
 
 
 def planned(configs: Sequence[RunConfig], runs: Sequence[Run]) -> list[PlannedRun]:
@@ -283,7 +288,7 @@ def foreseen(claims: Sequence[Claim], configs: Sequence[RunConfig]) -> tuple[int
     runs = planned(configs, [])
     names = [""] * len(runs)
     comparing = [claim for claim in claims if claim.relation.other and claim.relation.sign not in EVERY_SEED]
-    pairs = [(side, other) for claim in comparing for side, other in _couples(claim, runs, names) if other]
+    pairs = [(side, other) for claim in comparing for side, other in couples(claim, runs, names) if other]
     seeds = [len({one.seed for one in side.runs} & {one.seed for one in other.runs}) for side, other in pairs]
     return (min(seeds), MINIMUM_PAIRS) if seeds and min(seeds) < MINIMUM_PAIRS else None
 
@@ -291,7 +296,7 @@ def foreseen(claims: Sequence[Claim], configs: Sequence[RunConfig]) -> tuple[int
 # --- which conditions ------------------------------------------------------------------------------------------------
 
 
-def _couples(claim: Claim, runs: Sequence[PlannedRun], names: Sequence[str]) -> list[tuple[Side, Side | None]]:
+def couples(claim: Claim, runs: Sequence[PlannedRun], names: Sequence[str]) -> list[tuple[Side, Side | None]]:
     """Each condition of a claim, with each of those that it is held against; with None where there is none."""
     configs = [run.config for run in runs]
 
@@ -326,7 +331,7 @@ def _drafts(
     """The evidence on each condition, or the pair that waits for its p."""
     keys, found = tuple(claim.relation.other or ()), list[Evidence | _Comparing]()
     paths = [run.path for run in frame["run", "run"]] if len(frame) else []
-    for side, other in _couples(claim, runs, names):
+    for side, other in couples(claim, runs, names):
         sides = [side, other] if other else [side]
         lacking = {(one.name, seed): lack for one in sides for seed, lack in one.lacking.items()}
         draft = Evidence(side.name, other.name if other else "", "undecided", Note("no counterpart"), {}, lacking)

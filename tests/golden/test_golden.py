@@ -51,6 +51,9 @@ CHANGED: dict[tuple[str, str], str] = {
     ("claims", "notes"): "as above",
     ("claims", "condition"): "called as in compare",
     ("claims", "other"): "called as in compare",
+    ("claims", "range"): "new: where the number must lie, margin included",
+    ("claims", "registered"): "new: when the claim was registered, and what it said before",
+    ("claims", "register"): "new: all versions of the claims, and what is wrong with their register",
 }
 
 # (command, field as it was) -> its name now, as in ("compare", "p holm"): "p joint".
@@ -113,6 +116,9 @@ def test_every_exception_is_of_something_recorded() -> None:
         "warnings",
         "diverged rate",
         "diverged p",
+        "range",
+        "registered",
+        "register",
     )  # which no record has yet
     for command, field in (*CHANGED, *RENAMED):
         assert command in (*of_commands, "*")

@@ -159,6 +159,23 @@ def test_claims_are_sentences(keys: dict[str, Any], expected: str) -> None:
     assert str(claim(**keys)) == expected
 
 
+@pytest.mark.parametrize(
+    ("written", "range_"),
+    [
+        ("> 0.97", "more than 0.98"), (">= 0.97", "at least 0.96"), ("< 0.97", "less than 0.96"),
+        ("<= 0.97", "at most 0.98"), ("within [0.1, 0.11]", "0.09 to 0.12"), ("~= 0.5", "0.49 to 0.51"),
+        ("== 0.5", "0.49 to 0.51"), ("!= 0.5", "outside 0.49 to 0.51"),
+        ("> {activation: elu}", "a difference of more than 0.01"),
+        ("~= {activation: elu}", "a difference of -0.01 to 0.01"),
+    ],
+)  # fmt: skip
+def test_a_margin_is_shown_with_all_that_is_tested(written: str, range_: str) -> None:
+    stated = claim(**{"is": written, "margin": 0.01, "says": "It is so"})
+    assert words.claim_exactly(stated) == f"{stated} (tested: {range_})"
+    plain = claim(**{"is": "> 0.97"})
+    assert words.claim_exactly(plain) == str(plain)
+
+
 def test_claims_are_no_part_of_the_hash(write_config: Callable[..., Path]) -> None:
     bare = sweep.read(write_config(BASE, "bare.yaml"))
     stated = sweep.read(write_config(BASE + 'claims: [{metric: val_loss, is: "> 0"}]\n', "stated.yaml"))
@@ -693,7 +710,7 @@ def test_a_stand_in_decides_nothing(
     stood_in = {"dataset": {"name": "synth_mnist", "sha256": "0" * 64, "stand_in_for": "mnist"}}
     for _, config in plan.runs:
         make_run(tmp_path / "out", config.on_stand_in("synth_mnist"), [0.9, 0.91], record=stood_in)
-    study = read_plan(plan, discover([tmp_path / "out"])[0])
+    study = read_plan(plan, discover([tmp_path / "out"])[0], tmp_path / "out")
     (verdict,) = judge_claims(study.claims, study.runs)
     assert verdict.verdict == "undecided"
     assert dict(verdict.notes[0].facts) == {"dataset": "synth_mnist", "real": "mnist", "verdict": "supported"}

@@ -121,6 +121,8 @@ class Disk:
             raw = _File(file, mode.replace("b", "").replace("t", ""))
             raw.disk = self
             kind = io.BufferedRandom if "+" in mode else io.BufferedReader if "r" in mode else io.BufferedWriter
+            if not buffering:
+                return raw
             return kind(raw) if "b" in mode else io.TextIOWrapper(kind(raw), *arguments, **options)
 
         return opened

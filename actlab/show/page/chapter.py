@@ -15,11 +15,12 @@ from actlab.spec import config, yaml
 from actlab.spec.config import Experiment
 from actlab.spec.plan import Plan
 from actlab.study import claims as claiming
-from actlab.study import folders
+from actlab.study import folders, registration
 from actlab.study import frame as framing
 from actlab.study.claims import ClaimVerdict
 from actlab.study.folders import Found, folder_of
 from actlab.study.judge import Comparison, compare
+from actlab.study.registration import Registered
 
 
 @dataclass
@@ -36,6 +37,7 @@ class Chapter:
         comparison: of these runs; None where they cannot be compared.
         error: why they cannot.
         claims: what the config file expects, judged.
+        registered: when that was registered; None where nothing is claimed.
         problems: sentences about what is damaged, missing or passed over.
     """
 
@@ -48,6 +50,7 @@ class Chapter:
     comparison: Comparison | None = None
     error: ActlabError | None = None
     claims: list[ClaimVerdict] = field(default_factory=list)
+    registered: Registered | None = None
     problems: list[str] = field(default_factory=list)
 
     def count(self, status: str) -> int:
@@ -109,9 +112,10 @@ def _read_experiment(chapter: Chapter, planned: Plan | ActlabError | None) -> No
     if isinstance(planned, Plan):
         _describe(chapter, planned.experiment, planned.text)
         try:
-            study = claiming.read_plan(planned, chapter.runs)
+            study = claiming.read_plan(planned, chapter.runs, path.parent)
             tables = [chapter.comparison] if chapter.comparison else []
             chapter.claims = claiming.judge_claims(study.claims, study.runs, tables) if study.claims else []
+            chapter.registered = registration.registered(study)
         except ActlabError as error:
             planned = error
     if isinstance(planned, ActlabError):

@@ -53,6 +53,7 @@ def section(chapter: Chapter, looks: dict[str, Look], number: int, recipe: Mappi
     found = {
         "id": f"e{number}", "name": chapter.name, "question": question, "more": more, "summary": _summary(chapter),
         "warnings": _warnings(chapter), "claims": _claims(chapter),
+        "registered": _registered(chapter),
         **recipe, "config_text": recipe["config_text"].rstrip(),
         "config_address": address(recipe["config_text"].encode(errors="replace"), "text/yaml"),
         "facts": _facts(chapter.runs), "answer": "", "verdicts": [], "groups": [],
@@ -139,12 +140,25 @@ def mark(verdict: str) -> dict[str, str]:
 def _claims(chapter: Chapter) -> list[dict[str, Any]]:
     """What the author says first, then exactly what was held against the runs, and what came out."""
     found = []
-    for judged in chapter.claims:
-        text, exactly = judged.claim.says, str(judged.claim)
-        evidence = [exactly] * bool(text) + words.claim_lines(judged)
-        is_open = judged.verdict != "supported"  # what came out otherwise is what a reader asks about
-        found.append({**mark(judged.verdict), "about": text or exactly, "evidence": evidence, "open": is_open})
+    when = chapter.registered.claims if chapter.registered else ()
+    for judged, registration in zip(chapter.claims, when, strict=True):
+        text, exactly = judged.claim.says, words.claim_exactly(judged.claim)
+        after = registration.when == "after the results"
+        evidence = words.claim_lines(judged) + words.registration_lines(registration, judged.claim)
+        is_open = judged.verdict != "supported" or after  # what a reader asks about
+        found.append({
+            **mark(judged.verdict), "about": text or exactly, "exactly": exactly if text else "",
+            "after": "written after the results" * after, "evidence": evidence, "open": is_open,
+        })  # fmt: skip
     return found
+
+
+def _registered(chapter: Chapter) -> list[str]:
+    """When the claims were written, in one line, and what a reader must know of it."""
+    if chapter.registered is None:
+        return []
+    counts = words.registered_counts([chapter.registered])
+    return [f"{counts}."] * bool(counts) + words.registered_notes(chapter.registered)
 
 
 # --- functions and data ------------------------------------------------------------------------------------------
