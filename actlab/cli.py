@@ -668,7 +668,7 @@ def diff(
     if found.same:
         out.print("\nThe two runs are the same in config, data, environment and outcome.")
     for note in found.notes:
-        out.print(f"note: {note}")
+        out.print(f"note: {note}", soft_wrap=True)
     raise typer.Exit(int(not found.same))
 
 

@@ -124,6 +124,19 @@ class Run:
         # a record may come from anywhere: a name that leads out of the directory is no file of the run
         return [n for n in chosen if Path(n).name != n or self._sha256(n) != files[n]]
 
+    def faults(self, names: Sequence[str] | None = None) -> dict[str, str]:
+        """Those files that `damaged` names, each with what is wrong with it."""
+        found = dict.fromkeys(self.damaged(names), "is not the file that the record states")
+        for name in found:
+            try:
+                if name in TABLES:
+                    getattr(self, TABLES[name])
+                elif not (self.path / name).is_file():
+                    found[name] = "is missing"
+            except RunDirError as error:
+                found[name] = str(error).removeprefix(f"{self.path / name}: ")
+        return found
+
     def _sha256(self, name: str) -> str | None:
         """Of a table, of what was read; so that a file is opened once, whoever asks first. None where it cannot be."""
         with suppress(OSError, ValueError):  # a name in a record may hold NUL

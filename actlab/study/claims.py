@@ -89,7 +89,8 @@ class PlannedRun:
             return Lack("not trained")
         if self.run.status != "done":
             return Lack(self.run.status, str(self.run.record.get("reason") or ""))
-        return Lack("damaged") if self.run.damaged((HISTORY, TIMING, LAYERS)) else None
+        faults = self.run.faults((HISTORY, TIMING, LAYERS))
+        return Lack("damaged", "; ".join(f"{name}: {wrong}" for name, wrong in faults.items())) if faults else None
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from actlab.errors import RunDirError
-from actlab.runs.folder import LAYERS, WEIGHTS
+from actlab.runs.folder import HISTORY, LAYERS, WEIGHTS
 from actlab.runs.record import Run
 from actlab.spec.where import flat
 
 if TYPE_CHECKING:
     import pandas as pd
 
+COMPARED = (HISTORY, LAYERS, WEIGHTS)
 Both = tuple[Any, Any]  # the value of the first and of the second run; None where a run has none
 
 
@@ -44,7 +45,7 @@ class Difference:
         outcome: status, initial weights, number of evaluations and the bytes of files, likewise.
         parts_at: the first evaluation at which the histories differ; None where all that both have are the same.
         metrics: "final loss" and so on to its two numbers, all of them, the same or not.
-        notes: what nobody can tell.
+        notes: files that are not as their records state, and what nobody can tell.
     """
 
     config: dict[str, Both]
@@ -131,10 +132,21 @@ def _metrics(first: Run, second: Run) -> dict[str, Both]:
     return found
 
 
+def _damaged(run: Run) -> list[str]:
+    """The files of a run that are not as its record states, each with what is wrong."""
+    faults = run.faults(COMPARED)
+    try:
+        _ = run.history
+    except RunDirError as error:  # a record may state no files
+        faults |= {HISTORY: str(error).removeprefix(f"{run.path / HISTORY}: ")} if run.status == "done" else {}
+    return [f"{run.path / name}: {wrong}" for name, wrong in faults.items()]
+
+
 def _notes(first: Run, second: Run) -> tuple[str, ...]:
+    damaged = (*_damaged(first), *_damaged(second))
     git = [run.environment.get("git") for run in (first, second)]
     dirty = [isinstance(state, Mapping) and bool(state.get("dirty")) for state in git]
     if not any(dirty):
-        return ()
+        return damaged
     which = "both runs were" if all(dirty) else f"the {'first' if dirty[0] else 'second'} run was"
-    return (f"{which} trained by code with uncommitted changes: in what the code differs, nobody can tell",)
+    return (*damaged, f"{which} trained by code with uncommitted changes: in what the code differs, nobody can tell")

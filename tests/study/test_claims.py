@@ -401,7 +401,8 @@ def test_damaged_runs_have_no_number(judged: Judged) -> None:
     record = {"files": {"history.csv": "0" * 64}}
     (verdict,) = judged([DEAD], {"relu": [0, 0]}, column="dead_units", record=record)
     assert verdict.verdict == "undecided"
-    assert text(verdict).endswith("relu without seeds 0 and 1 (damaged)")
+    wrong = "history.csv: is not the file that the record states"
+    assert text(verdict).endswith(f"relu without seeds 0 and 1 (damaged ({wrong}))")
 
 
 # --- against another condition ---------------------------------------------------------------------------------

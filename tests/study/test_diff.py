@@ -99,6 +99,11 @@ def test_what_cannot_be_read_is_no_reason_to_say_nothing(train: Train) -> None:
     found = difference(Run(one), Run(other))
     assert found.outcome == {"evaluations": (3, None)}
     assert found.parts_at is None
+    assert found.notes == (f"{other / HISTORY}: cannot be read: no such file or directory",)
+    (one / HISTORY).write_text("epoch\n1\n")
+    shown = ask(one, other, columns=40).stdout
+    assert f"note: {one / HISTORY}: damaged: no column step, val_loss, val_accuracy" in shown
+    assert f"note: {other / HISTORY}: cannot be read" in shown
 
 
 @pytest.mark.parametrize(

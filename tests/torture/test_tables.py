@@ -67,8 +67,9 @@ COMMANDS = {
 NAMES = {
     "list": (RECORD,), "compare": (RECORD, HISTORY, TIMING), "compare --json": (RECORD, HISTORY),
     "compare layers": (RECORD, HISTORY, TIMING), "report.md": (RECORD, HISTORY), "status": (RECORD,),
-    "show": FILES[:-1], "show --json": (RECORD,), "show --layers": (RECORD, LAYERS), "diff": (RECORD,),
-    "check": ("experiment.yaml",), "claims": (RECORD, "experiment.yaml"),
+    "show": FILES[:-1], "show --json": (RECORD,), "show --layers": (RECORD, LAYERS),
+    "diff": (RECORD, HISTORY, LAYERS, "weights.npz"), "check": ("experiment.yaml",),
+    "claims": (RECORD, HISTORY, TIMING, LAYERS, "experiment.yaml"),
 }  # fmt: skip
 HARMLESS = {"log.txt": DAMAGES.keys(), "accuracy.png": (), "run.json": ("a line of noise",)}
 
