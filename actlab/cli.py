@@ -1118,6 +1118,31 @@ def data(
     raise typer.Exit(int(not all(answer["ok"] for answer in answers)))
 
 
+@app.command()
+def doctor(data_dir: DataDir = None, json: Json = False) -> None:
+    """Look over this machine: versions, cores, memory, GPUs, data, network; and say what to do about each lack."""
+    from actlab.runs.doctor import examine
+    from actlab.show.tables import Column, Table, Terminal
+    from actlab.show.words import counted
+
+    findings = examine(data_dir)
+    lacks = [finding for finding in findings if finding.remedy]
+    if json:
+        _print_json({"well": not lacks, "findings": list(map(asdict, findings))})
+        raise typer.Exit(int(bool(lacks)))
+    out = Terminal()
+    first = f"{counted(len(lacks), 'thing')} to mend" if lacks else "all is well: this machine can train everything"
+    out.print(first, style="bold red" if lacks else "bold green")
+    for lack in lacks:
+        out.print(f"  {lack.about}: {lack.found}\n    {lack.remedy}", soft_wrap=True)
+    out.print()
+    out.print(Table([
+        Column("looked at", [finding.about for finding in findings], "word"),
+        Column("found", [finding.found for finding in findings], "name"),
+    ]))  # fmt: skip
+    raise typer.Exit(int(bool(lacks)))
+
+
 # --- what is asked, and how it is answered -------------------------------------------------------------------------
 
 

@@ -106,6 +106,12 @@ def use_device(device: str) -> str:
     return "/GPU:0"
 
 
+def processor() -> str:
+    """The processor's name, as its maker has it."""
+    models = (line.split(":", 1)[1] for line in _text(Path("/proc/cpuinfo")).splitlines() if line[:10] == "model name")
+    return next(models, platform.processor() or "unknown").strip()
+
+
 def slow_bfloat16() -> bool:
     """Whether this processor computes bfloat16 by emulation only: without avx512_bf16 or amx_bf16 it is slow."""
     flags = _text(Path("/proc/cpuinfo"))
@@ -275,7 +281,6 @@ def describe(device: str, threads: int) -> dict[str, Any]:
     if device != "cpu":
         details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])
         name = f"gpu: {details.get('device_name', 'unknown')}"
-    models = (line.split(":", 1)[1] for line in _text(Path("/proc/cpuinfo")).splitlines() if line[:10] == "model name")
     return {
         "versions": {"python": platform.python_version(), **_versions()},
         "git": git_state(),
@@ -283,7 +288,7 @@ def describe(device: str, threads: int) -> dict[str, Any]:
         "machine": {
             "system": platform.system(),
             "architecture": platform.machine(),
-            "processor": next(models, platform.processor() or "unknown").strip(),
+            "processor": processor(),
             "cores": os.cpu_count(),
             "memory_gib": round(_memory_bytes() / 2**30, 1),
         },
