@@ -2,23 +2,52 @@
 
 `run`, `load`, `compare`, `report`, `activation` and `activations` do from Python what the commands do; `actlab.api` has
 what they return.
+
+What own parts are written with is here too (docs/plugins.md): a registry for each kind (`@ACTIVATIONS.register()`,
+`MODELS`, `DATASETS`, `OPTIMIZERS`, `INITIALIZERS`, `SCHEDULES`, `PROBES`), what can be stated of their members, and
+`keras`, `ops` and `tf`, which are imported when they are used.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from actlab import testing as testing
     from actlab.api import activation, activations, compare, load, report, run
+    from actlab.lazy import keras, ops, tf
+    from actlab.parts.activations import ACTIVATIONS, ActivationFacts
+    from actlab.parts.datasets import DATASETS, DatasetFacts, Rendered
+    from actlab.parts.initializers import INITIALIZERS
+    from actlab.parts.models import MODELS, Layers, ModelFacts
+    from actlab.parts.optimizers import OPTIMIZERS, SCHEDULES
+    from actlab.parts.probes import PROBES, EvaluationProbe, GradientProbe, ProbeFacts, WeightProbe
 
-__all__ = ["__version__", "activation", "activations", "compare", "load", "report", "run"]
+__all__ = [
+    "ACTIVATIONS", "DATASETS", "INITIALIZERS", "MODELS", "OPTIMIZERS", "PROBES", "SCHEDULES", "ActivationFacts",
+    "DatasetFacts", "EvaluationProbe", "GradientProbe", "Layers", "ModelFacts", "ProbeFacts", "Rendered", "WeightProbe",
+    "__version__", "activation", "activations", "compare", "keras", "load", "ops", "report", "run", "testing", "tf",
+]  # fmt: skip
 __version__ = "0.1.0"
+
+_HOMES = {
+    "actlab.api": ("activation", "activations", "compare", "load", "report", "run"),
+    "actlab.lazy": ("keras", "ops", "tf"),
+    "actlab.parts.activations": ("ACTIVATIONS", "ActivationFacts"),
+    "actlab.parts.datasets": ("DATASETS", "DatasetFacts", "Rendered"),
+    "actlab.parts.initializers": ("INITIALIZERS",),
+    "actlab.parts.models": ("MODELS", "Layers", "ModelFacts"),
+    "actlab.parts.optimizers": ("OPTIMIZERS", "SCHEDULES"),
+    "actlab.parts.probes": ("PROBES", "EvaluationProbe", "GradientProbe", "ProbeFacts", "WeightProbe"),
+}
 
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for when it is: `import actlab` takes no time."""
-    if name not in __all__:
+    if name == "testing":
+        return import_module("actlab.testing")
+    home = next((home for home, names in _HOMES.items() if name in names), None)
+    if home is None:
         raise AttributeError(f"module 'actlab' has no attribute {name!r}")
-    from actlab import api
-
-    return getattr(api, name)
+    return getattr(import_module(home), name)

@@ -189,7 +189,8 @@ Paths = One | Sequence[One]
 
 
 def run(
-    config: Config, *, set: Mapping[str, Any] | None = None, out: str | os.PathLike[str] = "results",
+    config: Config, *, set: Mapping[str, Any] | None = None, plugins: Sequence[str | os.PathLike[str]] = (),
+    out: str | os.PathLike[str] = "results",
     workers: int | None = None, device: str = "auto", data_dir: str | os.PathLike[str] | None = None,
     force: bool = False, retry_failed: bool = False, retries: int = 1, run_timeout: float | None = None,
     fail_fast: bool = False, checkpoint_seconds: float = 30.0, quiet: bool = False,
@@ -199,6 +200,7 @@ def run(
     Args:
         config: the path of a YAML file, YAML text (of more than one line), or a mapping of the same keys.
         set: dotted path to value, as `--set` has them: `{"epochs": 5, "sweep.seed": {"range": 10}}`.
+        plugins: files of own parts, as `--plugin` has them; they are run.
         out: folder for the results.
         workers: processes at a time; as many as cores and memory have room for, if None.
         device: auto, cpu or gpu.
@@ -216,13 +218,16 @@ def run(
 
     Raises:
         ConfigError: all that is wrong with the config.
+        PluginError: a file of own parts cannot be loaded.
         DatasetError: a dataset cannot be had, and no stand-in is named.
         KeyboardInterrupt: after Ctrl-C; nothing is lost, and the same call goes on.
     """
+    from actlab.plugins import use
     from actlab.runs.executors.local import Limits
     from actlab.runs.sweep import Options, prepare
     from actlab.show.tables import Terminal
 
+    use([Path(file) for file in plugins])
     plan, talk = _plan(config, set or {}), Terminal(quiet=quiet)
     with environment.pinned_children(), Interrupts() as signals:
         how = Options(
@@ -331,6 +336,7 @@ def activation(name: str, **parameters: Any) -> Any:
         raise ActlabError("\n".join(issue.message for issue in issues))
     from actlab.parts.activations.layer import Activation
 
+    resolved.pop("plugin", None)
     return Activation(resolved.pop("name"), resolved)
 
 
@@ -344,6 +350,7 @@ def activations() -> pd.DataFrame:
     rows = {
         entry.name: {
             **{column: getattr(entry.facts, column) for column in columns},
+            "formula": entry.facts.formula or entry.summary,
             "parameters": {p.name: None if p.required else p.default for p in entry.parameters},
         }
         for entry in ACTIVATIONS

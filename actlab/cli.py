@@ -30,6 +30,7 @@ from actlab.errors import ActlabError, DatasetError, RunDirError, UnknownName
 from actlab.signals import Signals
 
 if TYPE_CHECKING:
+    from actlab.registry import Entry
     from actlab.runs.job import Outcome
     from actlab.runs.record import Run
     from actlab.runs.sweep import Sweep
@@ -57,6 +58,22 @@ Paths = Annotated[
 SomePaths = Annotated[list[Path] | None, typer.Argument(metavar="[PATH...]", help="default: results")]
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="change a key of the config; may be repeated")
+]
+
+
+def _use_plugins(context: typer.Context, files: list[Path] | None) -> None:
+    """Load own parts before the command begins, those of installed packages too."""
+    if not context.resilient_parsing:  # completion runs no code of the user's
+        from actlab import plugins
+
+        plugins.use(files or ())
+
+
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--plugin", metavar="FILE.py", callback=_use_plugins, help="run this file: it registers parts; repeatable"
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output on stdout, all else on stderr")]
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="folder with NAME.npz files; or $ACTLAB_DATA_DIR")]
@@ -96,6 +113,7 @@ def run(
     files: Files,
     out: Annotated[Path, typer.Option("--out", "-o", help="folder for the results")] = RESULTS,
     set_: Set = None,
+    plugin: Plugins = None,
     force: Annotated[bool, typer.Option("--force", help="train finished runs anew")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="train failed and diverged runs again")] = False,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="stop at the first run that fails")] = False,
@@ -225,8 +243,9 @@ def _finish(sweep: Sweep, outcomes: dict[Path, Outcome], talk: Terminal, json: b
 
 
 @app.command()
-def check(files: Files, set_: Set = None, json: Json = False) -> None:
+def check(files: Files, set_: Set = None, plugin: Plugins = None, json: Json = False) -> None:
     """Validate config files and print their plan: each run, its label and hash, and what varies."""
+    from actlab import plugins
     from actlab.show.tables import Column, Table, Terminal
     from actlab.show.words import counted
 
@@ -249,6 +268,8 @@ def check(files: Files, set_: Set = None, json: Json = False) -> None:
         for key, values in plan.varies.items():
             more = f", ... and {len(values) - MOST_RUNS:,} more" if len(values) > MOST_RUNS else ""
             out.print(f"  {key}: {', '.join(map(_written, values[:MOST_RUNS]))}{more}")
+        for used in plugins.loaded(plan.plugins):
+            out.print(f"  plug-in: {used.name} (sha256 {used.sha256[:16]})")
         if probed := configs[0].probes:
             first = " of the first run" if "probes" in plan.varies else ""
             out.print(f"  probes{first}: {', '.join(probe.name for probe in probed)}")
@@ -354,7 +375,7 @@ def _written(value: Any) -> str:
 
 
 @app.command()
-def schema() -> None:
+def schema(plugin: Plugins = None) -> None:
     """Print the JSON Schema of a config file."""
     from actlab.spec.schema import schema
 
@@ -424,6 +445,7 @@ def compare(
     stack: Annotated[
         list[str] | None, typer.Option("--stack", help="draw 2 to 4 over each other, as in accuracy,dead_units")
     ] = None,
+    plugin: Plugins = None,
     json: Json = False,
 ) -> None:
     """Compare finished runs: a row for each condition, over its seeds, held against a baseline; plots."""
@@ -508,6 +530,7 @@ def claims(
     results: Annotated[
         Path | None, typer.Option("--results", "-o", help="where the runs of the config files are; default: results")
     ] = None,
+    plugin: Plugins = None,
     json: Json = False,
 ) -> None:
     """Hold the claims of config files against their runs: supported, refuted or undecided, and why."""
@@ -683,6 +706,7 @@ def report(
     baseline: Baseline = None,
     by: By = None,
     where: Where = None,
+    plugin: Plugins = None,
 ) -> None:
     """Write the page that one sends to others: question, verdicts, table, figures, data, how to reproduce."""
     from actlab.api import conditions
@@ -718,6 +742,7 @@ def watch(
     paths: Paths,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one")] = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="open the page")] = True,
+    plugin: Plugins = None,
 ) -> None:
     """Show the report in a browser of this machine; it reloads by itself while runs train."""
     import webbrowser
@@ -844,6 +869,7 @@ def _show_layers(run: Run, json: bool) -> None:
 def reproduce(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="the directory of a finished run")],
     data_dir: DataDir = None,
+    plugin: Plugins = None,
     json: Json = False,
 ) -> None:
     """Train a finished run again from its record, and say whether every byte came out the same."""
@@ -882,6 +908,7 @@ def activations(
     set_: Set = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="draw functions and slopes into a file")] = None,
     check: Annotated[bool, typer.Option("--check", help="hold the stated properties against measurements")] = False,
+    plugin: Plugins = None,
     json: Json = False,
 ) -> None:
     """List the activations; or print, draw and check some of them."""
@@ -964,10 +991,11 @@ def _list_activations(json: bool) -> None:
     facts = [entry.facts for entry in entries]
     if json:
         _print_json([
-            {"name": entry.name, "aliases": list(entry.aliases), "formula": of.formula,
+            {"name": entry.name, "aliases": list(entry.aliases), "formula": of.formula or entry.summary,
              "range": list(map(_finite, of.range)) if of.range else None, "monotonic": of.monotonic,
              "value_at_zero": of.value_at_zero, "slope_at_zero": of.slope_at_zero, "kinks": list(of.kinks),
-             "source": of.source, "parameters": {p.name: None if p.required else p.default for p in entry.parameters}}
+             "source": of.source or _origin(entry),
+             "parameters": {p.name: None if p.required else p.default for p in entry.parameters}}
             for entry, of in zip(entries, facts, strict=True)
         ])  # fmt: skip
         return
@@ -977,13 +1005,19 @@ def _list_activations(json: bool) -> None:
 
     Terminal().print(Table([
         Column("activation", [entry.name for entry in entries], "word"),
-        Column("formula", [of.formula for of in facts], "name"),
+        Column("formula", [of.formula or entry.summary for entry, of in zip(entries, facts, strict=True)], "name"),
         Column("range", [" … ".join(map(short, of.range)) if of.range else "?" for of in facts], "word", drop=1),
         Column("monotonic", [{True: "yes", False: "no", None: "?"}[of.monotonic] for of in facts], "word", drop=4),
         Column("f(0)", [short(of.value_at_zero) for of in facts], "word", drop=2),
         Column("slope at 0", [short(of.slope_at_zero) for of in facts], "word", drop=3),
-        Column("source", [of.source for of in facts], "name", drop=5),
+        Column("source", [of.source or _origin(entry) for entry, of in zip(entries, facts, strict=True)], "name",
+               drop=5),
     ], name_room=46))  # fmt: skip
+
+
+def _origin(entry: Entry[Any]) -> str:
+    """The plug-in that a part comes from."""
+    return entry.plugin.name if entry.plugin else ""
 
 
 def _activations(names: Sequence[str], formula: str | None, overrides: Sequence[str]) -> list[dict[str, Any]]:
@@ -1005,6 +1039,7 @@ def _activations(names: Sequence[str], formula: str | None, overrides: Sequence[
             raise ActlabError(
                 "\n".join(f"{'.'.join(map(str, i.path))}: {i.message}" if i.path else i.message for i in issues)
             )
+        resolved.pop("plugin", None)
         if resolved not in found:
             found.append(resolved)
     return found
@@ -1038,7 +1073,7 @@ def _quiet_tensorflow() -> Iterator[None]:
 
 
 @app.command()
-def probes(json: Json = False) -> None:
+def probes(plugin: Plugins = None, json: Json = False) -> None:
     """List the probes: what can be measured inside a network while it learns."""
     from actlab.parts.probes import PROBES
     from actlab.show.tables import Column, Table, Terminal
@@ -1065,6 +1100,7 @@ def data(
     action: Annotated[str, typer.Argument(help="list, fetch or verify")] = "list",
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="datasets; all if absent")] = None,
     data_dir: DataDir = None,
+    plugin: Plugins = None,
     json: Json = False,
 ) -> None:
     """List the datasets and where they lie; fetch or verify them."""
@@ -1301,3 +1337,11 @@ def main() -> None:
                 sys.stderr.write(f"{printable(text)}\n")
                 sys.stderr.flush()
         sys.exit(1 if unwritten else 2)
+    except Exception as error:
+        from actlab.plugins import blamed
+        from actlab.show.words import printable
+
+        if "--debug" in sys.argv or not (told := blamed(error)):
+            raise
+        sys.stderr.write(f"{printable(str(told))}\n")
+        sys.exit(2)

@@ -311,9 +311,8 @@ def _versions() -> dict[str, str]:
 
 
 @functools.cache
-def source_sha256() -> str:
-    """Of actlab's own Python files, names and bytes: it names the code where no commit does, or not all of it."""
-    package = Path(__file__).parent
+def source_sha256(package: Path = Path(__file__).parent) -> str:
+    """Of a package's Python files, names and bytes: it names the code where no commit does, or not all of it."""
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         for part in (path.relative_to(package).as_posix().encode(), path.read_bytes()):

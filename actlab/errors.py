@@ -4,6 +4,7 @@ ActlabError                 anything a user can cause or must know; the command 
 ├── ConfigError             a config file or a command line is wrong: a list of problems, each with its place
 ├── UnknownName             a name that no registry has; knows the nearest ones
 ├── FormulaError            an activation formula that is not allowed or not well formed; knows its column
+├── PluginError             own parts that cannot be loaded, with file and line; or are needed, and are not
 ├── DatasetError            a dataset that cannot be had, or is damaged
 ├── DeviceError             a device that this machine does not have
 ├── RunDirError             a run directory that cannot be read or written
@@ -72,6 +73,9 @@ class FormulaError(ActlabError):
     def __init__(self, message: str, column: int = 1) -> None:
         self.column = column
         super().__init__(f"{message} (at character {column})")
+
+
+class PluginError(ActlabError): ...
 
 
 class DatasetError(ActlabError): ...

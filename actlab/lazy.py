@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -30,14 +32,20 @@ def import_keras() -> None:
 
     TensorFlow reads that file too, for the Keras that it once was.
     """
-    if "keras" in sys.modules:
-        return
+    if "keras" not in sys.modules:
+        with without_keras_json():
+            import_module("tensorflow")
+            import_module("keras")
+
+
+@contextmanager
+def without_keras_json() -> Iterator[None]:
+    """While this lasts, whoever imports Keras gets it as `import_keras` does."""
     own = {"KERAS_HOME": os.devnull, "KERAS_BACKEND": "tensorflow"}
     before = {name: os.environ.get(name) for name in own}
     os.environ.update(own)
     try:
-        import_module("tensorflow")
-        import_module("keras")
+        yield
     finally:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})

@@ -7,6 +7,7 @@ JSON Schema, listing and reference are all made from the signature.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import functools
 import inspect
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
-from actlab.errors import UnknownName
+from actlab.errors import PluginError, UnknownName
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -54,6 +55,23 @@ class Parameter:
         return self.default is inspect.Parameter.empty
 
 
+@dataclass(frozen=True)
+class Plugin:
+    """Where parts come from that are not actlab's own: a file, or an installed package.
+
+    Args:
+        name: as records have it: the name of the file, or of the package with its version.
+        place: the file as it was named, or the module of the entry point.
+        sha256: of its source; empty where nothing is known of that.
+        source: the bytes of the file; None of a package, which every process imports for itself.
+    """
+
+    name: str
+    place: str
+    sha256: str
+    source: bytes | None = dataclasses.field(default=None, repr=False)
+
+
 @dataclass(frozen=True, eq=False)
 class Entry(Generic[T]):
     """A registered function with what is stated of it."""
@@ -64,6 +82,7 @@ class Entry(Generic[T]):
     parameters: tuple[Parameter, ...]
     aliases: tuple[str, ...] = ()
     check: Check | None = None  # what the types of single parameters cannot say
+    plugin: Plugin | None = None  # where it comes from, unless it is actlab's own
 
     @property
     def summary(self) -> str:
@@ -76,45 +95,79 @@ class Registry(Generic[T]):
 
     Args:
         kind: what the members are, in the singular, as messages say it.
+        unstated: the facts of a member of which nothing is stated; without it each has to state something.
         shared: a function whose keyword-only parameters every member takes besides its own.
         check: holds the parameters of any member against each other.
     """
 
-    def __init__(self, kind: str, shared: Callable[..., Any] | None = None, check: Check | None = None) -> None:
+    registering: Plugin | None = None  # which plug-in is being loaded; of all registries
+
+    def __init__(
+        self,
+        kind: str,
+        shared: Callable[..., Any] | None = None,
+        check: Check | None = None,
+        unstated: T | None = None,
+    ) -> None:
         self.kind = kind
+        self._unstated = unstated
         self._check = check
         self._shared = keyword_parameters(shared) if shared else ()
         self._entries: dict[str, Entry[T]] = {}
         self._aliases: dict[str, str] = {}
 
     def register(
-        self, facts: T, *, name: str | None = None, aliases: tuple[str, ...] = (), check: Check | None = None
-    ) -> Callable[[F], F]:
+        self, facts: T | None = None, *, name: str | None = None, aliases: tuple[str, ...] = (),
+        check: Check | None = None,
+    ) -> Callable[[F], F]:  # fmt: skip
         """Decorator: enter a function under its own name (or `name`) with what is stated of it.
 
         Args:
-            facts: what is stated of the member, of the registry's type.
+            facts: what is stated of the member, of the registry's type; an activation may leave it out.
             name: the registered name, where a Python keyword or builtin forbids the function to bear it.
             aliases: other names under which it is found; the resolved config has the real one.
             check: takes the resolved parameters, returns what is wrong with them together, or None.
 
         Raises:
-            ValueError: the name is taken.
+            PluginError: the name is taken or is none, or nothing is stated, or what a config is to set does not stand
+                after `*`.
         """
+        if callable(facts):
+            raise PluginError(f"write @{self.kind.upper()}S.register(), with brackets")
+        stated = self._unstated if facts is None else facts
 
         def enter(function: F) -> F:
-            own = name or function.__name__
-            for taken in (own, *aliases):
-                if taken in self._entries or taken in self._aliases:
-                    raise ValueError(f"{self.kind} {taken!r} is registered twice")
+            own = str(name or getattr(function, "__name__", ""))
+            for wanted in (own, *aliases):
+                if not wanted.isidentifier():
+                    raise PluginError(f"{self.kind} {wanted!r}: a name has letters, digits and underscores only")
+                if wanted in self:
+                    owner = self.get(wanted).plugin
+                    raise PluginError(
+                        f"the name {wanted!r} of {'an' if self.kind[0] in 'aeiou' else 'a'} {self.kind} is taken by "
+                        f"{owner.place if owner else 'actlab'}; choose another"
+                    )
+            if stated is None:
+                raise PluginError(f"{self.kind} {own!r}: state something of it, as register(...) of actlab's own do")
             mine = keyword_parameters(function)
             names = {parameter.name for parameter in mine}
             parameters = mine + tuple(p for p in self._shared if p.name not in names)
-            self._entries[own] = Entry(own, function, facts, parameters, aliases, check or self._check)
+            plugin = Registry.registering
+            if plugin:
+                _check_signature(f"{self.kind} {own!r}", function)
+            elif not function.__module__.startswith("actlab."):
+                plugin = Plugin(function.__module__, function.__module__, "")
+            self._entries[own] = Entry(own, function, stated, parameters, aliases, check or self._check, plugin)
             self._aliases.update(dict.fromkeys(aliases, own))
             return function
 
         return enter
+
+    def forget(self, plugin: Plugin) -> None:
+        """Let the members go that a plug-in has registered."""
+        for entry in [entry for entry in self if entry.plugin == plugin]:
+            del self._entries[entry.name]
+            self._aliases = {alias: name for alias, name in self._aliases.items() if name != entry.name}
 
     def get(self, name: str) -> Entry[T]:
         """The entry of a name or alias.
@@ -157,6 +210,19 @@ def nearest(name: str, known: list[str]) -> list[str]:
     """Up to three known names that resemble `name`, best first."""
     close = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.6)
     return close or [k for k in sorted(known) if len(name) > 2 and (name.lower() in k or k in name.lower())][:3]
+
+
+def _check_signature(who: str, function: Callable[..., Any]) -> None:
+    """That what a config is to set stands after `*`, and is not called as the keys of every part are.
+
+    Raises:
+        PluginError: it does not.
+    """
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD and parameter.default is not parameter.empty:
+            raise PluginError(f"{who}: a config sets what stands after `*`: write (..., *, {parameter})")
+        if parameter.name in ("name", "plugin") and parameter.kind is parameter.KEYWORD_ONLY:
+            raise PluginError(f"{who}: a parameter cannot be called {parameter.name!r}, as the key of every part is")
 
 
 def keyword_parameters(function: Callable[..., Any]) -> tuple[Parameter, ...]:

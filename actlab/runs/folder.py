@@ -38,6 +38,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actlab.errors import RunDirError, RunLocked
+from actlab.registry import Plugin
+from actlab.spec.labels import slug
 
 if TYPE_CHECKING:  # pandas takes 0.3 s to import; only a comparison reads tables
     import pandas as pd
@@ -268,6 +270,25 @@ def write_experiment(folder: Path, text: str, overrides: Sequence[str]) -> None:
 def _first_lines(text: str, overrides: Sequence[str]) -> str:
     lines = [f"{OVERRIDE}{json.dumps(o) if not o.isprintable() else o}\n" for o in overrides]
     return "".join([*lines, "# the file:\n" * text.startswith(OVERRIDE)])  # a comment of the file's own
+
+
+def keep_plugin(folder: Path, plugin: Plugin) -> None:
+    """Keep the source of a plug-in beside the runs that have a part of it; a package's is kept where it is installed.
+
+    Raises:
+        RunDirError: it cannot be written.
+    """
+    if plugin.source is not None and kept_plugin(folder, plugin.sha256) is None:
+        write_bytes(folder / f"plugin-{slug(Path(plugin.name).stem)}-{plugin.sha256[:8]}.py", plugin.source)
+
+
+def kept_plugin(folder: Path, sha256: str) -> Path | None:
+    """The file of an experiment that holds the source of this plug-in; None where there is none that is whole."""
+    for path in sorted(folder.glob(f"plugin-*-{sha256[:8]}.py")):
+        with contextlib.suppress(OSError):
+            if hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
+                return path
+    return None
 
 
 def own_text(text: str, overrides: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from actlab.parts.datasets import Prepared
+from actlab.registry import Plugin
 from actlab.spec.config import RunConfig
 
 Finish = Callable[[Path, str, str], list[str]]
@@ -29,6 +30,7 @@ class Job:
         checkpoint_seconds: at most about this much work is lost by a crash.
         plan_index: its place among the runs of its experiment, from 0; None where it is part of none.
         overrides: what the command line changed of the config file, `dotted.path=value` each.
+        plugins: those of which the config has a part, and no others: the worker loads them.
     """
 
     config: RunConfig
@@ -40,13 +42,16 @@ class Job:
     checkpoint_seconds: float = 30.0
     plan_index: int | None = None
     overrides: tuple[str, ...] = ()
+    plugins: tuple[Plugin, ...] = ()
 
     @property
     def identity(self) -> dict[str, Any]:
         """What run.json says of a run before anything is known of its training."""
+        plugins = [{"name": plugin.name, "sha256": plugin.sha256} for plugin in self.plugins]
         return {
             "label": self.label, "hash": self.config.hash, "config": self.config.canonical(),
             "plan_index": self.plan_index, "overrides": list(self.overrides),
+            **({"plugins": plugins} if plugins else {}),
         }  # fmt: skip
 
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from actlab import environment
-from actlab.errors import RunDirError
+from actlab import environment, plugins
+from actlab.errors import PluginError, RunDirError
 from actlab.parts import datasets
+from actlab.registry import Plugin
 from actlab.runs.executors import local
-from actlab.runs.folder import HISTORY, LAYERS, RECORD, WEIGHTS, make_folder
+from actlab.runs.folder import HISTORY, LAYERS, RECORD, WEIGHTS, kept_plugin, make_folder
 from actlab.runs.job import Job
 from actlab.runs.record import Run
 from actlab.signals import Signals
 from actlab.spec.config import RunConfig, resolve
+from actlab.spec.part import plugins_of
 from actlab.spec.where import flat
 
 COMPARED = (HISTORY, LAYERS, WEIGHTS)
@@ -52,12 +55,14 @@ def reproduce(
 
     Raises:
         RunDirError: the run is not done, or its files are no longer what its record states.
+        PluginError: it is of a plug-in that is not loaded, and of which there is no copy that may be run.
         DatasetError: its dataset cannot be had.
     """
     if run.status != "done":
         raise RunDirError(f"{run.path}: is {run.status}; only a finished run can be held against a second one")
     if damaged := run.damaged():
         raise RunDirError(f"{run.path}: no longer what its record states: {', '.join(damaged)}")
+    plugins.load_only([_plugin(run, digest) for digest in plugins_of(run.config)])
     config = run_config(run)
     prepared = datasets.prepare(config.dataset.name, config.dataset.parameters, data_dir, say=say)
     prepared = replace(prepared, stand_in_for=run.record.get("dataset", {}).get("stand_in_for"))
@@ -65,7 +70,8 @@ def reproduce(
     device = environment.choose_device(wanted)
     path = scratch / run.path.name
     make_folder(path)
-    job = Job(config, run.label, path, prepared, device, int(run.environment.get("threads", 1)))
+    threads = int(run.environment.get("threads", 1))
+    job = Job(config, run.label, path, prepared, device, threads, plugins=plugins.loaded(config.plugins))
     outcome = local.run([job], local.Limits(workers=1), signals, watch)[path]
     if outcome.status != "done":
         return Reproduction(f"{outcome.status}: {outcome.reason}", {}, None, {})
@@ -93,5 +99,30 @@ def run_config(run: Run) -> RunConfig:
     config, issues = resolve(run.config)
     if config is None:
         what = "; ".join(f"{'.'.join(map(str, issue.path))}: {issue.message}" for issue in issues)
-        raise RunDirError(f"{run.path / RECORD}: written by another version of actlab: {what}")
+        raise RunDirError(
+            f"{run.path / RECORD}: of another version of actlab, or of a plug-in that is not loaded: {what}"
+        )
     return config
+
+
+def _plugin(run: Run, sha256: str) -> Plugin:
+    """A plug-in of a run: the one that is loaded, or else the kept copy of a file that this user has run before.
+
+    Raises:
+        PluginError: there is neither: a folder may be somebody else's, and its code is not run unasked.
+    """
+    if found := plugins.loaded([sha256]):
+        return found[0]
+    stated = run.record.get("plugins")  # a record may say anything
+    known = [of for of in stated if isinstance(of, dict)] if isinstance(stated, list) else []
+    name = next((of.get("name") for of in known if of.get("sha256") == sha256), "")
+    what = f"{run.path}: has a part of the plug-in {name} (sha256 {sha256[:16]})"
+    kept = kept_plugin(run.path.resolve().parent, sha256)
+    if kept is None:
+        raise PluginError(f"{what}, of which no copy lies here; install that package, or name the file by --plugin")
+    plugin = plugins.read(kept)
+    if plugin.sha256 != sha256 or not plugins.is_known(sha256):
+        place = run.path.parent / kept.name
+        raise PluginError(f"{what}, which you have not run before. To reproduce is to run it: read {place}, then add "
+                          f"--plugin {shlex.quote(str(place))}")  # fmt: skip
+    return plugin

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from actlab import environment
+from actlab import environment, plugins
 from actlab.environment import gpus, usable_cores, usable_memory_gib
 from actlab.errors import RunDirError
 from actlab.parts import datasets
@@ -23,6 +23,7 @@ from actlab.runs.folder import (
     forget,
     inside,
     is_locked,
+    keep_plugin,
     lock,
     make_folder,
     read_checkpoint,
@@ -125,6 +126,8 @@ class Sweep:
         except RunDirError:
             if self.jobs or self.elsewhere:  # else the folder is an older actlab's, read-only, and nothing is new in it
                 raise
+        for plugin in plugins.loaded(self.plan.plugins):
+            keep_plugin(self.folder, plugin)
         for run in self.ended:
             tidy(run.path, run.status != "failed")
             placed = {**run.record, "plan_index": self.index_of[run.hash], "overrides": list(self.plan.overrides)}
@@ -201,8 +204,9 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
         sweep.begun |= {digest[:8]} & elsewhere.keys()
         path = _path_of(config, label, sweep.folder, here.get(digest[:8], []))
         job = Job(
-            config, label, path, dataset, options.device, threads, options.checkpoint_seconds, index, plan.overrides
-        )
+            config, label, path, dataset, options.device, threads, options.checkpoint_seconds, index, plan.overrides,
+            plugins.loaded(config.plugins),
+        )  # fmt: skip
         if options.force:
             sweep.jobs.append(job)
         elif (run := _run_at(path)) and run.status in (("done",) if options.retry_failed else ENDED):

@@ -368,7 +368,8 @@ class _Training:
             moments = {name: history[name].to_numpy(dtype=float) for name in ("epoch", "step")}
             arrays = {**self.film.arrays(frames), **moments, "layer": np.array(self.film.layer.name)}
             write_bytes(path / WEIGHT_FILM, npz(arrays, compressed=True))
-        activation, learned = self.config.activation.model_dump(), learned_means(self.model)
+        of, learned = self.config.activation, learned_means(self.model)
+        activation = {"name": of.name, **of.parameters}
         if learned or function_table(activation) is None:  # no shipped curve is that of this activation
             write_bytes(path / FUNCTION, function_csv(activation, learned))
         if self.finish and self.position.rows:

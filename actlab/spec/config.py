@@ -17,7 +17,7 @@ from actlab.registry import find, nearest
 from actlab.spec.budget import impossible
 from actlab.spec.claim import Claim
 from actlab.spec.labels import MOST_CHARACTERS, slug
-from actlab.spec.part import PARTS, STRICT, Part, explain, resolve_part, show
+from actlab.spec.part import PARTS, STRICT, Part, explain, plugins_of, resolve_part, show
 from actlab.spec.problems import Issue
 
 DEFAULT_PARTS = {"initializer": "glorot_uniform", "optimizer": "adam"}
@@ -108,6 +108,11 @@ class RunConfig(BaseModel):
             if probe.get("on") == "validation":  # as probes had it before they could choose: an old run is the same run
                 del probe["on"]
         return data
+
+    @property
+    def plugins(self) -> list[str]:
+        """The sha256 of each plug-in of which the training has a part."""
+        return plugins_of(self.canonical())
 
     @property
     def hash(self) -> str:

@@ -35,11 +35,19 @@ def texts(column: str, values: Sequence[Any]) -> list[str]:
             {**part, "name": str(part.get("name", ""))} if isinstance(part, Mapping) else {"name": str(part)}
             for part in values
         ]
+        parts = [_with_short_digest(part) for part in parts]
         shown = _telling(column, parts)
         attempts = ([_part(part, shown[part["name"]], form) for part in parts] for form in ("g", ".17g"))
     else:
+        if column.endswith(".plugin"):
+            values = [value and str(value)[:8] for value in values]
         attempts = ([text(value, form) for value in values] for form in ("g", ".17g"))
     return next((attempt for attempt in attempts if len(set(attempt)) == different), exact)
+
+
+def _with_short_digest(part: Mapping[str, Any]) -> dict[str, Any]:
+    """A part as it is shown: of the sha256 of its plug-in the first digits."""
+    return {key: str(value)[:8] if key == "plugin" else value for key, value in part.items()}
 
 
 def _telling(kind: str, parts: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
@@ -70,7 +78,7 @@ def _part(part: Mapping[str, Any], parameters: Sequence[str], form: str) -> str:
     shown = [name for name in part if name in parameters]
     if part["name"] == "formula":
         return str(part.get("formula"))
-    if len(shown) == 1:
+    if len(shown) == 1 and shown != ["plugin"]:
         return f"{part['name']} {text(part[shown[0]], form)}"
     return " ".join([str(part["name"]), *(f"{name}={text(part[name], form)}" for name in shown)])
 
@@ -80,7 +88,8 @@ def text(value: Any, form: str = "g") -> str:
     if isinstance(value, float):
         return format(value, form)
     if isinstance(value, Mapping):
-        return " ".join(str(v) if k == "name" else f"{k}={text(v, form)}" for k, v in value.items())
+        shown = _with_short_digest(value).items()
+        return " ".join(str(v) if k == "name" else f"{k}={text(v, form)}" for k, v in shown)
     if isinstance(value, list | tuple):
         return "-".join(text(item, form) for item in value)
     return str(value)
@@ -125,14 +134,16 @@ def short_names(
     found: list[dict[str, str]] = [{} for _ in keys]
     lasts = [column.rpartition(".")[2] for column in columns]
     for column, last in zip(columns, lasts, strict=True):
-        parts = [part if isinstance(part := at_key(config, column), Mapping) else {} for config in configs]
+        found_parts = (at_key(config, column) for config in configs)
+        parts = [_with_short_digest(part) if isinstance(part, Mapping) else {} for part in found_parts]
         called = last if lasts.count(last) == 1 else column
         for i, part in enumerate(parts):
             piece = keys[i][column]
             if column in PARTS and part.get("name") not in (None, "formula"):
                 alike = [other for other in parts if other.get("name") == part["name"]]
                 telling = [key for key in part if key != "name" and _differ([other.get(key) for other in alike])]
-                bare = column == "activation" and len(telling) == 1  # everybody knows what 0.01 of leaky_relu is
+                # everybody knows what 0.01 of leaky_relu is
+                bare = column == "activation" and len(telling) == 1 and telling != ["plugin"]
                 values = [text(part[key]) if bare else f"{key}={text(part[key])}" for key in telling]
                 piece = " ".join([str(part["name"]), *values])
             elif column not in (*PARTS, "data"):

@@ -7,25 +7,33 @@ every parameter, defaults written out, so that a record means the same after a l
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, PydanticUserError, ValidationError, create_model
+from pydantic_core import PydanticSerializationError
 
 from actlab.errors import UnknownName
 from actlab.registry import Entry, Kind, Parameter, find, nearest
 from actlab.spec.problems import Issue
 from actlab.spec.yaml import Path
 
+PART_KEYS = ("name", "plugin")  # of every part, besides its parameters
 PARTS = ("dataset", "model", "activation", "initializer", "optimizer")
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
 
 class Part(BaseModel):
-    """A resolved part: `name`, and its parameters as further attributes."""
+    """A resolved part: `name`, and its parameters as further attributes.
+
+    Args:
+        plugin: the sha256 of the source that it comes from, where that is not actlab's own.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True)
     name: str
+    plugin: str | None = None
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -44,11 +52,21 @@ def resolve_part(kind: str, written: Any, path: Path) -> tuple[dict[str, Any] | 
     name = written.get("name", "formula" if kind == "activation" and "formula" in written else None)
     if not isinstance(name, str):
         return None, [Issue(path, f"{article(kind)} needs a `name`; known: {', '.join(find(kind).names())}")]
+    recorded = written.get("plugin")
+    if recorded is not None and not re.fullmatch("[0-9a-f]{64}", str(recorded)):
+        return None, [Issue((*path, "plugin"), "a config names no code; on the command line do so: --plugin FILE.py")]
     try:
         entry = find(kind).get(name)
     except UnknownName as error:
-        return None, [Issue(path if bare else (*path, "name"), str(error))]
-    given = {key: value for key, value in written.items() if key != "name"}
+        absent = f"{kind} {name!r} is of {_source(recorded)}, which is not loaded"
+        return None, [Issue(path if bare else (*path, "name"), absent if recorded else str(error))]
+    own = {"plugin": entry.plugin.sha256} if entry.plugin else {}
+    if entry.plugin and not entry.plugin.sha256:
+        return None, [Issue(path, f"{kind} {name!r} is of a module that was imported; name its file by --plugin")]
+    if recorded and recorded != own.get("plugin"):
+        here = f"{entry.plugin.place}, {_source(own['plugin'])}" if entry.plugin else "actlab itself"
+        return None, [Issue((*path, "plugin"), f"{kind} {name!r} is of {_source(recorded)}; here it is of {here}")]
+    given = {key: value for key, value in written.items() if key not in PART_KEYS}
     issues: list[Issue] = []
     for parameter, nested in _parts_within(entry):
         value = given.get(parameter.name, parameter.default)
@@ -58,9 +76,29 @@ def resolve_part(kind: str, written: Any, path: Path) -> tuple[dict[str, Any] | 
         parameters = parameter_model(entry)(**given).model_dump(mode="json")
     except ValidationError as error:
         return None, issues + explain(error, path, [p.name for p in entry.parameters])
+    except (PydanticUserError, PydanticSerializationError) as error:  # what a plug-in has annotated, or has as default
+        first = str(error).strip().splitlines()[0]
+        return None, [*issues, Issue(path, f"{entry.name}: a parameter that no config can hold: {first}")]
     if not issues and entry.check and (message := entry.check(parameters)):
         issues.append(Issue(path, f"{entry.name}: {message}"))
-    return (None if issues else {"name": entry.name, **parameters}), issues
+    return (None if issues else {"name": entry.name, **own, **parameters}), issues
+
+
+def _source(sha256: Any) -> str:
+    """What a plug-in is called by its sha256."""
+    return f"the plug-in of sha256 {str(sha256)[:16]}"
+
+
+def plugins_of(config: Any) -> list[str]:
+    """The sha256 of each plug-in of which a resolved config, as plain data, has a part."""
+    if isinstance(config, list):
+        found = [digest for value in config for digest in plugins_of(value)]
+    elif isinstance(config, Mapping):
+        found = [digest for value in config.values() for digest in plugins_of(value)]
+        found += [config["plugin"]] if isinstance(config.get("plugin"), str) and "name" in config else []
+    else:
+        found = []
+    return list(dict.fromkeys(found))
 
 
 @functools.cache

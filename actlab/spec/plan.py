@@ -64,6 +64,11 @@ class Plan:
     excluded: int
     warnings: list[str]
 
+    @property
+    def plugins(self) -> list[str]:
+        """The sha256 of each plug-in of which a run has a part."""
+        return list(dict.fromkeys(digest for _, config in self.runs for digest in config.plugins))
+
     def asks_for(self) -> set[str]:
         """The hashes of its runs, on the dataset that is asked for and on its stand-in."""
         configs = [config for _, config in self.runs]

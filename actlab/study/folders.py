@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from actlab import plugins
 from actlab.errors import ActlabError
 from actlab.runs.folder import EXPERIMENT, overrides_of
 from actlab.runs.record import Run, discover, experiments
 from actlab.spec import plan as planning
-from actlab.spec.config import RunConfig
+from actlab.spec import yaml
+from actlab.spec.config import RunConfig, parse_experiment
+from actlab.spec.labels import slug
 from actlab.spec.plan import Plan
 from actlab.study.guard import Note
 
@@ -76,6 +82,11 @@ def read(paths: Sequence[Path]) -> Found:
     inside |= {folder.resolve(): [] for folder in experiments(paths) if folder.resolve() not in inside}
     called = {folder.resolve(): folder for folder in [*experiments(paths), *(run.path.parent for run in runs)]}
     plans = {f: _plan_of(called[f], of) for f, of in inside.items() if (f / EXPERIMENT).is_file()}
+    for folder in [folder for folder, plan in plans.items() if isinstance(plan, ActlabError)]:
+        if instead := _plan_of_records(called[folder], inside[folder]):
+            plans[folder] = instead
+            known = "besides the runs that are there is not known: it names parts of a plug-in that is not loaded"
+            passed_over.append(f"{instead.source}: what it asks for {known}; --plugin FILE.py loads one")
     found = []
     for folder, of in inside.items():
         plan = plans.get(folder)
@@ -96,6 +107,25 @@ def _plan_of(folder: Path, runs: Sequence[Run]) -> Plan | ActlabError:
         return ActlabError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}")
     except ActlabError as error:
         return error
+
+
+def _plan_of_records(folder: Path, runs: Sequence[Run]) -> Plan | None:
+    """What was asked for as the records tell it, where some have parts of plug-ins that are not loaded; else None."""
+    path, configs = folder / EXPERIMENT, list[tuple[str, RunConfig]]()
+    for run in runs:
+        with suppress(ValidationError, TypeError):  # a record may say anything, but its hash is of one config
+            if run.is_known and (config := RunConfig(**run.config)).hash == run.hash:
+                configs.append((run.label, config))
+    wanted = {digest for _, config in configs for digest in config.plugins}
+    if len(plugins.loaded(list(wanted))) == len(wanted):
+        return None
+    with suppress(ActlabError, OSError):
+        raw = path.read_bytes()
+        experiment, _ = parse_experiment(yaml.parse(raw, str(path)).data, slug(folder.name))
+        if experiment:
+            text = yaml.decode(raw, str(path))
+            return Plan(experiment, str(path), text, changes_of(folder, runs), configs, {}, [], 0, [])
+    return None
 
 
 def changes_of(folder: Path, runs: Sequence[Run]) -> tuple[str, ...]:

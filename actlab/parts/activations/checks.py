@@ -33,8 +33,10 @@ class Finding:
 def check(name: str, parameters: Mapping[str, Any] | None = None) -> list[Finding]:
     """Prove or refute, by computing, what an activation promises.
 
-    Gradient against central differences in float64, away from the kinks; values and slopes at ±10,000 and at the
-    kinks in float32 and float16; kinks, range, monotonicity, value and slope at 0 against the stated ones.
+    Values against the NumPy reference, if there is one; gradient against central differences in float64, away from the
+    kinks; values and slopes at ±10,000 and at the kinks in float32 and float16; kinks, range, monotonicity, value and
+    slope at 0 against the stated ones; and as a layer, that shape and dtype are kept in every precision, that it
+    computes the same when it is compiled and after it was written into a config, and that gradients are finite.
 
     Args:
         name: a registered name or alias.
@@ -59,6 +61,14 @@ def check(name: str, parameters: Mapping[str, Any] | None = None) -> list[Findin
         findings.append(Finding(property, stated if facts_apply else "", found, agree or not facts_apply))
 
     with np.errstate(all="ignore"):  # what overflows is a finding, not a warning
+        x = np.random.default_rng(0).normal(scale=2.5, size=(40, 4 * facts.inputs_per_unit(resolved)))
+        x[0, :4] = 0, -1, 1, 6
+        if facts.reference and resolved == resolve(entry, facts.example):
+            error = _relative_error(infer(entry, resolved, tf.constant(x)).numpy(), np.asarray(facts.reference(x)))
+            found = f"largest relative difference {np.max(error):.1g}"
+            findings.append(Finding("values", "equal those of the reference", found, bool(np.max(error) < 1e-7)))
+        findings += _as_layer(name, resolved, x)
+
         kinks = find_kinks(curve)
 
         x = np.linspace(-8, 8, 641) + 0.0137
@@ -128,6 +138,38 @@ def check(name: str, parameters: Mapping[str, Any] | None = None) -> list[Findin
             agree = fact is not None and math.isclose(fact, number, rel_tol=1e-9, abs_tol=1e-12)
             add(f"{what} at 0", "" if fact is None else f"{fact:.6g}", f"{number:.6g}", agree)
     return findings
+
+
+def _as_layer(name: str, parameters: Mapping[str, Any], x: Array) -> list[Finding]:
+    """What a network needs of an activation: in each precision, compiled, trained, and made again from its config."""
+    from actlab.parts.activations.layer import Activation  # imports Keras
+
+    findings, differing = [], []
+    for policy in ("float32", "mixed_float16", "mixed_bfloat16"):
+        layer = Activation(name, parameters, seed=0, dtype=policy)
+        sample = tf.cast(tf.constant(x), layer.compute_dtype)
+        with tf.GradientTape() as tape:
+            tape.watch(sample)
+            trained = layer(sample, training=True)
+            loss = tf.reduce_mean(tf.cast(trained, "float32") ** 2)
+        gradients = tape.gradient(loss, [sample, *layer.trainable_variables])
+        finite = all(g is not None and np.isfinite(np.float32(g)).all() for g in gradients)
+        found = f"{tuple(trained.shape)} of {trained.dtype.name}, gradients {'' if finite else 'not all '}finite"
+        shape = layer.compute_output_shape(tuple(x.shape))
+        stated = f"{shape} of {layer.compute_dtype}, gradients finite"
+        findings.append(Finding(f"trained in {policy}", stated, found, found == stated))
+        eager = np.float32(layer(sample, training=False))
+        again = Activation.from_config(layer.get_config())
+        close = {"float32": 2e-6, "mixed_float16": 2e-3, "mixed_bfloat16": 2e-2}[policy]
+        for way, values in (
+            ("compiled", tf.function(lambda z, layer=layer: layer(z, training=False))(sample)),
+            ("made from its config", again(sample, training=False)),
+        ):
+            if not np.allclose(np.float32(values), eager, rtol=close, atol=close, equal_nan=True):
+                differing.append(f"{way} in {policy}")
+    found = f"differs {' and '.join(differing)}" if differing else "the same within rounding"
+    stated = "the same within rounding"
+    return [*findings, Finding("compiled, and made again", stated, found, not differing)]
 
 
 def _relative_error(slopes: Array, differences: Array) -> Array:

@@ -26,13 +26,14 @@ class ActivationFacts:
 
     Where an output takes several inputs (`elementwise` is false), monotonic, value and slope are those of the first
     output while the first input moves and the second is 0: softmax is then the sigmoid, maxout is relu.
-    What depends on a text that only the config has (an own formula) is None.
+    What depends on a text that only the config has (an own formula) is None; where `range` is None, none of them is
+    stated.
 
     Args:
-        formula: as a reader would write it, in x.
+        formula: as a reader would write it, in x; empty where the docstring has to do.
         source: the paper, or the implementation that is followed.
         reference: the same function at `example`, by NumPy alone: (..., inputs) to (..., outputs) in float64. The
-            tests hold the activation against it.
+            tests hold the activation against it. Only a plug-in may lack it.
         range: infimum and supremum of the values.
         slope_at_zero: what autodiff gives at 0; at a kink the convention of the implementation.
         value_at_zero: f(0).
@@ -51,11 +52,11 @@ class ActivationFacts:
         example: parameters to show and test it with, where it has one without a default.
     """
 
-    formula: str
-    source: str
-    reference: Callable[[Array], Array]
-    range: tuple[float, float] | None
-    slope_at_zero: float | None
+    formula: str = ""
+    source: str = ""
+    reference: Callable[[Array], Array] | None = None
+    range: tuple[float, float] | None = None
+    slope_at_zero: float | None = None
     value_at_zero: float | None = 0.0
     monotonic: bool | None = True
     kinks: tuple[float, ...] = ()
@@ -92,7 +93,9 @@ class ActivationFacts:
         return inputs // per_unit * self.gives
 
 
-ACTIVATIONS: Registry[ActivationFacts] = Registry("activation")
+ACTIVATIONS: Registry[ActivationFacts] = Registry(
+    "activation", unstated=ActivationFacts(value_at_zero=None, monotonic=None)
+)
 
 
 def resolve(entry: Entry[ActivationFacts], given: Mapping[str, Any] | None = None) -> dict[str, Any]:

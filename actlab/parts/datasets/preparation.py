@@ -59,12 +59,15 @@ def _prepare_locked(
 ) -> Prepared:
     origin: dict[str, Any]
     if isinstance(source, Rendered):
-        origin = {"recipe": dict(source.recipe)}
+        origin = {"recipe": dict(source.recipe), **({"plugin": entry.plugin.sha256} if entry.plugin else {})}
         made_from = "rendered, " + ", ".join(f"{key} {value}" for key, value in source.recipe.items())
         folder = store.find(entry.name, origin)
         if folder is None:
             say(f"rendering {entry.name}; this is done once")
-            folder = store.write(entry.name, source.render(), origin, "rendered here")
+            arrays = source.render()
+            if entry.plugin:
+                arrays = checked_arrays(arrays, entry.facts, entry.plugin.place)
+            folder = store.write(entry.name, arrays, origin, "rendered here")
     else:
         paths, own = locate(entry.name, data_dir)
         if not paths:

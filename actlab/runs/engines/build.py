@@ -12,6 +12,7 @@ from actlab.lazy import keras
 from actlab.parts.models import Layers
 from actlab.registry import find, keyword_parameters
 from actlab.spec.config import RunConfig
+from actlab.spec.part import PART_KEYS
 
 MODEL_SHARED = ("batch_norm", "batch_norm_momentum", "regularizer")
 
@@ -100,7 +101,7 @@ def build_optimizer(config: RunConfig, model: Any, total_steps: int, steps_per_e
 
 
 def _learning_rate(rate: float, schedule: dict[str, Any], total_steps: int, steps_per_epoch: int) -> Any:
-    parameters = {key: value for key, value in schedule.items() if key != "name"}
+    parameters = {key: value for key, value in schedule.items() if key not in PART_KEYS}
     return find("schedule").get(schedule["name"]).function(rate, total_steps, steps_per_epoch, **parameters)
 
 

@@ -154,6 +154,7 @@ class _Slot:
         self.spawn = _Spawn()
         self.pool: ProcessPool | None = None
         self.job: Job | None = None
+        self.plugins = job.plugins  # of the worker that lives here
         self.warm: ProcessFuture | None = None  # what it does before a job
         self.future: ProcessFuture | None = None
         self.looks = 0
@@ -161,6 +162,9 @@ class _Slot:
     def take(self, job: Job, stop_file: Path, finish: Finish | None, timeout: float | None) -> None:
         """Give the worker a job; a new worker if the last one is gone."""
         self.job = job
+        if job.plugins != self.plugins:  # whatever a plug-in does to its process, it is done to its own runs only
+            self.close()
+            self.plugins = job.plugins
         if self.pool is None:
             self.pool = ProcessPool(1, 2 * RUNS_A_WORKER, worker.start, self.start, self.spawn)
         try:
@@ -268,7 +272,8 @@ class _Queue:
             self.waiting.clear()
         for slot in self.slots:
             if slot.job is None and self.waiting:
-                job = self.waiting.pop(0)
+                alike = (i for i, job in enumerate(self.waiting) if job.plugins == slot.plugins)
+                job = self.waiting.pop(next(alike, 0))
                 self.attempts[job.path] += 1
                 slot.take(job, self.stop_file, self.finish, self.limits.run_timeout_seconds)
         return bool(self.running())

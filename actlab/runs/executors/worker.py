@@ -16,6 +16,7 @@ from importlib.util import LazyLoader
 from pathlib import Path
 from types import ModuleType
 
+from actlab import plugins
 from actlab.environment import pin_variables, worker_variables
 from actlab.errors import ActlabError, RunLocked
 from actlab.lazy import import_keras
@@ -65,6 +66,8 @@ def work(job: Job, stop_file: Path, finish: Finish | None) -> Outcome:
         if stop_file.exists():
             return Outcome("interrupted")
         import_tensorflow()  # unless the worker that had has died
+        for plugin in job.plugins:
+            plugins.load(plugin)
         return Outcome(train(job, lambda: _terminated.is_set() or stop_file.exists(), finish))
     except Stopped:
         return Outcome("interrupted")
@@ -74,6 +77,8 @@ def work(job: Job, stop_file: Path, finish: Finish | None) -> Outcome:
         traceback.print_exc()
         if isinstance(error, ActlabError):
             return Outcome("failed", str(error))
+        if blamed := plugins.blamed(error):
+            return Outcome("failed", str(blamed))
         first_line = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
         return Outcome("failed", f"{type(error).__name__}: {first_line[:300]}")
     finally:

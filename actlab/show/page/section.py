@@ -17,7 +17,7 @@ from urllib.parse import quote
 from actlab.errors import ActlabError, RunDirError
 from actlab.parts.activations import ACTIVATIONS, resolve
 from actlab.parts.activations.curves import function_table
-from actlab.runs.folder import FUNCTION, own_text, read_numbers
+from actlab.runs.folder import FUNCTION, kept_plugin, own_text, read_numbers
 from actlab.runs.record import Run, run_folders
 from actlab.show import words
 from actlab.show.figures.comparison import stand_in_note
@@ -26,6 +26,7 @@ from actlab.show.page.chapter import Chapter
 from actlab.show.tables import comparison_columns, comparison_text
 from actlab.spec import yaml
 from actlab.spec.labels import slug
+from actlab.spec.part import plugins_of
 from actlab.spec.where import flat
 
 if TYPE_CHECKING:
@@ -175,14 +176,18 @@ def _function(run: Run) -> dict[str, Any]:
     """The activation of a run: equation, parameters, drawing, and what to know of that."""
     part = run.config.get("activation")
     parameters = dict(part) if isinstance(part, dict) else {"name": part}
-    name, equation, remarks = str(parameters.pop("name", "")), "", []
+    name, own, remarks = str(parameters.pop("name", "")), parameters.pop("plugin", None), []
     try:
         entry = ACTIVATIONS.get(name)
         parameters = resolve(entry, parameters)
+        known = own == (entry.plugin.sha256 if entry.plugin else None)
     except (ActlabError, TypeError):
-        equation, remarks = name, ["not known to this version of actlab"]
+        known = False
+    if not known:
+        equation = name
+        remarks.append(f"of a plug-in (sha256 {str(own)[:8]})" if own else "not known to this version of actlab")
     else:
-        equation = str(parameters.pop("formula")) if name == "formula" else entry.facts.formula
+        equation = str(parameters.pop("formula")) if name == "formula" else entry.facts.formula or entry.summary
         equation = DEFAULTS.sub("", equation) if parameters else equation  # in brackets, where the values follow
         if not entry.facts.elementwise:
             remarks.append("drawn: the first output while the first input moves, the others 0")
@@ -247,6 +252,11 @@ def recipes(
         text = own_text(chapter.config_text, chapter.overrides)
         if text:
             options = [*(f"--set={change}" for change in chapter.overrides), *["--out", results] * bool(again)]
+            # of several versions of a plug-in that of the run that began last
+            began = sorted(chapter.runs, key=lambda run: str(run.record.get("started")))
+            kept = [kept_plugin(chapter.folder, digest) for run in began for digest in plugins_of(run.config)]
+            files = {file.name.rpartition("-")[0]: file.name for file in kept if file}
+            options += [f"--plugin={name}" for name in files.values()]
             threads = {n for run in chapter.runs if isinstance(n := run.environment.get("threads"), int)}
             each = f", with {words.counted(min(threads), 'thread')} each" if len(threads) == 1 else ""
             what = f"trains every run anew{each}, from the file below"
