@@ -620,7 +620,7 @@ def _studies(paths: Sequence[Path], results: Path | None) -> list[Study]:
 
 def _wording(of: Wording) -> dict[str, Any]:
     """What was claimed once as plain data."""
-    return {"time": of.time, **of.claim.model_dump(by_alias=True), "sentence": str(of.claim)}
+    return {"time": of.time, "verdict": of.verdict, **of.claim.model_dump(by_alias=True), "sentence": str(of.claim)}
 
 
 def _range(claim: Claim) -> dict[str, Any] | None:

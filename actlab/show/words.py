@@ -678,7 +678,7 @@ def registration_lines(of: Registration, claim: Claim) -> list[str]:
     for one in of.earlier:
         says = [f"“{one.claim.says}”"] if one.claim.says and one.claim.says != claim.says else []
         exactly = [claim_exactly(one.claim)] if not says or identity(one.claim) != identity(claim) else []
-        lines.append(f"before that, {_utc(one.time)}: {': '.join([*says, *exactly])}")
+        lines.append(f"before that, {_utc(one.time)}, which is {one.verdict}: {': '.join([*says, *exactly])}")
     return lines
 
 
@@ -690,7 +690,8 @@ def registered_notes(registered: Registered) -> list[str]:
     lines = [f"when the claims were written is not known: {few(problems)}"] if problems else []
     for one in registered.withdrawn:
         says = f"“{one.claim.says}”: " if one.claim.says else ""
-        lines.append(f"claimed once, {_utc(one.time)}, and not any more: {says}{claim_exactly(one.claim)}")
+        once = f"claimed once, {_utc(one.time)}, and not any more, which is {one.verdict}"
+        lines.append(f"{once}: {says}{claim_exactly(one.claim)}")
     return lines
 
 

@@ -7,16 +7,18 @@ A claim is what is tested: metric, moment, conditions, comparison and margin. Or
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import ValidationError
 
+from actlab.errors import UnknownName
 from actlab.runs.record import Run
 from actlab.runs.register import DIGITS, Register
 from actlab.spec.claim import Claim
 from actlab.spec.where import conditions_of
-from actlab.study.claims import PlannedRun, Study, couples
+from actlab.study.claims import PlannedRun, Study, Word, couples, judge_claims
 
 When = Literal["before the first run", "before the deciding seeds", "after the results", "unknown"]
 
@@ -28,10 +30,12 @@ class Wording:
     Args:
         time: in UTC, of the `actlab run` that registered it first.
         claim: as it was then.
+        verdict: what the runs say of it now, by itself.
     """
 
     time: str
     claim: Claim
+    verdict: Word
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,13 @@ def registered(study: Study) -> Registered:
         for claim in stated:
             first.setdefault(identity(claim), number)
     earlier, withdrawn = _replaced([stated for _, _, stated in versions])
+
+    def wording(claim: Claim) -> Wording:
+        verdict: Word = "undecided"
+        with suppress(UnknownName):  # of a measure that these runs do not have any more
+            verdict = judge_claims([claim], study.runs)[0].verdict
+        return Wording(versions[first[identity(claim)]][0], claim, verdict)
+
     found = []
     for claim in study.claims:
         number = first[identity(claim)]
@@ -102,10 +113,9 @@ def registered(study: Study) -> Registered:
         when: When = "after the results" if known else "before the deciding seeds" if seen else "before the first run"
         if problems or (number == 0 and any(hashes & older for hashes in known)):
             when = "unknown"
-        before = [Wording(versions[first[identity(one)]][0], one) for one in earlier[identity(claim)]]
-        found.append(Registration(when, time, len(known), len(deciding), tuple(before)))
-    gone = [Wording(versions[first[identity(one)]][0], one) for one in withdrawn]
-    return Registered(tuple(found), tuple(gone), tuple(problems))
+        before = tuple(map(wording, earlier[identity(claim)]))
+        found.append(Registration(when, time, len(known), len(deciding), before))
+    return Registered(tuple(found), tuple(map(wording, withdrawn)), tuple(problems))
 
 
 def _replaced(versions: Sequence[Sequence[Claim]]) -> tuple[dict[str, list[Claim]], list[Claim]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -83,7 +84,9 @@ def test_an_edited_claim_is_shown_with_what_it_was(author: Path) -> None:
         assert claim["registered"]["when"] == "after the results"
         assert [one["is"] for one in claim["registered"]["earlier"]] == ["> 0.5"]
         assert "written after the results: ReLU learns" in shown and by in shown
-        assert "before that, 20" in shown and "val_accuracy at the end is above 0.5" in shown
+        (verdict,) = (one["verdict"] for one in claim["registered"]["earlier"])
+        assert verdict in ("refuted", "undecided")  # a net of four units is not right half the time after two steps
+        assert "before that, 20" in shown and f"UTC, which is {verdict}: with activation relu, val_acc" in shown
         if path == "study.yaml":
             assert "claims are not as registered at 20" in " ".join(rerun(author).split())
     for form in ("html", "markdown"):
@@ -119,7 +122,7 @@ def test_a_claim_that_is_taken_away_is_remembered(author: Path) -> None:
     rerun(author)
     study, shown = ask(author)
     assert [one["is"] for one in study["register"]["withdrawn"]] == ["> 0.5"]
-    assert "claimed once, 20" in shown and "and not any more: “ReLU learns”" in shown
+    assert re.search("claimed once, 20.* UTC, and not any more, which is (refuted|undecided): “ReLU learns”", shown)
 
 
 def test_another_name_does_not_hide_what_is_known(author: Path) -> None:
