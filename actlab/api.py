@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 from actlab import environment
 from actlab.errors import ActlabError, RunDirError
-from actlab.registry import find
 from actlab.runs.folder import EXPERIMENT, REPORT, WEIGHTS, read_arrays
 from actlab.runs.record import Run
 from actlab.signals import RESUME, Interrupts, Signals
@@ -52,20 +51,23 @@ class LoadedRun(Run):
         """The Keras model, built from the config, with the weights that were kept.
 
         Returns:
-            a `keras.Model` from images in 0..1, (batch, height, width, channels), to class probabilities.
+            a `keras.Model` from images in 0..1, (batch, height, width, channels), or from vectors, (batch, features),
+            to class probabilities.
 
         Raises:
             RunDirError: no weights were kept, they are damaged, or the config is of another version of actlab.
         """
         from actlab.runs.engines.build import build_model
         from actlab.runs.reproduction import run_config
+        from actlab.spec.budget import sizes_of
 
         file = self.path / WEIGHTS
         if not file.exists():
             raise RunDirError(f"{file}: no weights were kept; train with keep_weights: final or best")
         arrays = [array for _, array in sorted(read_arrays(file).items())]
-        facts = find("dataset").get(self.config["dataset"]["name"]).facts
-        model = build_model(run_config(self), facts.shape, facts.classes)
+        config = run_config(self)
+        sizes = sizes_of(config.canonical())
+        model = build_model(config, sizes.shape, sizes.classes)
         if len(arrays) != len(model.variables):
             raise RunDirError(f"{file}: {len(arrays)} arrays for {len(model.variables)} variables")
         for variable, value in zip(model.variables, arrays, strict=True):

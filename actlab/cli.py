@@ -802,6 +802,7 @@ def show(
     from actlab.runs.folder import RECORD
     from actlab.runs.progress import duration
     from actlab.show.tables import Terminal
+    from actlab.show.words import shortened
     from actlab.spec import yaml
 
     found = _run_at(run)
@@ -825,7 +826,8 @@ def show(
     for section in ("results", "config", "dataset", "environment"):
         out.print(f"\n{section}", style="bold")
         try:
-            out.print(yaml.dump(record.get(section, {})).rstrip())
+            data = record.get(section, {})
+            out.print(yaml.dump(shortened(data) if section == "dataset" else data).rstrip())
         except ValueError as error:  # JSON may hold text and numbers that a config cannot
             raise RunDirError(f"{found.path / RECORD}: damaged: {section}: {error}") from None
     damaged = found.damaged() if found.status == "done" else []

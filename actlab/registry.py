@@ -85,6 +85,11 @@ class Entry(Generic[T]):
     plugin: Plugin | None = None  # where it comes from, unless it is actlab's own
 
     @property
+    def by_value(self) -> bool:
+        """Whether it is known by the value of the parameter that bears its name, as a formula is by its text."""
+        return any(parameter.name == self.name and parameter.required for parameter in self.parameters)
+
+    @property
     def summary(self) -> str:
         """The first paragraph of the docstring on one line."""
         return " ".join((inspect.getdoc(self.function) or "").split("\n\n")[0].split())

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from actlab.errors import ActlabError, RunDirError
-from actlab.registry import find
 from actlab.runs.folder import RECORD
 from actlab.runs.job import Job
 from actlab.runs.record import Run
+from actlab.spec.budget import sizes_of
 
 RECENT = 500  # records that are read for a forecast: those of the runs that ended last
 CNN_PRODUCTS = 6_700  # multiplications a number of an image, where widths say nothing: those of the CIFAR-10 CNN
@@ -130,7 +130,7 @@ class Forecast:
 
     def _kind(self, config: Mapping[str, Any], where: str) -> Kind:
         parts = [
-            config["dataset"]["name"],
+            [config["dataset"].get(key) for key in ("name", "content")],
             *(config.get(key) for key in ("model", "batch_size", "precision", "probes")),
         ]
         kind = json.dumps(parts, sort_keys=True), where
@@ -237,10 +237,10 @@ def steps_of(job: Job) -> int:
 
 def step_products(config: Mapping[str, Any]) -> float:
     """Roughly the multiplications that the layers need for a batch; only the order of trainings hangs on it."""
-    facts, model = find("dataset").get(config["dataset"]["name"]).facts, config["model"]
-    pixels = math.prod(facts.shape)
+    sizes, model = sizes_of(config), config["model"]
+    pixels = math.prod(sizes.shape)
     if "hidden" in model or model["name"] == "linear":
-        widths = [pixels, *model.get("hidden", []), facts.classes]
+        widths = [pixels, *model.get("hidden", []), sizes.classes]
         products = float(sum(a * b for a, b in itertools.pairwise(widths)))
     else:
         products = float(CNN_PRODUCTS * pixels)

@@ -50,9 +50,15 @@ class Job:
         plugins = [{"name": plugin.name, "sha256": plugin.sha256} for plugin in self.plugins]
         return {
             "label": self.label, "hash": self.config.hash, "config": self.config.canonical(),
-            "plan_index": self.plan_index, "overrides": list(self.overrides),
+            **self.placed,
             **({"plugins": plugins} if plugins else {}),
         }  # fmt: skip
+
+    @property
+    def placed(self) -> dict[str, Any]:
+        """What is no part of a run and may change later: its place in the plan, and where own data lies."""
+        own = {"data_path": self.dataset.origin} if "content" in self.config.dataset.parameters else {}
+        return {"plan_index": self.plan_index, "overrides": list(self.overrides), **own}
 
 
 @dataclass(frozen=True)

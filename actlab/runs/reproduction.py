@@ -64,7 +64,9 @@ def reproduce(
         raise RunDirError(f"{run.path}: no longer what its record states: {', '.join(damaged)}")
     plugins.load_only([_plugin(run, digest) for digest in plugins_of(run.config)])
     config = run_config(run)
-    prepared = datasets.prepare(config.dataset.name, config.dataset.parameters, data_dir, say=say)
+    path = run.record.get("data_path")
+    place = Path(path) if isinstance(path, str) else None
+    prepared = datasets.prepare(config.dataset.name, config.dataset.parameters, data_dir, place=place, say=say)
     prepared = replace(prepared, stand_in_for=run.record.get("dataset", {}).get("stand_in_for"))
     wanted = "gpu" if str(run.environment.get("device", "cpu")).startswith("gpu") else "cpu"
     device = environment.choose_device(wanted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ from actlab.runs.folder import (
 from actlab.runs.forecast import Forecast, recent_runs
 from actlab.runs.job import Job
 from actlab.runs.record import ENDED, Run, by_hash, state_of
+from actlab.spec.budget import sizes_of
 from actlab.spec.config import OF_A_RUN, RunConfig
 from actlab.spec.plan import Plan
 
@@ -81,7 +83,7 @@ class Sweep:
         jobs: what is to be trained, anew or from a checkpoint, the longest first.
         ended: runs that have ended before, and stay as they are.
         elsewhere: finished runs of other experiments that are the same run, and the jobs that they spare.
-        index_of: hash of a run to its place in the plan.
+        planned: hash of each run to its job, to be done or not, in the order of the plan.
         begun: first digits of the hashes of runs that have a record, here or in another experiment.
         warnings: what the user must see before the training starts.
         forced: what was trained before is forgotten first.
@@ -94,7 +96,7 @@ class Sweep:
     jobs: list[Job] = field(default_factory=list)
     ended: list[Run] = field(default_factory=list)
     elsewhere: list[tuple[Run, Job]] = field(default_factory=list)
-    index_of: dict[str, int] = field(default_factory=dict)
+    planned: dict[str, Job] = field(default_factory=dict)
     begun: set[str] = field(default_factory=set)
     warnings: list[str] = field(default_factory=list)
     forced: bool = False
@@ -130,21 +132,24 @@ class Sweep:
             keep_plugin(self.folder, plugin)
         for run in self.ended:
             tidy(run.path, run.status != "failed")
-            placed = {**run.record, "plan_index": self.index_of[run.hash], "overrides": list(self.plan.overrides)}
-            if placed != run.record:  # as of an earlier plan, in which it had another place
+            placed = {**run.record, **self._placed(run)}
+            if placed != run.record:  # as of an earlier plan, in which it or its data had another place
                 with lock(run.path):
                     write_json(run.path / RECORD, placed)
         for run, job in self.elsewhere:
-            copy_run(
-                run.path,
-                inside(self.folder, job.path.name),
-                {"plan_index": job.plan_index, "overrides": list(job.overrides), "claims_sha256": None},
-            )
+            copy_run(run.path, inside(self.folder, job.path.name), {**self._placed(run), "claims_sha256": None})
             self.ended.append(Run(job.path))
         for job in self.jobs:
             make_folder(inside(self.folder, job.path.name))
             if self.forced:
                 forget(job.path)
+
+    def _placed(self, run: Run) -> dict[str, Any]:
+        """What of a record follows the plan."""
+        job = self.planned[run.hash]
+        own = "data_path" in job.placed
+        named = {"config": {**run.config, "dataset": job.config.canonical()["dataset"]}} if own else {}
+        return {**job.placed, **named}
 
     def runs(self) -> list[Run]:
         """All runs of the plan that have a record by now, in its order."""
@@ -154,7 +159,8 @@ class Sweep:
                 found.append(Run(job.path))
             except RunDirError:  # never begun, or failed before its record was written
                 continue
-        return sorted(found, key=lambda run: self.index_of[run.hash])
+        order = {digest: place for place, digest in enumerate(self.planned)}
+        return sorted(found, key=lambda run: order[run.hash])
 
 
 def resumable(job: Job) -> bool:
@@ -188,7 +194,8 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
         own = {key: value for key, value in config.dataset.parameters.items() if key not in OF_A_RUN}
         key = json.dumps([config.dataset.name, own], sort_keys=True)
         if key not in sets:
-            sets[key] = datasets.prepare(config.dataset.name, own, options.data_dir, say=say)
+            place = plan.data.get((own.get("content") or {}).get("sha256", ""))
+            sets[key] = datasets.prepare(config.dataset.name, own, options.data_dir, place=place, say=say)
         dataset = sets[key]
         if dataset.stand_in_for:
             config = config.on_stand_in(dataset.name)
@@ -198,15 +205,15 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
             )
             if warning not in sweep.warnings:
                 sweep.warnings.append(warning)
-        if (digest := config.hash) in sweep.index_of:
+        if (digest := config.hash) in sweep.planned:
             continue  # two cells that were different until the real set could not be had
-        sweep.index_of[digest] = index
         sweep.begun |= {digest[:8]} & elsewhere.keys()
         path = _path_of(config, label, sweep.folder, here.get(digest[:8], []))
         job = Job(
             config, label, path, dataset, options.device, threads, options.checkpoint_seconds, index, plan.overrides,
             plugins.loaded(config.plugins),
         )  # fmt: skip
+        sweep.planned[digest] = job
         if options.force:
             sweep.jobs.append(job)
         elif (run := _run_at(path)) and run.status in (("done",) if options.retry_failed else ENDED):
@@ -218,7 +225,7 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
             if state_of(path) == "damaged":
                 again = "goes on from its checkpoint" if resumable(job) else "trains anew"
                 sweep.warnings.append(f"{path}: {again}: its {RECORD} is damaged")
-    asked_for = {digest[:8] for digest in (*plan.asks_for(), *sweep.index_of)}
+    asked_for = {digest[:8] for digest in (*plan.asks_for(), *sweep.planned)}
     if others := [path.name for digits, paths in here.items() if digits not in asked_for for path in paths]:
         few = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
         sweep.warnings.append(
@@ -272,7 +279,7 @@ def workers_and_threads(
 def _gib_a_batch(config: RunConfig) -> float:
     """Roughly what the activations of a batch and their gradients take: the CNN keeps about 2 MB an image."""
     widths = config.model.parameters.get("hidden")
-    bytes_an_image = 8 * (784 + sum(widths)) if widths else 2e6
+    bytes_an_image = 8 * (math.prod(sizes_of(config.canonical()).shape) + sum(widths)) if widths else 2e6
     return config.batch_size * bytes_an_image * 2 / 2**30
 
 

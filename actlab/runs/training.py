@@ -153,7 +153,7 @@ class _Training:
             "dataset": {
                 "name": dataset.name, "sha256": dataset.sha256, "stand_in_for": dataset.stand_in_for,
                 "training_images": len(self.split.train), "validation_images": len(self.split.validation),
-                "test_images": len(images.x_test),
+                "test_images": len(images.x_test), **dataset.about,
             },
             "environment": environment.describe(job.device, job.threads),
             "parameters": int(self.model.count_params()),

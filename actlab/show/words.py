@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 NO_VALUE = "–"
 MOST_NAMES, MOST_SEEDS = 6, 8  # that a sentence lists
+MOST_MEMBERS = 20  # of a list of a record
 BESIDE = "†"  # marks a verdict beside which something stands
 MOST_NOTES = 4
 MOST_REASON = 80  # characters of why a run failed; run.json has all
@@ -45,6 +46,14 @@ def printable(text: Any) -> str:
 
 def _spelt(code: int) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def shortened(data: Any) -> Any:
+    """Plain data whose lists have a few members, and then how many are left out."""
+    if isinstance(data, Mapping):
+        return {key: shortened(value) for key, value in data.items()}
+    few = isinstance(data, list) and len(data) > MOST_MEMBERS
+    return [*data[:MOST_MEMBERS], f"... and {len(data) - MOST_MEMBERS:,} more"] if few else data
 
 
 # --- numbers ---------------------------------------------------------------------------------------------------

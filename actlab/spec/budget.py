@@ -6,13 +6,30 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from actlab.errors import DatasetError, UnknownName
 from actlab.registry import find, nearest
 from actlab.spec.problems import Issue
 
 Config = Mapping[str, Any]  # of one run, resolved, as plain data: without the keys that are None
+
+
+class Sizes(NamedTuple):
+    """Of the data: the shape of an example, how many classes, and how many examples to train and to test on."""
+
+    shape: tuple[int, ...]
+    classes: int
+    train_images: int
+    test_images: int
+
+
+def sizes_of(config: Config) -> Sizes:
+    """The sizes of the dataset of a resolved config: as found in own data, as asked for, or as stated of it."""
+    dataset = config["dataset"]
+    stated, found = vars(find("dataset").get(dataset["name"]).facts), dataset.get("content", dataset)
+    shape, *counts = (found.get(key, stated[key]) for key in Sizes._fields)
+    return Sizes(tuple(shape), *counts)
 
 
 @dataclass(frozen=True)
@@ -62,12 +79,11 @@ def budget_of(config: Config) -> Budget:
         DatasetError: as `split_sizes`.
     """
     dataset = config["dataset"]
-    facts = find("dataset").get(dataset["name"]).facts
-    count, test = (dataset.get(key, getattr(facts, key)) for key in ("train_images", "test_images"))
-    images, held = split_sizes(count, dataset.get("train_samples"), dataset["validation"])
+    sizes = sizes_of(config)
+    images, held = split_sizes(sizes.train_images, dataset.get("train_samples"), dataset["validation"])
     per_epoch = math.ceil(images / config["batch_size"])
     steps = config.get("steps") or config["epochs"] * per_epoch
-    return Budget(images, held or test, per_epoch, steps, config.get("evaluate_every") or per_epoch)
+    return Budget(images, held or sizes.test_images, per_epoch, steps, config.get("evaluate_every") or per_epoch)
 
 
 def weight_layers(model: Mapping[str, Any]) -> list[str]:
@@ -87,7 +103,7 @@ def impossible(config: Config) -> list[Issue]:
     except DatasetError as error:
         key, _, message = str(error).partition(": ")
         issues.append(Issue(("dataset", key), message))
-    model, shape = config["model"], find("dataset").get(config["dataset"]["name"]).facts.shape
+    model, shape = config["model"], sizes_of(config).shape
     if message := find("model").get(model["name"]).facts.wrong(model, shape):
         issues.append(Issue(("model",), message))
     layers, film = weight_layers(model), config.get("weight_film")

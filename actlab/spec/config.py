@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
+from actlab.errors import DatasetError
 from actlab.registry import find, nearest
 from actlab.spec.budget import impossible
 from actlab.spec.claim import Claim
@@ -23,6 +24,8 @@ from actlab.spec.problems import Issue
 DEFAULT_PARTS = {"initializer": "glorot_uniform", "optimizer": "adam"}
 OF_A_RUN = ("train_samples", "train_choice", "validation")  # keys of a dataset that do not change its files
 Count = Annotated[int, Field(ge=1, le=10**9)]
+Look = Callable[[dict[str, Any]], Any]
+"""From resolved own data, `{name: npz, npz: FILE, ...}`, to its `Content`; raises `DatasetError`."""
 ONE_BUDGET = "either `epochs` or `steps` is required, and not both"
 
 
@@ -116,8 +119,8 @@ class RunConfig(BaseModel):
 
     @property
     def hash(self) -> str:
-        """sha256 of the canonical config, as hexadecimal digits: the identity of the run."""
-        text = json.dumps(self.canonical(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        """sha256 of the canonical config, without where own data lies, in hexadecimal: the identity of the run."""
+        text = json.dumps(without_place(self.canonical()), sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def on_stand_in(self, name: str) -> RunConfig:
@@ -126,6 +129,14 @@ class RunConfig(BaseModel):
         resolved, problems = resolve_part("dataset", {"name": name, **kept}, ("dataset",))
         assert resolved is not None, problems
         return self.model_copy(update={"dataset": Part(**resolved)})
+
+
+def without_place(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A canonical config without the path of own data, whose content tells what it is."""
+    dataset = config.get("dataset")
+    if not isinstance(dataset, Mapping) or "content" not in dataset:
+        return {**config}
+    return {**config, "dataset": {key: value for key, value in dataset.items() if key != dataset.get("name")}}
 
 
 class Experiment(BaseModel):
@@ -157,13 +168,16 @@ KEYS = [*RunConfig.model_fields, *(k for k in Experiment.model_fields if k != "b
 
 
 def resolve(
-    data: Mapping[str, Any], looked_at: dict[str, tuple[Part | None, list[Issue]]] | None = None
+    data: Mapping[str, Any],
+    looked_at: dict[str, tuple[Part | None, list[Issue]]] | None = None,
+    look: Look | None = None,
 ) -> tuple[RunConfig | None, list[Issue]]:
     """The data of one cell to its `RunConfig`, or to all that is wrong with it.
 
     Args:
         data: the keys of a run as a file has them.
         looked_at: parts of other cells, by how they are written: most cells share them. It is added to.
+        look: reads own data; without it the content must be stated, as in a record.
     """
     known = {} if looked_at is None else looked_at
     resolved: dict[str, Any] = {}
@@ -182,6 +196,13 @@ def resolve(
                 made, found = resolve_part(kind, written, (kind,))
                 if made and (offline := made.get("offline")) and (message := wrong_stand_in(made["name"], offline)):
                     found.append(Issue(("dataset", "offline"), message))
+                if made and not found and kind == "dataset" and find(kind).get(made["name"]).facts.look:
+                    try:
+                        made["content"] = look(made) if look else made["content"]
+                        if made["content"] is None:
+                            raise DatasetError("what is in own data is found out where its config file is read")
+                    except DatasetError as error:
+                        found.append(Issue((kind, made["name"]), str(error)))
                 known[as_written] = (None if found or not made else Part(**made), found)
             part, found = known[as_written]
             issues += found
@@ -220,6 +241,8 @@ def _probes(written: Any) -> tuple[list[dict[str, Any]] | None, list[Issue]]:
 def wrong_stand_in(name: str, offline: str) -> str | None:
     """Why a dataset cannot stand in for another: it must be rendered, of the same shape and as many classes."""
     wanted = find("dataset").get(name).facts
+    if wanted.look:
+        return "nothing stands in for own data, which is at hand or is not"
     fitting = [
         entry.name for entry in find("dataset")
         if entry.facts.synthetic and (entry.facts.shape, entry.facts.classes) == (wanted.shape, wanted.classes)

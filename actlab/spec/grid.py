@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from actlab.errors import ActlabError
-from actlab.registry import nearest
+from actlab.registry import find, nearest
 from actlab.spec.config import DEFAULT_PARTS, Experiment, RunConfig
 from actlab.spec.labels import slug
 from actlab.spec.part import PARTS, show
@@ -227,8 +227,9 @@ def label(config: RunConfig, cell: Cell) -> str:
     for key in swept:
         value, last = cell.values[key], key.split(".")[-1]
         if (key in PARTS or last == "schedule") and isinstance(value, dict):
-            pieces += [str(value[k]) for k in ("name", "formula") if k in value]
-            pieces += [f"{k}{_label_text(v)}" for k, v in value.items() if k not in ("name", "formula")]
+            named = [k for k in value if k == "name" or (key in PARTS and k in find(key) and find(key).get(k).by_value)]
+            pieces += [str(value[k]) for k in named[-1:]]
+            pieces += [f"{k}{_label_text(v)}" for k, v in value.items() if k not in named]
         else:
             pieces.append(str(value) if key in PARTS or isinstance(value, str) else f"{last}{_label_text(value)}")
     return slug("-".join([*pieces, f"seed{config.seed}"]))

@@ -11,7 +11,7 @@ from typing import Any
 
 from actlab.errors import UnknownName
 from actlab.registry import find
-from actlab.spec.part import PARTS
+from actlab.spec.part import PARTS, called
 from actlab.spec.where import at_key
 
 EMPTY = '""'  # a name of no characters could not be seen
@@ -75,12 +75,10 @@ def defaults_of(kind: str, name: str) -> dict[str, Any]:
 
 
 def _part(part: Mapping[str, Any], parameters: Sequence[str], form: str) -> str:
-    shown = [name for name in part if name in parameters]
-    if part["name"] == "formula":
-        return str(part.get("formula"))
-    if len(shown) == 1 and shown != ["plugin"]:
+    shown = [name for name in part if name in parameters and name != part["name"]]
+    if len(shown) == 1 and shown != ["plugin"] and part["name"] not in part:
         return f"{part['name']} {text(part[shown[0]], form)}"
-    return " ".join([str(part["name"]), *(f"{name}={text(part[name], form)}" for name in shown)])
+    return " ".join([called(part), *(f"{name}={text(part[name], form)}" for name in shown)])
 
 
 def text(value: Any, form: str = "g") -> str:
@@ -139,7 +137,7 @@ def short_names(
         called = last if lasts.count(last) == 1 else column
         for i, part in enumerate(parts):
             piece = keys[i][column]
-            if column in PARTS and part.get("name") not in (None, "formula"):
+            if column in PARTS and part.get("name") not in (None, *part):
                 alike = [other for other in parts if other.get("name") == part["name"]]
                 telling = [key for key in part if key != "name" and _differ([other.get(key) for other in alike])]
                 # everybody knows what 0.01 of leaky_relu is

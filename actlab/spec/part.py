@@ -49,7 +49,8 @@ def resolve_part(kind: str, written: Any, path: Path) -> tuple[dict[str, Any] | 
         return None, [
             Issue(path, f"expected the name of {article(kind)} or a mapping with `name`, read {show(written)}")
         ]
-    name = written.get("name", "formula" if kind == "activation" and "formula" in written else None)
+    implied = (key for key in written if key in find(kind) and find(kind).get(key).by_value)
+    name = written.get("name", next(implied, None))
     if not isinstance(name, str):
         return None, [Issue(path, f"{article(kind)} needs a `name`; known: {', '.join(find(kind).names())}")]
     recorded = written.get("plugin")
@@ -131,7 +132,7 @@ EXPECTED = {
     "string_type": "text", "finite_number": "a finite number", "list_type": "a list", "literal_error": "{expected}",
     "greater_than": "a number above {gt:.12g}", "greater_than_equal": "a number from {ge:.12g}",
     "less_than": "a number below {lt:.12g}", "less_than_equal": "a number up to {le:.12g}",
-    "string_too_short": "some text",
+    "string_too_short": "some text", "too_short": "{min_length} values", "too_long": "{max_length} values",
 }  # fmt: skip
 ALTERNATIVES = ("list[", "dict[", "literal[", "constrained-", "function-", "nullable", "float", "int", "str", "bool")
 
@@ -176,7 +177,8 @@ def _expected(items: Sequence[Any]) -> str:
     """What is wrong with one value, of which several things could be: "expected a number or 'test', read 'tst'"."""
     expected, hint = [], ""
     for item in items:
-        template = EXPECTED.get(item["type"], item["msg"][0].lower() + item["msg"][1:].replace("{", "{{"))
+        message = (item["msg"][0].lower() + item["msg"][1:]).replace("{", "{{").replace("}", "}}")
+        template = EXPECTED.get(item["type"], message)
         expected.append(template.format(**item.get("ctx", {})))
         if item["type"] == "literal_error":
             choices = [choice.strip("' ") for choice in expected[-1].replace(" or ", ",").split(",")]
@@ -188,6 +190,11 @@ def show(value: Any) -> str:
     """A value as a message quotes it: short, on one line."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def called(part: Mapping[str, Any]) -> str:
+    """What a resolved part is called: by its name, or by its value where it is known by that."""
+    return str(part.get(str(part.get("name")), part.get("name")))
 
 
 def article(kind: str) -> str:

@@ -17,15 +17,16 @@ import sys
 from collections import Counter
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
 
-from actlab.errors import ConfigError, Problem
+from actlab.errors import ConfigError, DatasetError, Problem
 from actlab.registry import find, nearest
 from actlab.spec import yaml
 from actlab.spec.budget import too_long
 from actlab.spec.claim import claim_issues
-from actlab.spec.config import KEYS, Experiment, RunConfig, parse_experiment, resolve
+from actlab.spec.config import KEYS, OF_A_RUN, Experiment, Look, RunConfig, parse_experiment, resolve
 from actlab.spec.grid import Cell, cells_apart, cells_of, fill, label, put
 from actlab.spec.labels import same_folder, slug
 from actlab.spec.part import PARTS, Part
@@ -52,6 +53,7 @@ class Plan:
         merged: labels of cells that came twice, the second and later ones.
         excluded: how many cells `exclude` left out.
         warnings: lengths that reach beyond the training, each at its place in the file.
+        data: where own data lies, by the sha256 of its content.
     """
 
     experiment: Experiment
@@ -63,6 +65,7 @@ class Plan:
     merged: list[str]
     excluded: int
     warnings: list[str]
+    data: dict[str, FilePath]
 
     @property
     def plugins(self) -> list[str]:
@@ -99,12 +102,14 @@ def read_all(paths: Sequence[FilePath], overrides: Sequence[str] = ()) -> list[P
     return list(plans.values())
 
 
-def read(path: FilePath, overrides: Sequence[str] = ()) -> Plan:
+def read(path: FilePath, overrides: Sequence[str] = (), look: Look | None = None) -> Plan:
     """The plan of a config file.
 
     Args:
-        path: the YAML file, or the name of a config, as `located` finds it; - for standard input.
+        path: the YAML file, or the name of a config, as `located` finds it; - for standard input. Own data is looked
+            for from its folder, that of `overrides` and of standard input from the current one.
         overrides: `dotted.path=value` each, applied in order; the value is YAML.
+        look: knows the content of own data, which is then not read.
 
     Raises:
         ConfigError: all that is wrong in the file and the overrides.
@@ -112,10 +117,14 @@ def read(path: FilePath, overrides: Sequence[str] = ()) -> Plan:
     path = located(path)
     # the bytes of the name are UTF-8, whatever the locale is
     stem = os.fsencode(path.stem).decode("utf-8", "surrogateescape") if path.is_file() else ""
-    return parse(_bytes(path), "standard input" if path == STDIN else str(path), overrides, stem)
+    source, folder = "standard input" if path == STDIN else str(path), path.parent if stem else FilePath()
+    return parse(_bytes(path), source, overrides, stem, folder, look)
 
 
-def parse(text: str | bytes, source: str, overrides: Sequence[str] = (), stem: str = "") -> Plan:
+def parse(
+    text: str | bytes, source: str, overrides: Sequence[str] = (), stem: str = "", folder: FilePath = FilePath(),
+    look: Look | None = None,
+) -> Plan:  # fmt: skip
     """The plan of a config that stands in no file, or in one that was read already.
 
     Args:
@@ -123,6 +132,8 @@ def parse(text: str | bytes, source: str, overrides: Sequence[str] = (), stem: s
         source: what errors call it.
         overrides: as `read` has them.
         stem: of the file's name, which is that of an experiment without a `name`; empty where there is no file.
+        folder: from which own data is looked for.
+        look: as `read` has it.
 
     Raises:
         ConfigError: as `read`.
@@ -134,6 +145,7 @@ def parse(text: str | bytes, source: str, overrides: Sequence[str] = (), stem: s
         _apply(overrides, data, problems)
     if isinstance(data, dict) and "name" not in data and not stem:
         problems.add((), "`name` is required where no file has one: add `name: ...`, or --set name=...", "missing")
+    own = _OwnData(folder, problems, look)
     experiment, issues = parse_experiment(data, slug(stem or "unnamed"))
     for issue in issues:
         problems.add(issue.path, issue.message, issue.kind)
@@ -141,7 +153,7 @@ def parse(text: str | bytes, source: str, overrides: Sequence[str] = (), stem: s
         raise ConfigError(problems.found)
     cells, excluded = cells_of(experiment, problems)
     if problems.found:
-        _check_apart(experiment, problems)
+        _check_apart(experiment, problems, own)
     runs: dict[str, tuple[str, RunConfig]] = {}
     merged = []
     notes, noted = Problems(document), Counter[Path]()
@@ -151,7 +163,7 @@ def parse(text: str | bytes, source: str, overrides: Sequence[str] = (), stem: s
     for i, cell in enumerate(cells):
         if len(problems.found) >= yaml.MAX_PROBLEMS or (problems.found and i > ENOUGH_CELLS):
             break  # what is wrong is told at once, but not for minutes
-        config, issues = resolve(fill(experiment.base, cell, problems), parts)
+        config, issues = resolve(fill(experiment.base, cell, problems), parts, partial(own.look, cell))
         for issue in issues:
             _add_at_cell(cell, issue, problems, seen)
         if config is None:
@@ -181,16 +193,54 @@ def parse(text: str | bytes, source: str, overrides: Sequence[str] = (), stem: s
         experiment, source, yaml.decode(text, source), tuple(overrides), labelled,
         {key: list(values.values()) for key, values in varies.items()}, merged, excluded,
         [f"{note} (in {n:,} of {len(runs):,} runs)" if n < len(runs) else str(note)
-         for note, n in zip(notes.found, noted.values(), strict=True)],
+         for note, n in zip(notes.found, noted.values(), strict=True)], own.places,
     )  # fmt: skip
 
 
-def _check_apart(experiment: Experiment, problems: Problems) -> None:
+class _OwnData:
+    """Looks at own data, each file once.
+
+    Args:
+        folder: of the config file.
+        problems: knows what the command line wrote.
+        known: knows the content, which is then not read.
+    """
+
+    def __init__(self, folder: FilePath, problems: Problems, known: Look | None) -> None:
+        self.folder, self.problems, self.known = folder, problems, known
+        self.places: dict[str, FilePath] = {}
+        self._seen: dict[str, Any] = {}
+
+    def look(self, cell: Cell, part: dict[str, Any]) -> Any:
+        """The content of a cell's dataset.
+
+        Raises:
+            DatasetError: it cannot be trained on.
+        """
+        if self.known:
+            return self.known(part)
+        name = part["name"]
+        typed = self.problems.override(_in_file(cell, ("dataset", name)))
+        path = (FilePath() if typed else self.folder) / FilePath(part[name]).expanduser()
+        key = json.dumps([str(path), {k: v for k, v in part.items() if k not in (*OF_A_RUN, name)}])
+        if key not in self._seen:
+            try:
+                self._seen[key] = find("dataset").get(name).facts.look(part, path)
+            except DatasetError as error:
+                self._seen[key] = error
+        if isinstance(found := self._seen[key], DatasetError):
+            raise found
+        self.places[found["sha256"]] = path.absolute()  # a later command may be elsewhere
+        return found
+
+
+def _check_apart(experiment: Experiment, problems: Problems, own: _OwnData) -> None:
     """Report what else is wrong with a file whose sweep has no cells, so that all its errors come at once."""
     apart = cells_apart(experiment, problems)
     swept = {key for cell in apart for key in cell.values}
     heads = {key.split(".")[0] for key in swept}
-    for issue in resolve(experiment.base)[1]:  # what is absent or wrong there may be what the sweep puts in
+    # what is absent or wrong in the base may be what the sweep puts in
+    for issue in resolve(experiment.base, look=partial(own.look, Cell()))[1]:
         put_in = issue.kind == "budget" and bool(swept & {"epochs", "steps"})
         put_in = put_in or (issue.kind == "missing" and issue.path[0] in heads)
         if not put_in and _prefix(issue.path, swept) is None:
@@ -200,7 +250,7 @@ def _check_apart(experiment: Experiment, problems: Problems) -> None:
     for cell in itertools.islice(apart, ENOUGH_CELLS):
         if len(problems.found) >= yaml.MAX_PROBLEMS:
             break
-        for issue in resolve(fill(experiment.base, cell, problems), parts)[1]:
+        for issue in resolve(fill(experiment.base, cell, problems), parts, partial(own.look, cell))[1]:
             if _prefix(issue.path, cell.places):
                 _add_at_cell(cell, issue, problems, seen)
     problems.raise_if_any()
@@ -212,10 +262,15 @@ def _prefix(path: Path, known: Container[str]) -> Path | None:
     return next((path for path in beginnings if ".".join(map(str, path)) in known), None)
 
 
+def _in_file(cell: Cell, path: Path) -> Path:
+    """Where a value of a cell stands in the file: in the sweep, or in the base."""
+    swept = _prefix(path, cell.places)
+    return (*cell.places[".".join(map(str, swept))], *path[len(swept) :]) if swept else path
+
+
 def _add_at_cell(cell: Cell, issue: Issue, problems: Problems, seen: set[tuple[Path, str]]) -> None:
-    """Note what is wrong in a cell where its value stands: in the sweep, or in the base."""
-    swept = _prefix(issue.path, cell.places)
-    path = (*cell.places[".".join(map(str, swept))], *issue.path[len(swept) :]) if swept else issue.path
+    """Note what is wrong in a cell where its value stands."""
+    swept, path = _prefix(issue.path, cell.places), _in_file(cell, issue.path)
     if swept == issue.path and issue.kind == "unknown key" and isinstance(path[-1], int):
         path = path[:-1]  # the axis is wrong, not its value
     if (path, issue.message) not in seen:  # a thousand cells share the mistake of their base

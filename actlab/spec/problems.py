@@ -47,13 +47,13 @@ class Problems:
         sentence = f"{dotted}: {message}" if dotted else message
         # keys and values may be long, or hold what a terminal obeys
         sentence = "".join(c if c.isprintable() else repr(c)[1:-1] for c in sentence[:MOST_CHARACTERS])
-        if override := self._override(path):
+        if override := self.override(path):
             self.found.append(Problem(f"--set {override}", 0, 0, sentence))
             return
         place = self.document.key_place(path) if kind == "unknown key" else self.document.place(path)
         self.found.append(Problem(self.document.file, *place, sentence))
 
-    def _override(self, path: Path) -> str | None:
+    def override(self, path: Path) -> str | None:
         """What the command line wrote at a path: at what holds it, or, where the file has no such key, within it."""
         for length in range(len(path), 0, -1):
             if path[:length] in self.overrides:

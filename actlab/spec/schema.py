@@ -51,7 +51,7 @@ def _part(entry: Entry[Any], definitions: dict[str, Any]) -> dict[str, Any]:
     properties = {"name": {"const": entry.name}, **made.get("properties", {})}
     if "schedule" in properties:
         properties["schedule"] = {"$ref": "#/$defs/schedule"}
-    required = ["name", *made.get("required", [])] if entry.name != "formula" else ["formula"]
+    required = [*["name"] * (not entry.by_value), *made.get("required", [])]
     return {
         "type": "object", "title": entry.name, "description": entry.summary, "properties": properties,
         "required": required, "additionalProperties": False,

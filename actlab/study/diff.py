@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from actlab.errors import RunDirError
 from actlab.runs.folder import HISTORY, LAYERS, WEIGHTS
 from actlab.runs.record import Run
+from actlab.spec.config import without_place
 from actlab.spec.where import flat
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def difference(first: Run, second: Run) -> Difference:
     """What differs between two runs, finished or not."""
     histories = _history(first), _history(second)
     return Difference(
-        differences(first.config, second.config),
+        differences(without_place(first.config), without_place(second.config)),
         differences(_recorded(first, "dataset"), _recorded(second, "dataset")),
         differences(first.environment, second.environment),
         differences(_outcome(first, histories[0]), _outcome(second, histories[1])),

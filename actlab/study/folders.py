@@ -6,21 +6,23 @@ its config's hash, and the kept experiment.yaml says which config that is. So it
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from actlab import plugins
-from actlab.errors import ActlabError
+from actlab.errors import ActlabError, DatasetError
 from actlab.runs.folder import EXPERIMENT, overrides_of
 from actlab.runs.record import Run, discover, experiments
 from actlab.spec import plan as planning
 from actlab.spec import yaml
-from actlab.spec.config import RunConfig, parse_experiment
+from actlab.spec.config import OF_A_RUN, Look, RunConfig, parse_experiment
 from actlab.spec.labels import slug
 from actlab.spec.plan import Plan
 from actlab.study.guard import Note
@@ -102,7 +104,7 @@ def _plan_of(folder: Path, runs: Sequence[Run]) -> Plan | ActlabError:
     try:
         if path.stat().st_size > LONGEST_FILE:
             raise ActlabError(f"{path}: is longer than {LONGEST_FILE:,} bytes, and was not read")
-        return planning.read(path, changes_of(folder, runs))
+        return planning.read(path, changes_of(folder, runs), _content_of(runs))
     except OSError as error:
         return ActlabError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}")
     except ActlabError as error:
@@ -124,8 +126,31 @@ def _plan_of_records(folder: Path, runs: Sequence[Run]) -> Plan | None:
         experiment, _ = parse_experiment(yaml.parse(raw, str(path)).data, slug(folder.name))
         if experiment:
             text = yaml.decode(raw, str(path))
-            return Plan(experiment, str(path), text, changes_of(folder, runs), configs, {}, [], 0, [])
+            return Plan(experiment, str(path), text, changes_of(folder, runs), configs, {}, [], 0, [], {})
     return None
+
+
+def _content_of(runs: Sequence[Run]) -> Look:
+    """Knows what was in own data when it was trained on, from the records: the files may be gone, or changed since."""
+    known = {}
+    for run in sorted(runs, key=lambda run: str(run.record.get("ended") or "~")):  # what trains still is the newest
+        part = run.config.get("dataset")
+        if isinstance(part, Mapping) and part.get("content"):
+            known[_as_written(part)] = part["content"]
+
+    def look(part: Mapping[str, Any]) -> Any:
+        try:
+            return known[_as_written(part)]
+        except KeyError:
+            raise DatasetError("no run here states what was in it") from None
+
+    return look
+
+
+def _as_written(part: Mapping[str, Any]) -> str:
+    """Own data as its config names it, and what of it is read."""
+    kept = {k: v for k, v in part.items() if v is not None and k not in ("content", *OF_A_RUN)}
+    return json.dumps(kept, sort_keys=True)
 
 
 def changes_of(folder: Path, runs: Sequence[Run]) -> tuple[str, ...]:

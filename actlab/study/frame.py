@@ -23,7 +23,7 @@ from actlab.errors import ActlabError, RunDirError, UnknownName
 from actlab.runs.record import Run
 from actlab.spec.claim import NOT_TRAINING
 from actlab.spec.labels import condition_names, texts
-from actlab.spec.part import PARTS
+from actlab.spec.part import PARTS, called
 from actlab.spec.where import Condition as Where
 from actlab.spec.where import at_key, check_keys, flat, matches
 from actlab.study import measures
@@ -51,8 +51,8 @@ def frame_of(runs: Sequence[Run]) -> pd.DataFrame:
     folders = {folder: place for place, folder in enumerate(dict.fromkeys(run.path.parent for run in runs))}
     runs = sorted(runs, key=lambda run: (folders[run.path.parent], _place(run)))
     found = _of_configs([run.config for run in runs])
-    for level, describe, always in (("run", _identity, OF_RUN), ("fact", facts, OF_FACTS)):
-        rows = [describe(run) for run in runs]
+    identities = map(_identity, runs, found["run", "config"])
+    for level, rows, always in (("run", list(identities), OF_RUN), ("fact", list(map(facts, runs)), OF_FACTS)):
         for name in dict.fromkeys([*always, *(name for row in rows for name in row)]):
             found[level, name] = [row.get(name) for row in rows]
     return _frame(found)
@@ -60,6 +60,7 @@ def frame_of(runs: Sequence[Run]) -> pd.DataFrame:
 
 def _of_configs(configs: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], list[Any]]:
     """The columns that are of configs alone; a setting is a number for all that train alike, whatever their seed."""
+    configs = _called_alike(configs)
     rows = [{key: _cell(value) for key, value in flat(config).items()} for config in configs]
     keys = [tuple((k, v) for k, v in row.items() if k.split(".")[0] not in NOT_TRAINING) for row in rows]
     numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
@@ -67,6 +68,28 @@ def _of_configs(configs: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], l
         ("config", name): [row.get(name) for row in rows] for name in dict.fromkeys(n for row in rows for n in row)
     }
     return {**found, ("run", "config"): [*configs], ("run", "setting"): [numbers[key] for key in keys]}
+
+
+def _called_alike(configs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The configs, own data called in each as where it was seen first: it is known by its content, not by its place.
+
+    Where one place had several contents, the beginning of their sha256 tells them apart.
+    """
+    names: dict[str, str] = {}
+    own = [part if isinstance(at_key(config, "dataset.content"), Mapping) else None
+           for config in configs for part in [config.get("dataset")]]  # fmt: skip
+    for part in filter(None, own):
+        names.setdefault(str(part["content"]), called(part))
+    times = Counter(names.values())
+    found = list[Mapping[str, Any]]()
+    for config, part in zip(configs, own, strict=True):
+        if part:
+            name = names[str(part["content"])]
+            name += f" {str(part['content'].get('sha256'))[:8]}" * (times[name] > 1)
+            kept = {key: value for key, value in part.items() if key != "content"}
+            config = {**config, "dataset": {**kept, str(part["name"]): name}}
+        found.append(config)
+    return found
 
 
 def _frame(columns: Mapping[tuple[str, str], list[Any]]) -> pd.DataFrame:
@@ -99,9 +122,9 @@ def _cell(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int | float) else json.dumps(value, sort_keys=True)
 
 
-def _identity(run: Run) -> dict[str, Any]:
-    data = run.record.get("dataset") or {}
-    asked = at_key(run.config, "dataset.name") or run.config.get("dataset")
+def _identity(run: Run, config: Mapping[str, Any]) -> dict[str, Any]:
+    data, part = run.record.get("dataset") or {}, config.get("dataset")
+    asked = called(part) if isinstance(part, Mapping) else part
     real = str(data["stand_in_for"]) if data.get("stand_in_for") else None
     return {
         "run": run, "seed": seed_of(run), "status": run.status, "reason": str(run.record.get("reason") or ""),

@@ -324,7 +324,7 @@ def test_a_config_that_was_hashed_once_keeps_its_hash() -> None:
 def test_defaults_written_out_are_the_defaults(kind: str) -> None:
     """0 and 0.0 would be two hashes."""
     for entry in find(kind):
-        required: dict[str, Any] = {"formula": "x"} if entry.name == "formula" else {}
+        required: dict[str, Any] = {parameter.name: "x" for parameter in entry.parameters if parameter.required}
         once, wrong = resolve_part(kind, {"name": entry.name, **required}, ())
         assert once is not None, wrong
         assert json.dumps(resolve_part(kind, once, ())[0]) == json.dumps(once)

@@ -5,7 +5,7 @@ images = load(prepared)                                     in a worker, memory-
 parts = split(images, None, 0.1, seed=0)                    what is trained on, what is held out
 """
 
-from actlab.parts.datasets import published, synthetic  # noqa: F401  (they register their members)
+from actlab.parts.datasets import csv, images, npz, published, synthetic  # noqa: F401  (they register their members)
 from actlab.parts.datasets.catalogue import DATASETS, PARTS, DatasetFacts, Prepared, Published, RemoteFile, Rendered
 from actlab.parts.datasets.preparation import Status, prepare, status, verify
 from actlab.parts.datasets.split import Images, Split, load, split

@@ -13,25 +13,28 @@ from actlab.parts.datasets import store
 from actlab.parts.datasets.catalogue import DATASETS, Arrays, DatasetFacts, Prepared, Published, Rendered
 from actlab.parts.datasets.fetch import NotAtHand, download, keras_folder
 from actlab.parts.datasets.formats import checked_arrays, content_sha256, damaged, file_sha256, read_npz
+from actlab.parts.datasets.own import prepare_own
 from actlab.registry import Entry
 from actlab.spec.config import wrong_stand_in
 
 
 def prepare(
-    name: str, parameters: Mapping[str, Any] | None = None, data_dir: Path | None = None, *,
+    name: str, parameters: Mapping[str, Any] | None = None, data_dir: Path | None = None, *, place: Path | None = None,
     say: Callable[[str], None] = lambda sentence: None,
 ) -> Prepared:  # fmt: skip
     """Find, fetch or render a dataset, verify it, and convert it once into arrays that workers can share.
 
     A collected set is looked for as `NAME.npz` in `data_dir` or `$ACTLAB_DATA_DIR`, then in Keras's cache, and is
     then downloaded. Where none of that succeeds, the set that `offline` names is rendered in its place. A file that
-    is there but damaged is an error all the same: a stand-in must not hide it.
+    is there but damaged is an error all the same: a stand-in must not hide it. Own data is looked for in `data_dir` by
+    the name of its place, then at that place.
 
     Args:
         name: registered name.
         parameters: as the config has them; those that concern the run (train_samples, train_choice, validation) are
             not used.
         data_dir: where to look first; overrides `$ACTLAB_DATA_DIR`.
+        place: of own data, where it was last.
         say: is given a sentence before each thing that takes long.
 
     Raises:
@@ -39,6 +42,16 @@ def prepare(
         DatasetError: it cannot be had, or it is damaged.
     """
     entry, given = DATASETS.get(name), dict(parameters or {})
+    if entry.facts.look:
+        place = place or Path(given[name])
+        places = [*([data_dir.expanduser() / place.name] if data_dir else []), place]
+        there = next((path for path in places if path.exists()), None)
+        if there is None:
+            looked = " and ".join(map(str, places))
+            raise DatasetError(f"{looked}: does not exist; --data-dir FOLDER names the folder that holds {place.name}")
+        prepared = prepare_own({"name": name, **given}, there, say)
+        store.verified(prepared.folder)
+        return prepared
     stand_in = given.get("offline")
     if stand_in is not None and (wrong := wrong_stand_in(entry.name, stand_in)):
         raise DatasetError(f"offline: {wrong}")
@@ -194,7 +207,7 @@ def status(data_dir: Path | None = None) -> list[Status]:
     """Every dataset, by name; nothing is read but the indexes, and nothing is written."""
     answers = []
     for entry in DATASETS:
-        found = () if entry.facts.synthetic else tuple(locate(entry.name, data_dir)[0])
+        found = () if entry.facts.synthetic or entry.facts.look else tuple(locate(entry.name, data_dir)[0])
         cached, problem = tuple(store.folders(entry.name)), ""
         size = sum(path.stat().st_size for path in (*found, *(file for folder in cached for file in folder.iterdir())))
         try:
@@ -218,7 +231,7 @@ def verify(name: str, data_dir: Path | None = None) -> list[str]:
         DatasetError: something is damaged.
     """
     entry, sentences = DATASETS.get(name), []
-    paths, own = ([], False) if entry.facts.synthetic else locate(entry.name, data_dir)
+    paths, own = ([], False) if entry.facts.synthetic or entry.facts.look else locate(entry.name, data_dir)
     if own:
         _, checked = read_checked(entry, entry.function(), paths, own)
         sentences = [f"{paths[0]}: your own file: {checked}"]

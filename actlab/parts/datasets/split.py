@@ -21,7 +21,7 @@ class Images:
     """A dataset in memory or memory-mapped.
 
     Args:
-        x_train, x_test: `(n, height, width, channels)` uint8.
+        x_train, x_test: `(n, height, width, channels)` uint8, or `(n, features)` float32.
         y_train, y_test: `(n,)` int32.
     """
 

@@ -60,12 +60,17 @@ def folders(name: str) -> list[Path]:
 
 
 def find(name: str, origin: Origin) -> Path | None:
-    """The folder of the cached set that was made from this origin, not yet checked; None where there is none.
+    """The folder of the cached set that was made from this origin, whatever else is stated of that; not yet checked.
+
+    None where there is none.
 
     Raises:
         DatasetError: the index of a cached set of this name is damaged.
     """
-    return next((folder for folder in folders(name) if origin in read_index(folder)["origins"]), None)
+    return next(
+        (folder for folder in folders(name)
+         for known in read_index(folder)["origins"] if origin.items() <= known.items()), None,
+    )  # fmt: skip
 
 
 def read_index(folder: Path) -> dict[str, Any]:

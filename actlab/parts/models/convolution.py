@@ -11,9 +11,24 @@ from actlab.lazy import keras
 from actlab.parts.models.layers import MODELS, Layers, ModelFacts, Rate, Units
 
 
-@MODELS.register(
-    ModelFacts("experiment 3; the CNN of Keras's former CIFAR-10 example", lambda of: ["conv2d"] * 4 + ["dense"])
-)
+def survives_its_pools(of: Mapping[str, Any], shape: tuple[int, ...]) -> str | None:
+    """That each of two pools finds 2×2 pixels, when the convolution before it has taken two of each side."""
+    if not_images := is_for_images(of, shape):
+        return not_images
+    side = ((min(shape[:2]) - 2) // 2 - 2) // 2
+    return None if side >= 1 else f"images of {shape[0]}×{shape[1]} do not survive its convolutions and pools; 10×10 do"
+
+
+def is_for_images(of: Mapping[str, Any], shape: tuple[int, ...]) -> str | None:
+    """That there are pixels to convolve."""
+    dense = "mnist_dense, deep_dense and linear take them"
+    return None if len(shape) == 3 else f"{of['name']} is for images, and the data are vectors of {shape[0]}; {dense}"
+
+
+@MODELS.register(ModelFacts(
+    "experiment 3; the CNN of Keras's former CIFAR-10 example", lambda of: ["conv2d"] * 4 + ["dense"],
+    survives_its_pools,
+))  # fmt: skip
 def cifar10_cnn(
     x: Any, layers: Layers, *,
     dropout: Annotated[list[Rate], Field(min_length=3, max_length=3)] | Rate = [0.25, 0.25, 0.5],
@@ -33,6 +48,8 @@ def cifar10_cnn(
 
 def leaves_enough_to_pool(of: Mapping[str, Any], shape: tuple[int, ...]) -> str | None:
     """That a convolution leaves the 2×2 pixels that are pooled."""
+    if not_images := is_for_images(of, shape):
+        return not_images
     size, strides, side = of["kernel_size"], of.get("strides") or 1, min(shape[:2])
     left = -(-side // strides) if of.get("padding") == "same" else (side - size) // strides + 1
     return None if left >= 2 else f"kernel_size {size} and strides {strides} leave {left} of {side} pixels to pool"

@@ -28,7 +28,8 @@ class Engine:
     Args:
         model: from `build_model`; its layer `logits` is trained by softmax cross-entropy.
         optimizer: from `build_optimizer`.
-        arrays: name of a split to its images, (n, height, width, channels) uint8, and labels, (n,) int.
+        arrays: name of a split to its images, (n, height, width, channels) uint8, or vectors, (n, features) float32;
+            and labels, (n,) int.
         device: the TensorFlow device that holds the data, "/CPU:0" or "/GPU:0".
         probes: what is measured on the way; nothing if left out.
     """
@@ -86,7 +87,10 @@ class Engine:
         self._add(loss, logits, labels)
 
     def _batch(self, images: Any, labels: Any, indices: Any) -> tuple[Any, Any]:
-        return tf.cast(tf.gather(images, indices), tf.float32) * (1.0 / 255.0), tf.gather(labels, indices)
+        x = tf.gather(images, indices)
+        if images.dtype == tf.uint8:  # pixels; vectors are taken as they are
+            x = tf.cast(x, tf.float32) * (1.0 / 255.0)
+        return x, tf.gather(labels, indices)
 
     def _loss(self, logits: Any, labels: Any) -> Any:
         """Mean cross-entropy of the batch and the penalties of the regularisers: what Keras calls the loss."""

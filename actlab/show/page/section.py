@@ -301,8 +301,8 @@ def _escape(character: str) -> str:
 def _facts(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
     """Data and environment of the runs: a name such as "versions.keras", and its values, the most common first."""
     plain = {None: "none", True: "yes", False: "no"}
-    rows = [{k: v for key in ("dataset", "environment") for k, v in flat(run.record.get(key) or {}, key).items()}
-            for run in runs]  # fmt: skip
+    rows = [{k: v for key in ("dataset", "environment")
+             for k, v in flat(words.shortened(run.record.get(key) or {}), key).items()} for run in runs]  # fmt: skip
     found = []
     for name in dict.fromkeys(name for row in rows for name in row):
         values = [row.get(name) for row in rows]
