@@ -474,6 +474,13 @@ def note(of: Note, metric: str = "") -> str:
             survivors = "its numbers are those of the survivors" if fact["left"] else "none survived"
             left = survivors if diverged else "left out of the mean and of the pairs"
             return f"{who}: {seeds(fact['seeds'])} {lack(fact['lack'])}; {left}"
+        case "skewed":
+            means = [
+                f"{name} ({difference(of_pair['mean'], metric)}; {difference(of_pair['without'], metric)} without seed "
+                f"{of_pair['seed']})"
+                for name, of_pair in fact["pairs"].items()
+            ]
+            return f"skewed differences, on which sign flips err: {few(means)}; that others look even may be luck"
         case "at chance":
             level = number(fact["chance"], "accuracy")
             return f"{who}: at chance level ({level}, 1 of {1 / fact['chance']:.0f} classes) at every seed: not learned"

@@ -251,7 +251,7 @@ def judge_claims(
     waiting = [draft for found in drafts for draft in found if isinstance(draft, _Comparing)]
     made = {(table.metric, table.at): table for table in reversed(tables)}
     standing = [_in_table(draft, made, frame) for draft in waiting]
-    waiting = _with_divergence(waiting, standing)
+    waiting = _with_notes(waiting, standing)
     judged: dict[tuple[int, float], Judgement] = {}
     alone: dict[tuple[int, float], Pair] = {}
     for i, (draft, result) in enumerate(zip(waiting, standing, strict=True)):
@@ -498,20 +498,22 @@ def _in_table(
     return None
 
 
-def _with_divergence(
-    waiting: Sequence[_Comparing], standing: Sequence[ConditionResult | None]
-) -> list[_Comparing]:  # fmt: skip
-    """The pairs, each with a note on how often its sides diverged if they did: by the p of the table it stands in."""
+def _with_notes(waiting: Sequence[_Comparing], standing: Sequence[ConditionResult | None]) -> list[_Comparing]:
+    """The pairs with what a table notes of its own: how often either side diverged, and skewed differences."""
     ends = [(_ends(draft.side), _ends(draft.other)) for draft in waiting]
     outside = [i for i, result in enumerate(standing) if result is None]
-    found = dict(zip(outside, judge_divergence([ends[i] for i in outside]), strict=True))
+    diverged = dict(zip(outside, judge_divergence([ends[i] for i in outside]), strict=True))
     for i, result in enumerate(standing):
         if result and result.divergence:
-            found[i] = divergence_of(*ends[i], result.divergence.p, result.divergence.family)
+            diverged[i] = divergence_of(*ends[i], result.divergence.p, result.divergence.family)
+    pairs = [pair_of(draft.side.values, draft.other.values, draft.claim.metric, 0.0) for draft in waiting]
+    skewed = guarding.skewed({i: (pair.seeds, pair.numbers.differences) for i, pair in enumerate(pairs)})
     noted = []
     for i, draft in enumerate(waiting):
-        note = Note("diverged", (draft.side.name, draft.other.name), {"divergence": found.get(i)})
-        noted.append(replace(draft, notes=(*draft.notes, note)) if found.get(i) else draft)
+        notes, names = list(draft.notes), (draft.side.name, draft.other.name)
+        notes += [Note("diverged", names, {"divergence": diverged[i]})] if diverged.get(i) else []
+        notes += [Note("skewed", names, {"pairs": {" against ".join(names): skewed[i]}})] if i in skewed else []
+        noted.append(replace(draft, notes=tuple(notes)))
     return noted
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from actlab.errors import RunDirError
 from actlab.registry import find
@@ -28,10 +29,13 @@ from actlab.study.frame import (
     described,
     differing,
 )
+from actlab.study.stats.joint import MINIMUM_PAIRS
+from actlab.study.stats.pairs import skewness
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Key = TypeVar("Key")
 NoteKind = Literal[
     # on a table: `Comparison.notes`, most important first
     "stand-in",              # {dataset, real}: trained on a rendered stand-in, which says nothing about the real set
@@ -43,6 +47,8 @@ NoteKind = Literal[
     "not asked for",         # {path, runs}: names of runs that lie beside an experiment.yaml which asks for others
     "not begun",             # {runs}: so many of the conditions; or the names of folders that are of no known condition
     "no plan",               # {problem}: an experiment.yaml cannot be read, so nobody knows what it asks for
+    "skewed",                # {pairs: name -> {mean, seed, without}}: of the differences of these; `seed` lies farthest
+                             # apart, and `without` is the mean without it
     "at chance",             # {chance}: no seed of the conditions is above what guessing reaches, 1 / classes
     "one seed",              # {}: conditions with a single seed have no spread
     "seeds left out",        # {seeds, lack: Lack, left}: of condition about[0]; out of its mean and pairs, of `left`
@@ -112,6 +118,7 @@ FOLLOWS = {
     "epochs": {ENDED}, "steps": {ENDED}, "early_stopping": {ENDED},
 }  # fmt: skip
 LARGEST_CLASS = 1.2  # times its share among classes of equal size; 1,135 of MNIST's 10,000 test images are ones
+SKEW_LEVEL = 0.02  # the share of tables of normal differences in which any is called skewed
 BY_SEED = (PARAMETERS, WEIGHTS, ENDED, DATA)  # what may differ within a condition, or is told elsewhere
 MOST_POOLS = 3  # ways of pooling that are told apart
 IMAGES = {"test_accuracy": "test_images", "val_accuracy": "validation_images"}
@@ -317,6 +324,27 @@ def at_chance(levels: Mapping[str, float]) -> list[Note]:
     for name, level in levels.items():
         by_level.setdefault(level, []).append(name)
     return [Note("at chance", tuple(of), {"chance": level}, True) for level, of in by_level.items() if level > 0]
+
+
+def skewed(pairs: Mapping[Key, tuple[Sequence[int], Sequence[float]]]) -> dict[Key, dict[str, float]]:
+    """Those whose differences are more skewed than any of normal ones are in 1 of 50 tables: sign flips err there.
+
+    Args:
+        pairs: by any key; the seeds, and the difference of each. Under 6 of them no skew can be told from luck.
+
+    Returns:
+        Their mean, the seed that lies farthest apart, and the mean without it.
+    """
+    many = {key: pair for key, pair in pairs.items() if len(pair[0]) >= MINIMUM_PAIRS}
+    found = {}
+    for key, (seeds, differences) in many.items():
+        if skewness(differences)[1] <= SKEW_LEVEL / len(many):
+            mean, n = fmean(differences), len(seeds)
+            apart = [abs(one - mean) for one in differences]
+            far = apart.index(max(apart))
+            without = (sum(differences) - differences[far]) / (n - 1)
+            found[key] = {"mean": mean, "seed": seeds[far], "without": without}
+    return found
 
 
 def standard_errors(frame: pd.DataFrame, metrics: Sequence[str], at: str) -> list[Note]:

@@ -565,6 +565,9 @@ def compare(
         reached = {one.name: framing.reached(one.rows, timed, reach) for one in conditions}
         results = [replace(result, reached=reached[result.name]) for result in results]
     configs = framing.configs_of(frame)
+    skewed = guarding.skewed({
+        r.name: (shared(r.values, values[r.baseline].by_seed), r.pairs.differences) for r in results if r.pairs
+    })  # fmt: skip
     notes = [
         *guarding.stand_ins(frame), *guarding.chosen_on_test(configs, metrics, at),
         *guarding.at_their_best(metrics, at),
@@ -572,7 +575,8 @@ def compare(
         *(note for note in beforehand if note.changes_reading),
         *(note for name, of in values.items() for note in guarding.left_out(name, of)),
         *guarding.not_begun(unknown, conditions), *guarding.damaged([*frame["run", "run"], *unknown]),
-        *guarding.at_chance(chance), *guarding.single_seeds(values),
+        *guarding.at_chance(chance), *([Note("skewed", tuple(skewed), {"pairs": skewed}, True)] if skewed else []),
+        *guarding.single_seeds(values),
         *guarding.means_of_runs(values, guard.unnamed(conditions[0].keys)),
         *guarding.without_partner(values, pairings), *guarding.unused(conditions, pairings),
         *guarding.standard_errors(frame, metrics, at), *guarding.uncommitted(frame), *guard.pooled(conditions),

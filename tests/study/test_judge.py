@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -26,10 +27,10 @@ from actlab.study.judge import compare
 Train = Callable[..., Run]
 
 
-def study(train: Train, values: dict[str, Sequence[float]]) -> list[Run]:
+def study(train: Train, values: dict[str, Sequence[float]], folder: str = "study") -> list[Run]:
     """An activation a row, a seed a column; NaN is a seed that diverged."""
     return [
-        train([0.1 if math.isnan(v) else v], activation=name, seed=seed, status="diverged" if math.isnan(v) else "done")
+        train([v if v == v else 0.1], "done" if v == v else "diverged", folder=folder, activation=name, seed=seed)
         for name, row in values.items()
         for seed, v in enumerate(row)
     ]
@@ -300,6 +301,24 @@ def test_seeds_that_diverged_are_one_note_whatever_their_steps(train: Train) -> 
         reason = {"reason": f"loss is not finite at step {seed}"}
         runs.append(train([0.5], activation="elu", seed=seed, status="diverged" if seed < 6 else "done", record=reason))
     assert "elu: seeds 0 to 5 diverged; its numbers are those of the survivors" in notes(compare(runs))
+
+
+# --- skew ------------------------------------------------------------------------------------------------------
+
+
+def test_a_seed_that_makes_the_mean_is_noted_and_ordinary_ones_are_not(
+    train: Train, numbers: dict[str, list[float]]
+) -> None:
+    assert not [note for note in notes(compare(study(train, numbers))) if "skewed" in note]
+    fallen = {**numbers, "elu": [*numbers["elu"][:7], 0.4]}
+    (note,) = [note for note in compare(study(train, fallen, folder="fallen")).notes if note.kind == "skewed"]
+    differences = np.subtract(fallen["elu"], fallen["relu"])
+    mean, without = pytest.approx(differences.mean()), pytest.approx(differences[:7].mean())
+    assert note.facts["pairs"] == {"elu": {"mean": mean, "seed": 7, "without": without}}
+    assert re.fullmatch(
+        r"skewed differences, on which sign flips err: elu \(-\d\.\d\d points; \+\d\.\d\d points without seed 7\); "
+        "that others look even may be luck", words.note(note, "val_accuracy")
+    )  # fmt: skip
 
 
 # --- chance ----------------------------------------------------------------------------------------------------

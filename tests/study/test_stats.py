@@ -30,6 +30,7 @@ from actlab.study.stats.pairs import (
     paired,
     pairs_needed_for_power,
     sign_flip_p,
+    skewness,
     smallest_p,
     superiority,
     t_test_power,
@@ -492,3 +493,24 @@ assert "scipy.stats" not in sys.modules
 """
     done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+# --- skewness ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [6, 8, 20])
+def test_skewness_is_that_of_scipy_and_its_p_that_of_normal_samples(n: int) -> None:
+    values = np.random.default_rng(n).exponential(size=n)
+    found, p = skewness(values)
+    assert found == pytest.approx(scipy.stats.skew(values))
+    by_scipy = scipy.stats.monte_carlo_test(
+        values, np.random.default_rng(1).normal, lambda v, axis: np.abs(scipy.stats.skew(v, axis=axis)),
+        n_resamples=20_000, alternative="greater", vectorized=True,
+    )  # fmt: skip
+    assert p == pytest.approx(by_scipy.pvalue, abs=0.02)
+
+
+def test_one_value_apart_is_as_skewed_as_can_be_and_equal_ones_are_not() -> None:
+    found, p = skewness([0.0] * 7 + [1.0])
+    assert (found, p) == (pytest.approx(6 / 7**0.5), 1 / 20_001)
+    assert skewness([0.1 + 0.2, 0.3, 0.3, 0.3, 0.3, 0.3]) == (0.0, 1.0)
