@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +21,7 @@ from actlab.parts.activations import ACTIVATIONS
 from actlab.spec.config import RunConfig, resolve
 from actlab.spec.part import plugins_of, resolve_part
 
+PAGE = (Path(__file__).parents[1] / "docs" / "plugins.md").read_text()
 BUMP = '''"""An activation of one's own."""
 
 from actlab import ACTIVATIONS, ops
@@ -211,52 +214,91 @@ def test_a_plugin_that_prints_and_one_that_fails_when_it_is_called(write: Callab
     assert done.stderr == "bad.py:9: NameError: name 'undefined_name' is not defined\n"
 
 
-def test_a_study_is_trained_changed_and_reproduced_from_the_kept_copy(write: Callable[..., Path]) -> None:
-    """One character more is another run; the old one gives the same bytes again, without its file."""
-    Path("study.yaml").write_text(STUDY)
-    hostile = "import numpy as np\nnp.random.seed(3)\nnp.exp2 = None\n"
-    file = write(BUMP)
-    run("run", "study.yaml", "--plugin", str(file), "--workers", "1")
-    results = Path("results/bumps")
-    (relu,), (old,) = results.glob("relu-*"), results.glob("bump-*")
-    (kept,) = results.glob("plugin-bump-*.py")
-    assert kept.read_text() == BUMP
-    assert (old / "function.csv").is_file()
+def test_the_examples_of_the_page_are_trained_reproduced_and_read(write: Callable[..., Path]) -> None:
+    """A part of each kind, in one run. One character more is another run; the old one gives the same bytes again,
+    without its files."""
+    examples = dict(re.findall(r"```python\n# (\w+\.py)\n(.*?)```", PAGE, re.DOTALL))
+    test = examples.pop("test_x_tanh.py")
+    files = [write(text, name) for name, text in examples.items()]
+    named = [word for file in files for word in ("--plugin", str(file))]
+    exec(test + "test_x_tanh()", {})
+    Path("study.yaml").write_text(
+        "name: own\ndataset: stripes\nmodel: narrowing\nactivation: bump\nepochs: 2\n"
+        "initializer: {name: cubed, limit: 0.1}\noptimizer: {name: adamax, schedule: halved}\n"
+        "probes: [largest_weight]\nclaims: [{metric: largest_weight, of: {activation: bump}, is: '> 0'}]\n"
+    )
+    run("run", "study.yaml", *named)
+    (old,) = Path("results/own").glob("bump-*")
     record = json.loads((old / "run.json").read_text())
-    assert [of["name"] for of in record["plugins"]] == ["bump.py"]
-    assert "plugins" not in json.loads((relu / "run.json").read_text())
+    used = ["stripes.py", "narrowing.py", "bump.py", "training.py", "largest_weight.py"]
+    assert [of["name"] for of in record["plugins"]] == used
+    assert "largest_weight" in (old / "history.csv").read_text()
+    assert (old / "function.csv").is_file()
+    kept = {file.name[7:-12]: file for file in Path("results/own").glob("plugin-*.py")}
+    assert {f"{name}.py": file.read_text() for name, file in kept.items()} == {name: examples[name] for name in used}
 
-    file.write_text(hostile + BUMP)
-    answer = json.loads(run("run", "study.yaml", "--plugin", str(file), "--workers", "1", "--json").stdout)
-    assert answer[0]["counts"] == {"done": 1, "skipped": 1, "failed before": 0, "diverged before": 0}
-    new = next(path for path in results.glob("bump-*") if path != old)
-    assert (new / "history.csv").read_bytes() == (old / "history.csv").read_bytes()
+    answer = CliRunner().invoke(cli.app, ["check", "study.yaml", *named, "--json"])
+    assert json.loads(answer.stdout)[0]["runs"][0]["hash"] == record["hash"]
+    write(examples["bump.py"] + "#", "bump.py")
+    answer = CliRunner().invoke(cli.app, ["check", "study.yaml", *named, "--json"])
+    assert json.loads(answer.stdout)[0]["runs"][0]["hash"] != record["hash"]
 
-    file.unlink()
+    for file in files:
+        file.unlink()
     assert "reproduced" in run("reproduce", str(old)).stdout
     stranger = {"ACTLAB_CACHE_DIR": str(Path("elsewhere").absolute())}  # who was given the folder, and no more
     asked = run("reproduce", str(old), code=2, **stranger)
+    assert "stripes.py" in asked.stderr
     assert "which you have not run before" in asked.stderr
-    assert asked.stderr.rstrip().endswith(f"--plugin {kept}")
-    kept.unlink()
+    assert asked.stderr.rstrip().endswith(f"--plugin {kept['stripes']}")
+    kept["bump"].write_text("changed\n")
     assert "of which no copy lies here" in run("reproduce", str(old), code=2).stderr
 
-    # what was trained is read without its plug-in
-    for command in (["list", "results"], ["show", str(old)], ["compare", "results/bumps"], ["report", "results/bumps"]):
-        run(*command)
-    assert run("diff", str(old), str(new), code=1).stdout.count("plugin") >= 1
+    for command in ("list", "compare", "report", "claims"):  # without the plug-ins
+        answer = CliRunner().invoke(cli.app, [command, "results/own"])
+        assert answer.exit_code == 0, answer.output
+    assert "undecided: with activation bump, largest_weight" in answer.output
+    assert "names parts of a plug-in that is not loaded" in " ".join(answer.output.split())
+    page = Path("results/own/report.html").read_text()
+    assert "of a plug-in (sha256" in page
+    assert "actlab run own.yaml --plugin=plugin-" in page
 
 
-def test_an_installed_package_registers_by_its_entry_point(write: Callable[..., Path], tmp_path: Path) -> None:
+@pytest.mark.torture
+def test_a_run_without_a_part_of_it_is_trained_where_it_is_not_loaded(write: Callable[..., Path]) -> None:
+    Path("study.yaml").write_text(STUDY)
+    run("run", "study.yaml", "--plugin", str(write("print('loaded here')\n" + BUMP)), "--workers", "1")
+    (relu,), (bump,) = Path("results/bumps").glob("relu-*"), Path("results/bumps").glob("bump-*")
+    assert "loaded here" in (bump / "log.txt").read_text()
+    assert "loaded here" not in (relu / "log.txt").read_text()
+    assert "plugins" not in json.loads((relu / "run.json").read_text())
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
     """A folder of packages as pip makes it, without pip."""
-    site = tmp_path / "site"
     for name, text in {
         "bumps/__init__.py": "", "bumps/parts.py": BUMP,
         "bumps_lab-1.2.dist-info/METADATA": "Metadata-Version: 2.1\nName: bumps-lab\nVersion: 1.2\n",
         "bumps_lab-1.2.dist-info/entry_points.txt": "[actlab.plugins]\nbumps = bumps.parts\n",
     }.items():  # fmt: skip
-        (site / name).parent.mkdir(parents=True, exist_ok=True)
-        (site / name).write_text(text)
+        path = tmp_path / "site" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path / "site"
+
+
+def test_an_installed_package_registers_by_its_entry_point(write: Callable[..., Path], site: Path) -> None:
+    write()
+    Path("study.yaml").write_text(STUDY)
+    path = {"PYTHONPATH": f"{os.environ.get('PYTHONPATH', '')}:{site}"}
+    assert "plug-in: bumps-lab 1.2 (sha256 " in run("check", "study.yaml", **path).stdout
+    (site / "bumps/parts.py").write_text("import sys\n\n1 / 0\n")
+    assert f"{site}/bumps/parts.py:3: ZeroDivisionError" in run("check", "study.yaml", code=2, **path).stderr
+
+
+@pytest.mark.torture
+def test_workers_import_an_installed_package(write: Callable[..., Path], site: Path) -> None:
     write()
     Path("study.yaml").write_text(STUDY)
     path = {"PYTHONPATH": f"{os.environ.get('PYTHONPATH', '')}:{site}"}
@@ -264,5 +306,24 @@ def test_an_installed_package_registers_by_its_entry_point(write: Callable[..., 
     (trained,) = Path("results/bumps").glob("bump-*")
     assert json.loads((trained / "run.json").read_text())["plugins"][0]["name"] == "bumps-lab 1.2"
     assert not list(Path("results/bumps").glob("plugin-*"))
-    (site / "bumps/parts.py").write_text("import sys\n\n1 / 0\n")
-    assert f"{site}/bumps/parts.py:3: ZeroDivisionError" in run("check", "study.yaml", code=2, **path).stderr
+    assert "reproduced" in run("reproduce", str(trained), **path).stdout
+    (site / "bumps/parts.py").write_text(BUMP + "#")
+    assert "install that package" in run("reproduce", str(trained), code=2, **path).stderr
+
+
+@pytest.mark.torture
+def test_a_wheel_that_pip_has_installed(write: Callable[..., Path], site: Path, tmp_path: Path) -> None:
+    """The slow form: a project, its wheel, and pip."""
+    shutil.copytree(site / "bumps", tmp_path / "project" / "bumps")
+    (tmp_path / "project" / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+        '[project]\nname = "bumps-lab"\nversion = "1.3"\n'
+        '[project.entry-points."actlab.plugins"]\nbumps = "bumps.parts"\n'
+        '[tool.hatch.build.targets.wheel]\npackages = ["bumps"]\n'
+    )
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(tmp_path / "installed")]
+    subprocess.run([*pip, str(tmp_path / "project")], check=True, timeout=400)
+    write()
+    Path("study.yaml").write_text(STUDY)
+    path = {"PYTHONPATH": f"{os.environ.get('PYTHONPATH', '')}:{tmp_path / 'installed'}"}
+    assert "plug-in: bumps-lab 1.3 (sha256 " in run("check", "study.yaml", **path).stdout
