@@ -12,7 +12,7 @@ import difflib
 import functools
 import inspect
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Generic, TypeVar
@@ -103,6 +103,7 @@ class Registry(Generic[T]):
         unstated: the facts of a member of which nothing is stated; without it each has to state something.
         shared: a function whose keyword-only parameters every member takes besides its own.
         check: holds the parameters of any member against each other.
+        takes: from the facts of a member to the arguments that it is called with, besides its parameters.
     """
 
     registering: Plugin | None = None  # which plug-in is being loaded; of all registries
@@ -113,8 +114,10 @@ class Registry(Generic[T]):
         shared: Callable[..., Any] | None = None,
         check: Check | None = None,
         unstated: T | None = None,
+        takes: Callable[[T], Sequence[str]] = lambda facts: (),
     ) -> None:
         self.kind = kind
+        self._takes = takes
         self._unstated = unstated
         self._check = check
         self._shared = keyword_parameters(shared) if shared else ()
@@ -159,7 +162,7 @@ class Registry(Generic[T]):
             parameters = mine + tuple(p for p in self._shared if p.name not in names)
             plugin = Registry.registering
             if plugin:
-                _check_signature(f"{self.kind} {own!r}", function)
+                _check_signature(f"{self.kind} {own!r}", function, self._takes(stated))
             elif not function.__module__.startswith("actlab."):
                 plugin = Plugin(function.__module__, function.__module__, "")
             self._entries[own] = Entry(own, function, stated, parameters, aliases, check or self._check, plugin)
@@ -217,17 +220,20 @@ def nearest(name: str, known: list[str]) -> list[str]:
     return close or [k for k in sorted(known) if len(name) > 2 and (name.lower() in k or k in name.lower())][:3]
 
 
-def _check_signature(who: str, function: Callable[..., Any]) -> None:
-    """That what a config is to set stands after `*`, and is not called as the keys of every part are.
+def _check_signature(who: str, function: Callable[..., Any], takes: Sequence[str]) -> None:
+    """That a function can be called as its kind is, and that no parameter is called as the keys of every part are.
 
     Raises:
-        PluginError: it does not.
+        PluginError: it cannot.
     """
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD and parameter.default is not parameter.empty:
-            raise PluginError(f"{who}: a config sets what stands after `*`: write (..., *, {parameter})")
-        if parameter.name in ("name", "plugin") and parameter.kind is parameter.KEYWORD_ONLY:
-            raise PluginError(f"{who}: a parameter cannot be called {parameter.name!r}, as the key of every part is")
+    parameters = inspect.signature(function).parameters.values()
+    before = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if len(before) != len(takes) and not any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        calls = f"({', '.join([*takes, '*', '...'])})"
+        raise PluginError(f"{who} takes ({', '.join(before)}); write {calls}: what a config sets stands after `*`")
+    for name in ("name", "plugin"):
+        if any(p.name == name and p.kind is p.KEYWORD_ONLY for p in parameters):
+            raise PluginError(f"{who}: a parameter cannot be called {name!r}, as a key of every part is")
 
 
 def keyword_parameters(function: Callable[..., Any]) -> tuple[Parameter, ...]:

@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+import actlab.testing
 from actlab import cli, plugins
-from actlab.errors import PluginError
+from actlab.errors import DatasetError, PluginError
+from actlab.parts import datasets
 from actlab.parts.activations import ACTIVATIONS
 from actlab.spec.config import RunConfig, resolve
 from actlab.spec.part import plugins_of, resolve_part
@@ -159,7 +161,10 @@ def test_two_files_of_the_same_name(write: Callable[..., Path]) -> None:
         (BUMP.replace("def bump", "def relu"), "bad.py:6: the name 'relu' of an activation is taken by actlab"),
         (BUMP.replace("register()", "register"), "bad.py:6: write @ACTIVATIONS.register(), with brackets"),
         (BUMP.replace("register()", "register(name='my act')"), "bad.py:6: activation 'my act': a name has letters"),
-        (BUMP.replace("*, height", "height"), "a config sets what stands after `*`: write (..., *, height: float"),
+        (
+            BUMP.replace("*, height", "height"),
+            "bump' takes (x, height); write (x, *, ...): what a config sets stands",
+        ),
         (BUMP.replace("height: float", "plugin: float"), "a parameter cannot be called 'plugin'"),
         (BUMP.replace("ACTIVATIONS", "MODELS"), "bad.py:6: model 'bump': state something of it"),
     ],
@@ -191,6 +196,40 @@ def test_an_annotation_that_no_config_can_hold(write: Callable[..., Path]) -> No
     assert "a parameter that no config can hold" in issue.message
 
 
+# --- what an author asks ---------------------------------------------------------------------------------------
+
+
+def test_the_suite_for_an_authors_own_tests_refutes_what_is_not_so(write: Callable[..., Path]) -> None:
+    facts = "ActivationFacts(range=(0, float('inf')), slope_at_zero=0, value_at_zero={}, kinks=(0,))"
+    text = BUMP.replace("import ACTIVATIONS", "import ACTIVATIONS, ActivationFacts")
+    right = text.replace("register()", f"register({facts.format(1)})")
+    actlab.testing.check_activation("bump", plugin=write(right))
+    plugins.use()
+    wrong = write(right.replace("value_at_zero=1", "value_at_zero=0"))
+    with pytest.raises(AssertionError, match="bump:\nvalue at 0: stated 0, found 1"):
+        actlab.testing.check_activation("bump", plugin=wrong)
+    assert CliRunner().invoke(cli.app, ["activations", "bump", "--plugin", str(wrong), "--check"]).exit_code == 1
+    plugins.use()
+    wide = BUMP.replace("return ops.relu(x) + height * ops.exp(-ops.square(x))", "return ops.cast(x, 'float32')")
+    with pytest.raises(AssertionError, match=r"mixed_float16: stated .* of float16, .*, found .* of float32"):
+        actlab.testing.check_activation("bump", plugin=write(wide))
+
+
+def test_a_dataset_is_rendered_again_when_its_file_changes_and_looked_at(
+    write: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACTLAB_CACHE_DIR", str(tmp_path / "cache"))
+    text = re.search(r"```python\n# stripes.py\n(.*?)```", PAGE, re.DOTALL)[1]  # type: ignore[index]
+    plugins.use([write(text, "stripes.py")])
+    first = datasets.prepare("stripes", {"noise": 60})
+    assert datasets.prepare("stripes", {"noise": 60}) == first
+    plugins.use([write(text.replace("default_rng(0)", "default_rng(1)"), "stripes.py")])
+    assert datasets.prepare("stripes", {"noise": 60}).sha256 != first.sha256
+    plugins.use([write(text.replace("integers(2, size", "integers(3, size"), "stripes.py")])
+    with pytest.raises(DatasetError, match=r"stripes.py: y_train has labels from 0 to 2; 0 to 1 is needed"):
+        datasets.prepare("stripes", {"noise": 60})
+
+
 # --- the command line, in processes of its own -----------------------------------------------------------------
 
 
@@ -204,14 +243,18 @@ def run(*arguments: str, code: int = 0, **variables: str) -> subprocess.Complete
     return done
 
 
-def test_a_plugin_that_prints_and_one_that_fails_when_it_is_called(write: Callable[..., Path]) -> None:
+def test_a_plugin_that_prints_and_one_that_fails_when_it_is_called(
+    write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     Path("study.yaml").write_text(STUDY)
     noisy = write("print('hello')\n" + BUMP)
     answer = CliRunner().invoke(cli.app, ["check", "study.yaml", "--plugin", str(noisy), "--json"])
     assert [len(run["hash"]) for run in json.loads(answer.stdout)[0]["runs"]] == [64, 64]
     bad = BUMP.replace("return ops", "return undefined_name * ops")
-    done = run("activations", "bump", "--plugin", str(write(bad, "bad.py")), code=2)
-    assert done.stderr == "bad.py:9: NameError: name 'undefined_name' is not defined\n"
+    monkeypatch.setattr(sys, "argv", ["actlab", "activations", "bump", "--plugin", str(write(bad, "bad.py"))])
+    with pytest.raises(SystemExit, match="2"):
+        cli.main()
+    assert capsys.readouterr().err == "bad.py:9: NameError: name 'undefined_name' is not defined\n"
 
 
 def test_the_examples_of_the_page_are_trained_reproduced_and_read(write: Callable[..., Path]) -> None:

@@ -12,7 +12,9 @@ from pydantic import Field
 from actlab.lazy import keras
 from actlab.registry import Registry
 
-INITIALIZERS: Registry[str] = Registry("initializer")  # stated of each: where it comes from
+INITIALIZERS: Registry[str] = Registry(
+    "initializer", takes=lambda facts: ("seed",)
+)  # stated of each: where it comes from
 
 Positive = Annotated[float, Field(gt=0)]
 

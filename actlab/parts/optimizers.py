@@ -42,8 +42,10 @@ def one_way_of_clipping(parameters: dict[str, Any]) -> str | None:
     return f"only one of {' and '.join(given)} can be set" if len(given) > 1 else None
 
 
-OPTIMIZERS: Registry[str] = Registry("optimizer", shared, one_way_of_clipping)  # stated of each: its source
-SCHEDULES: Registry[str] = Registry("schedule")
+OPTIMIZERS: Registry[str] = Registry(  # stated of each: its source
+    "optimizer", shared, one_way_of_clipping, takes=lambda facts: ("rate", "common")
+)
+SCHEDULES: Registry[str] = Registry("schedule", takes=lambda facts: ("rate", "total_steps", "steps_per_epoch"))
 
 
 @OPTIMIZERS.register("Robbins and Monro 1951; momentum: Polyak 1964; nesterov: Sutskever et al. 2013")

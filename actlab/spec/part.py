@@ -59,8 +59,9 @@ def resolve_part(kind: str, written: Any, path: Path) -> tuple[dict[str, Any] | 
     try:
         entry = find(kind).get(name)
     except UnknownName as error:
-        absent = f"{kind} {name!r} is of {_source(recorded)}, which is not loaded"
-        return None, [Issue(path if bare else (*path, "name"), absent if recorded else str(error))]
+        own_one = "" if error.nearest else f"; {article(kind)} of your own is loaded by --plugin FILE.py"
+        absent = f"{kind} {name!r} is of {_source(recorded)}, which is not loaded; --plugin FILE.py loads one"
+        return None, [Issue(path if bare else (*path, "name"), absent if recorded else f"{error}{own_one}")]
     own = {"plugin": entry.plugin.sha256} if entry.plugin else {}
     if entry.plugin and not entry.plugin.sha256:
         return None, [Issue(path, f"{kind} {name!r} is of a module that was imported; name its file by --plugin")]

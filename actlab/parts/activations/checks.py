@@ -162,7 +162,7 @@ def _as_layer(name: str, parameters: Mapping[str, Any], x: Array) -> list[Findin
         again = Activation.from_config(layer.get_config())
         close = {"float32": 2e-6, "mixed_float16": 2e-3, "mixed_bfloat16": 2e-2}[policy]
         for way, values in (
-            ("compiled", tf.function(lambda z, layer=layer: layer(z, training=False))(sample)),
+            ("compiled", tf.function(layer).get_concrete_function(sample, training=False)(sample)),
             ("made from its config", again(sample, training=False)),
         ):
             if not np.allclose(np.float32(values), eager, rtol=close, atol=close, equal_nan=True):

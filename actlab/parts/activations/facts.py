@@ -94,7 +94,9 @@ class ActivationFacts:
 
 
 ACTIVATIONS: Registry[ActivationFacts] = Registry(
-    "activation", unstated=ActivationFacts(value_at_zero=None, monotonic=None)
+    "activation",
+    unstated=ActivationFacts(value_at_zero=None, monotonic=None),
+    takes=lambda facts: ("x", *facts.learned, *(["draw"] if facts.draws else [])),
 )
 
 

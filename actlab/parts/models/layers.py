@@ -52,7 +52,7 @@ class ModelFacts:
     wrong: Callable[[Mapping[str, Any], tuple[int, ...]], str | None] = lambda of, shape: None
 
 
-MODELS: Registry[ModelFacts] = Registry("model", shared)
+MODELS: Registry[ModelFacts] = Registry("model", shared, takes=lambda facts: ("x", "layers"))
 
 
 @dataclass

@@ -79,8 +79,9 @@ def work(job: Job, stop_file: Path, finish: Finish | None) -> Outcome:
             return Outcome("failed", str(error))
         if blamed := plugins.blamed(error):
             return Outcome("failed", str(blamed))
-        first_line = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-        return Outcome("failed", f"{type(error).__name__}: {first_line[:300]}")
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
+        line = lines[-1] if lines[0].endswith(":") else lines[0]  # TensorFlow begins with "in user code:"
+        return Outcome("failed", f"{type(error).__name__}: {line[:300]}")
     finally:
         sys.stderr.flush()
         forget_gradients()
