@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from actlab import testing as testing
+    from actlab import plugins, testing
     from actlab.api import activation, activations, compare, load, report, run
     from actlab.lazy import keras, ops, tf
     from actlab.parts.activations import ACTIVATIONS, ActivationFacts
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 __all__ = [
     "ACTIVATIONS", "DATASETS", "INITIALIZERS", "MODELS", "OPTIMIZERS", "PROBES", "SCHEDULES", "ActivationFacts",
     "DatasetFacts", "EvaluationProbe", "GradientProbe", "Layers", "ModelFacts", "ProbeFacts", "Rendered", "WeightProbe",
-    "__version__", "activation", "activations", "compare", "keras", "load", "ops", "report", "run", "testing", "tf",
+    "__version__", "activation", "activations", "compare", "keras", "load", "ops", "plugins", "report", "run",
+    "testing", "tf",
 ]  # fmt: skip
 __version__ = "0.1.0"
 
@@ -45,8 +46,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for when it is: `import actlab` takes no time."""
-    if name == "testing":
-        return import_module("actlab.testing")
+    if name in ("plugins", "testing"):
+        return import_module(f"actlab.{name}")
     home = next((home for home, names in _HOMES.items() if name in names), None)
     if home is None:
         raise AttributeError(f"module 'actlab' has no attribute {name!r}")

@@ -229,7 +229,7 @@ def run(
     from actlab.runs.sweep import Options, prepare
     from actlab.show.tables import Terminal
 
-    use([Path(file) for file in plugins])
+    use(plugins)
     plan, talk = _plan(config, set or {}), Terminal(quiet=quiet)
     with environment.pinned_children(), Interrupts() as signals:
         how = Options(

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import importlib.util
 import linecache
+import os
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -29,14 +30,14 @@ LONGEST = 1_000_000  # bytes of a file
 _loaded: dict[str, Plugin] = {}  # by sha256
 
 
-def use(files: Sequence[Path] = ()) -> list[Plugin]:
+def use(files: Sequence[str | os.PathLike[str]] = ()) -> list[Plugin]:
     """Register the parts of installed packages and of these files, and of no other file.
 
     Raises:
         PluginError: one of them cannot be loaded, with file and line.
     """
     installed = [_installed(point) for point in metadata.entry_points(group=GROUP)]
-    named = [read(file) for file in files]
+    named = [read(Path(file)) for file in files]
     load_only([*installed, *named])
     for plugin in named:
         with contextlib.suppress(ActlabError, OSError):  # where nothing can be kept, `reproduce` asks again

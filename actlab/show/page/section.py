@@ -259,7 +259,8 @@ def recipes(
             options += [f"--plugin={name}" for name in files.values()]
             threads = {n for run in chapter.runs if isinstance(n := run.environment.get("threads"), int)}
             each = f", with {words.counted(min(threads), 'thread')} each" if len(threads) == 1 else ""
-            what = f"trains every run anew{each}, from the file below"
+            beside = ", and the own parts beside its runs" if files else ""
+            what = f"trains every run anew{each}, from the file below{beside}"
             commands.append((_typed("actlab", "run", file, *options), what))
         else:
             place = f"results/{chapter.folder.name}"
