@@ -1,25 +1,30 @@
-"""Make docs/gallery.md of what the gallery keeps.
+"""Make docs/gallery.md and docs/experiments.md of what the gallery keeps.
 
     python docs/gallery/build.py                                  # the page again, of what is kept
     python docs/gallery/build.py --draw leaky_slope               # and the figures of these experiments
     python docs/gallery/build.py --take results leaky_slope ...   # first takes their runs into the gallery
 
-The page is docs/gallery/gallery.md.j2, filled by jinja2: tables, claims and every number in a sentence come from run
-directories that `records.py` makes again of the kept CSVs, by the functions of `Gallery` below. A sentence that
-speaks of a result asks for it: `{{ mean("leaky_slope", "val_accuracy", "negative_slope=0.4") | share }}`.
+The pages are docs/gallery/*.md.j2, filled by jinja2: tables, claims and every number in a sentence come from run
+directories that `records.py` makes again of the kept CSVs, by the functions of `Experiment` below. A sentence that
+speaks of a result asks for it: `{{ leaky_slope.mean("val_accuracy", "negative_slope=0.4") | share }}`.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import tempfile
+import textwrap
 from collections import Counter
-from functools import cache
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from statistics import fmean
 
 import jinja2
+import pandas as pd
 from records import HERE, keep, restore
 
 from actlab.runs.record import Run
@@ -28,122 +33,137 @@ from actlab.show.figures import style
 from actlab.show.figures.comparison import comparison_figures
 from actlab.show.tables import comparison_text
 from actlab.spec.plan import read as read_plan
-from actlab.spec.where import parse_where
+from actlab.spec.where import Condition, parse_where
 from actlab.study import folders
 from actlab.study import frame as framing
 from actlab.study.claims import ClaimVerdict, Evidence, judge_claims, read_folder
-from actlab.study.judge import Comparison, ConditionResult, compare
+from actlab.study.judge import Comparison, compare
 from actlab.study.stats.pairs import Paired, paired
 
-TEMPLATE = HERE / "gallery.md.j2"
-PAGE = HERE.parent / "gallery.md"
+PAGES = {HERE / f"{name}.md.j2": HERE.parent / f"{name}.md" for name in ("gallery", "experiments")}
+CONFIGS = HERE.parents[1] / "configs"
 MOST_ROWS = 8  # of a table that stands open
-PICTURES = {  # of one run: experiment to how its label begins, and the files
-    "vanishing_gradient": [("sigmoid-random_normal", "gradient_norms.png")],
-    "dying_relu_film": [("relu", "weight_film.webp"), ("relu", "dead_units.png")],
+PARAGRAPH = re.compile(r"^(?:\*\*|[A-Za-z])[^|\n]*(?:\n(?!- |\||<)[^|\n]+)+$", re.MULTILINE)
+WIDTH = 120
+PICTURES = {  # of one run: experiment to how its label begins, the file, and its name here
+    "vanishing_gradient": [("sigmoid-random_normal", "gradient_norms.png", "gradient_norms.png")],
+    "dying_relu_film": [
+        ("relu", "weight_film.webp", "weight_film.webp"),
+        ("relu", "dead_units.png", "dead_units.png"),
+    ],
+    "zero_weights": [
+        ("sigmoid-zeros", "weight_film.png", "film_zeros.png"),
+        ("sigmoid-xavier_fan_in", "weight_film.png", "film_xavier.png"),
+    ],
 }
 
 
-class Gallery:
-    """The kept experiments, and what a sentence may ask of them.
+class Experiment:
+    """The kept runs of one experiment, and what a sentence may ask of them.
 
     Args:
-        root: a folder with a folder of run directories for each experiment.
+        folder: of run directories.
 
-    An experiment is named first in each call. `where` chooses runs as `--where` does ("activation=relu"); a number is
-    the mean over the seeds at the end of the training, if `at` says nothing else.
+    `where` chooses runs as `--where` does ("activation=relu"); a number is the mean over the seeds at the end of the
+    training, if `at` says nothing else.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.figures: dict[Path, tuple[Comparison, str, str]] = {}  # file to comparison, stem and title
-        self.frame = cache(self.frame)  # type: ignore[method-assign]
         self.compared = cache(self.compared)  # type: ignore[method-assign]
-        self.judged = cache(self.judged)  # type: ignore[method-assign]
 
-    def frame(self, name: str) -> Any:
-        """All runs of an experiment, a row each."""
-        return framing.frame_of(folders.read([self.root / name]).runs)
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """All runs, a row each."""
+        return framing.frame_of(folders.read([self.folder]).runs)
 
-    def values(self, name: str, metric: str, where: str = "", at: str = "last") -> dict[int, float]:
-        """Seed to its number; of a condition, or the mean of several."""
-        rows = framing.chosen(self.frame(name), self._conditions(name, where))
-        return framing.by_seed(framing.measured(rows, metric, at), metric).by_seed
+    @cached_property
+    def judged(self) -> list[ClaimVerdict]:
+        """The claims with their verdicts."""
+        study = read_folder(self.folder)
+        return list(judge_claims(study.claims, study.runs))
 
-    def mean(self, name: str, metric: str, where: str = "", at: str = "last") -> float:
-        values = self.values(name, metric, where, at).values()
-        return sum(values) / len(values)
+    def chosen(self, where: str) -> pd.DataFrame:
+        """The runs that are as `where` says."""
+        return framing.chosen(self.frame, self._conditions(where))
 
-    def least(self, name: str, metric: str, where: str = "", at: str = "last") -> float:
-        """Of all seeds."""
-        return min(self.values(name, metric, where, at).values())
+    def values(self, metric: str, where: str = "", at: str = "last") -> dict[int, float]:
+        """Seed to its number."""
+        return framing.by_seed(framing.measured(self.chosen(where), metric, at), metric).by_seed
 
-    def most(self, name: str, metric: str, where: str = "", at: str = "last") -> float:
-        """Of all seeds."""
-        return max(self.values(name, metric, where, at).values())
+    def mean(self, metric: str, where: str = "", at: str = "last") -> float:
+        """Over the seeds."""
+        return fmean(self.values(metric, where, at).values())
 
-    def seeds(self, name: str, where: str = "") -> int:
+    def least(self, metric: str, where: str = "", at: str = "last") -> float:
+        """Of all runs."""
+        return float(framing.measured(self.chosen(where), metric, at)["metric", metric].min())
+
+    def most(self, metric: str, where: str = "", at: str = "last") -> float:
+        """Of all runs."""
+        return float(framing.measured(self.chosen(where), metric, at)["metric", metric].max())
+
+    def seeds(self, where: str = "") -> int:
         """How many there are."""
-        return len(set(framing.chosen(self.frame(name), self._conditions(name, where))["run", "seed"]))
+        return len(set(self.chosen(where)["run", "seed"]))
 
-    def difference(self, name: str, metric: str, where: str, other: str, at: str = "last") -> Paired:
-        """Mean over the pairs of seeds (`.difference`) with its 95% t interval (`.low`, `.high`)."""
-        mine, theirs = self.values(name, metric, where, at), self.values(name, metric, other, at)
+    def difference(self, metric: str, where: str, other: str, at: str = "last") -> Paired:
+        """Over the pairs of seeds: the mean (`.difference`) with its 95% t interval (`.low`, `.high`)."""
+        mine, theirs = self.values(metric, where, at), self.values(metric, other, at)
         both = sorted(set(mine) & set(theirs))
         return paired([mine[seed] for seed in both], [theirs[seed] for seed in both])
 
-    def compared(
-        self, name: str, *metrics: str, where: str = "", baseline: str | None = None, at: str = "last"
-    ) -> Comparison:
-        return compare(self.frame(name), metrics, baseline=baseline, at=at, where=self._conditions(name, where))
+    def compared(self, *metrics: str, where: str = "", baseline: str | None = None, at: str = "last") -> Comparison:
+        """As `actlab compare` has it."""
+        return compare(self.frame, metrics, baseline=baseline, at=at, where=self._conditions(where))
 
-    def result(self, name: str, condition: str, metric: str, **options: str) -> ConditionResult:
-        """A row of a table: `.verdict`, `.p`, `.pairs.difference`, ..."""
-        return self.compared(name, metric, **options)[condition]
+    def verdict(self, condition: str, *metrics: str, **options: str) -> str:
+        """That of a row of a table."""
+        return self.compared(*metrics, **options)[condition].verdict
 
-    def judged(self, name: str) -> tuple[ClaimVerdict, ...]:
-        study = read_folder(self.root / name)
-        return tuple(judge_claims(study.claims, study.runs))
-
-    def claim(self, name: str, says: str) -> str:
+    def claim(self, says: str) -> str:
         """The verdict on the one claim that says this among other words."""
-        (found,) = [of.verdict for of in self.judged(name) if says in (of.claim.says or "")]
+        (found,) = [of.verdict for of in self.judged if says in (of.claim.says or "")]
         return found
 
-    def _conditions(self, name: str, where: str) -> list[Any]:
-        frame = self.frame(name)
+    def _conditions(self, where: str) -> list[Condition]:
         conditions = parse_where(where) if where else []
-        return [type(of)(framing.full_key(frame, of.key), of.operator, of.value) for of in conditions]
+        return [replace(of, key=framing.full_key(self.frame, of.key)) for of in conditions]
 
     # --- blocks of the page ---
 
-    def table(self, name: str, *metrics: str, **options: str) -> str:
+    def table(self, *metrics: str, **options: str) -> str:
         """The sentence that answers the question, the table, and what else is to know folded under it."""
-        text = comparison_text(self.compared(name, *metrics, **options), "markdown", name).strip()
+        text = comparison_text(self.compared(*metrics, **options), "markdown", self.folder.name).strip()
         sentence, table, *notes = text.split("\n\n")
         rows = table.count("\n") - 1
         shown = table if rows <= MOST_ROWS else _folded(f"The table, {rows} conditions", table)
         return "\n\n".join([f"**{sentence.partition(': ')[2]}.**", shown, *(_folded("Notes", note) for note in notes)])
 
-    def figure(self, name: str, stem: str, alt: str, *metrics: str, file: str = "", **options: str) -> str:
+    def figure(self, stem: str, alt: str, *metrics: str, file: str = "", **options: str) -> str:
         """One of the figures that `actlab compare` draws of a comparison, by the stem of its file's name."""
-        path = HERE / name / f"{file or stem}.png"
-        self.figures[path] = (self.compared(name, *metrics, **options), stem, alt)
-        return f"![{alt}]({path.relative_to(PAGE.parent).as_posix()})"
+        path = HERE / self.folder.name / f"{file or stem}.png"
+        self.figures[path] = (self.compared(*metrics, **options), stem, alt)
+        return f"![{alt}]({path.relative_to(HERE.parent).as_posix()})"
 
-    def claims(self, name: str) -> str:
+    def thumb(self, file: str, alt: str) -> str:
+        """A figure of its section, small."""
+        return f'<img src="gallery/{self.folder.name}/{file}" width="240" alt="{alt}">'
+
+    def claims(self) -> str:
         """The claims of the config with their verdicts, folded."""
-        judged = self.judged(name)
+        judged = self.judged
         counts = Counter(of.verdict for of in judged)
         summary = ", ".join(f"{counts[word]} {word}" for word in ("supported", "refuted", "undecided") if counts[word])
         rows = [f"| {_cell(of.claim.says or str(of.claim))} | **{of.verdict}** | {_evidence(of)} |" for of in judged]
         table = "\n".join(["| the claim | verdict | evidence |", "| --- | --- | --- |", *rows])
         return _folded(f"Claims of the config: {summary}", table)
 
-    def trained(self, name: str) -> str:
+    def trained(self) -> str:
         """What is asked, and how many runs took how long, on what."""
-        question = read_plan(self.root / name / "experiment.yaml").experiment.description.partition("?")[0]
-        runs: list[Run] = list(self.frame(name)["run", "run"])
+        question = read_plan(self.folder / "experiment.yaml").experiment.description.partition("?")[0]
+        runs: list[Run] = list(self.frame["run", "run"])
         seconds = sum(run.record.get("wall_seconds", 0.0) for run in runs)
         threads = sorted({str(run.environment["threads"]) for run in runs if "threads" in run.environment})
         seeds = sorted({framing.seed_of(run) for run in runs})
@@ -204,37 +224,54 @@ def number(value: float, digits: int = 0) -> str:
     return f"{value:,.{digits}f}"
 
 
-def filled(gallery: Gallery, template: str) -> str:
-    """A template with the numbers of the experiments."""
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)
+def filled(experiments: Mapping[str, Experiment], template: str) -> str:
+    """A template with the numbers of the experiments, each by its name."""
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, trim_blocks=True)
     environment.filters |= {"share": share, "points": points, "number": number}
-    functions = {name: getattr(gallery, name) for name in dir(Gallery) if not name.startswith("_")}
-    return environment.from_string(template).render(functions)
+    text = environment.from_string(template).render(experiments, configs=shipped())
+    text = PARAGRAPH.sub(lambda of: textwrap.fill(of[0], WIDTH, break_long_words=False, break_on_hyphens=False), text)
+    return re.sub(r"\n{3,}", "\n\n", text)
 
 
-def restored(root: Path) -> Gallery:
+@cache
+def shipped() -> list[tuple[str, str, int, str]]:
+    """Name, question, number of runs and length of each config in configs/."""
+    rows = []
+    for path in sorted(CONFIGS.glob("*.yaml")):
+        plan = read_plan(path)
+        question, mark, _ = plan.experiment.description.partition("?")
+        config = plan.runs[0][1].canonical()
+        length = (
+            words.counted(config["steps"], "step") if "steps" in config else words.counted(config["epochs"], "epoch")
+        )
+        rows.append((path.stem, question + mark if mark else question.partition(":")[0], len(plan.runs), length))
+    return rows
+
+
+def restored(root: Path) -> dict[str, Experiment]:
     """All that is kept, as run directories in a folder."""
-    for kept in sorted(HERE.glob("*/runs.csv")):
-        restore(kept.parent, root / kept.parent.name)
-    return Gallery(root)
+    kept = sorted(path.parent for path in HERE.glob("*/runs.csv"))
+    return {folder.name: Experiment(restore(folder, root / folder.name)) for folder in kept}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Make docs/gallery.md of what the gallery keeps.")
+    parser = argparse.ArgumentParser(description="Make docs/gallery.md and docs/experiments.md of what is kept.")
     parser.add_argument("--take", metavar="RESULTS", type=Path, help="take the runs of the named ones from there")
     parser.add_argument("--draw", action="store_true", help="draw the figures of the named experiments again")
     parser.add_argument("names", metavar="NAME", nargs="*", help="experiments")
     of = parser.parse_args()
     for name in of.names if of.take else ():
         keep(of.take / name, HERE / name)
-        for label, file in PICTURES.get(name, []):
-            shutil.copy(sorted((of.take / name).glob(f"{label}*-seed*/{file}"))[0], HERE / name / file)
+        for label, file, kept in PICTURES.get(name, []):
+            shutil.copy(sorted((of.take / name).glob(f"{label}*-seed*/{file}"))[0], HERE / name / kept)
     with tempfile.TemporaryDirectory() as folder:
-        gallery = restored(Path(folder))
-        PAGE.write_text(filled(gallery, TEMPLATE.read_text("utf-8")), "utf-8")
-        for path, (comparison, stem, title) in gallery.figures.items():
-            if path.parent.name in of.names or not path.is_file():
-                path.write_bytes(style.png(comparison_figures(comparison, title)[stem]()))
+        experiments = restored(Path(folder))
+        for template, page in PAGES.items():
+            page.write_text(filled(experiments, template.read_text("utf-8")), "utf-8")
+        for name, experiment in experiments.items():
+            for path, (comparison, stem, title) in experiment.figures.items():
+                if name in of.names or not path.is_file():
+                    path.write_bytes(style.png(comparison_figures(comparison, title)[stem]()))
 
 
 if __name__ == "__main__":
