@@ -30,7 +30,8 @@ from records import HERE, keep, restore
 from actlab.runs.record import Run
 from actlab.show import words
 from actlab.show.figures import style
-from actlab.show.figures.comparison import comparison_figures
+from actlab.show.figures.comparison import comparison_figures, stacked
+from actlab.show.figures.style import Draw
 from actlab.show.tables import comparison_text
 from actlab.spec.plan import read as read_plan
 from actlab.spec.where import Condition, parse_where
@@ -70,7 +71,7 @@ class Experiment:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.figures: dict[Path, tuple[Comparison, str, str]] = {}  # file to comparison, stem and title
+        self.figures: dict[Path, Draw] = {}  # by their files
         self.compared = cache(self.compared)  # type: ignore[method-assign]
 
     @cached_property
@@ -143,8 +144,17 @@ class Experiment:
 
     def figure(self, stem: str, alt: str, *metrics: str, file: str = "", **options: str) -> str:
         """One of the figures that `actlab compare` draws of a comparison, by the stem of its file's name."""
-        path = HERE / self.folder.name / f"{file or stem}.png"
-        self.figures[path] = (self.compared(*metrics, **options), stem, alt)
+        of = self.compared(*metrics, **options)
+        return self._drawn(file or stem, alt, lambda: comparison_figures(of, alt)[stem]())
+
+    def stack(self, alt: str, *columns: str, file: str = "stacked", **options: str) -> str:
+        """Measures over each other, over the same epochs, as `actlab compare --stack` draws them."""
+        of = self.compared(**options)
+        return self._drawn(file, alt, lambda: next(iter(stacked(of, columns, alt).values()))())
+
+    def _drawn(self, stem: str, alt: str, draw: Draw) -> str:
+        path = HERE / self.folder.name / f"{stem}.png"
+        self.figures[path] = draw
         return f"![{alt}]({path.relative_to(HERE.parent).as_posix()})"
 
     def thumb(self, file: str, alt: str) -> str:
@@ -224,10 +234,15 @@ def number(value: float, digits: int = 0) -> str:
     return f"{value:,.{digits}f}"
 
 
+def units(count: float) -> str:
+    """ "no unit", "1 unit", "74 units"."""
+    return words.counted(round(count), "unit") if round(count) else "no unit"
+
+
 def filled(experiments: Mapping[str, Experiment], template: str) -> str:
     """A template with the numbers of the experiments, each by its name."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, trim_blocks=True)
-    environment.filters |= {"share": share, "points": points, "number": number}
+    environment.filters |= {"share": share, "points": points, "number": number, "units": units}
     text = environment.from_string(template).render(experiments, configs=shipped())
     text = PARAGRAPH.sub(lambda of: textwrap.fill(of[0], WIDTH, break_long_words=False, break_on_hyphens=False), text)
     return re.sub(r"\n{3,}", "\n\n", text)
@@ -269,9 +284,9 @@ def main() -> None:
         for template, page in PAGES.items():
             page.write_text(filled(experiments, template.read_text("utf-8")), "utf-8")
         for name, experiment in experiments.items():
-            for path, (comparison, stem, title) in experiment.figures.items():
+            for path, draw in experiment.figures.items():
                 if name in of.names or not path.is_file():
-                    path.write_bytes(style.png(comparison_figures(comparison, title)[stem]()))
+                    path.write_bytes(style.png(draw()))
 
 
 if __name__ == "__main__":
