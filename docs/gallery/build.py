@@ -166,8 +166,12 @@ class Experiment:
         judged = self.judged
         counts = Counter(of.verdict for of in judged)
         summary = ", ".join(f"{counts[word]} {word}" for word in ("supported", "refuted", "undecided") if counts[word])
-        rows = [f"| {_cell(of.claim.says or str(of.claim))} | **{of.verdict}** | {_evidence(of)} |" for of in judged]
-        table = "\n".join(["| the claim | verdict | evidence |", "| --- | --- | --- |", *rows])
+        rows = [
+            f"| {_cell(of.claim.says)}<br><sub>{_cell(words.claim_exactly(of.claim))}</sub> | **{of.verdict}** | "
+            f"{_evidence(of)} |"
+            for of in judged
+        ]
+        table = "\n".join(["| the claim, and what is tested | verdict | evidence |", "| --- | --- | --- |", *rows])
         return _folded(f"Claims of the config: {summary}", table)
 
     def trained(self) -> str:
