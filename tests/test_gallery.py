@@ -50,7 +50,7 @@ def test_a_sentence_says_what_its_csv_says(build: ModuleType, tmp_path: Path) ->
     runs = pd.read_csv(kept / "runs.csv")
     found = {}
     for name, more in (("as_kept", 0.0), ("changed", 0.02)):
-        is_changed = runs["run"].str.startswith("rrelu-variantuniform")
+        is_changed = runs["run"].str.startswith("rrelu-seed")
         runs.assign(test_accuracy=runs["test_accuracy"] + more * is_changed).to_csv(kept / "runs.csv", index=False)
         rrelu = build.Experiment(build.restore(kept, tmp_path / name / "rrelu"))
         found[name] = build.filled({"rrelu": rrelu}, sentences).partition("**Did")[2]

@@ -46,6 +46,7 @@ CONFIGS = HERE.parents[1] / "configs"
 MOST_ROWS = 8  # of a table that stands open
 PARAGRAPH = re.compile(r"^(?:\*\*|[A-Za-z])[^|\n]*(?:\n(?!- |\||<)[^|\n]+)+$", re.MULTILINE)
 WIDTH = 120
+FILMS = {"dying_relu_films": "Eight nets: the change of each unit's weights in the last epoch"}
 PICTURES = {  # of one run: experiment to how its label begins, the file, and its name here
     "vanishing_gradient": [("sigmoid-random_normal", "gradient_norms.png", "gradient_norms.png")],
     "dying_relu_film": [
@@ -283,6 +284,9 @@ def main() -> None:
         keep(of.take / name, HERE / name)
         for label, file, kept in PICTURES.get(name, []):
             shutil.copy(sorted((of.take / name).glob(f"{label}*-seed*/{file}"))[0], HERE / name / kept)
+        if title := FILMS.get(name):  # of which no more is kept than this
+            figures = comparison_figures(Experiment(of.take / name).compared(), title)
+            (HERE / name / "weight_films.png").write_bytes(style.png(figures["weight_films"]()))
     with tempfile.TemporaryDirectory() as folder:
         experiments = restored(Path(folder))
         for template, page in PAGES.items():
