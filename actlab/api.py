@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -159,8 +159,12 @@ class Comparison:
     def figures(self) -> dict[str, Figure]:
         """The figures that apply, as `matplotlib.figure.Figure`, by the names of the files of `actlab compare`."""
         from actlab.show.figures.comparison import comparison_figures
+        from actlab.show.figures.style import png
 
-        return {stem: draw() for stem, draw in comparison_figures(self.judged, self.title).items()}
+        drawn: dict[str, Figure] = {n: draw() for n, draw in comparison_figures(self.judged, self.title).items()}
+        for figure in drawn.values():  # a notebook shows it, whether or not it has imported pyplot
+            figure._repr_png_ = partial(png, figure)
+        return drawn
 
     def _lines(self) -> list[str]:
         from actlab.show import words
@@ -335,7 +339,7 @@ def activation(name: str, **parameters: Any) -> Any:
 
     resolved, issues = resolve_part("activation", {"name": name, **parameters}, ())
     if resolved is None:
-        raise ActlabError("\n".join(issue.message for issue in issues))
+        raise ActlabError("\n".join(": ".join([*map(str, issue.path), issue.message]) for issue in issues))
     from actlab.parts.activations.layer import Activation
 
     resolved.pop("plugin", None)
