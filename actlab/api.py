@@ -163,7 +163,7 @@ class Comparison:
 
         drawn: dict[str, Figure] = {n: draw() for n, draw in comparison_figures(self.judged, self.title).items()}
         for figure in drawn.values():  # a notebook shows it, whether or not it has imported pyplot
-            figure._repr_png_ = partial(png, figure)
+            vars(figure)["_repr_png_"] = partial(png, figure)
         return drawn
 
     def _lines(self) -> list[str]:

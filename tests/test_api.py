@@ -81,7 +81,8 @@ assert actlab.run({STUDY!r}, out="by_script", workers=1).runs[0].record == exper
 """
     done = script(program, tmp_path, KERAS_BACKEND="jax", MPLBACKEND="nonsense", PYTHONWARNINGS="error")
     assert done.returncode == 0, done.stderr
-    command = [sys.executable, "-m", "actlab", "run", str(tmp_path / "study.yaml"), "-o", str(tmp_path / "by_command"), "-w1"]
+    there = ["-o", str(tmp_path / "by_command"), "-w1"]
+    command = [sys.executable, "-m", "actlab", "run", str(tmp_path / "study.yaml"), *there]
     subprocess.run(command, check=True, capture_output=True, timeout=600)
     histories = [sorted(tmp_path.glob(f"{out}/tiny/*/history.csv")) for out in ("by_script", "by_command")]
     mine, theirs = ([path.read_bytes() for path in paths] for paths in histories)
