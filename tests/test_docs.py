@@ -75,7 +75,8 @@ def test_every_command_of_the_readme_runs(
     with pytest.raises(SystemExit) as end:
         cli.main()
     printed = capsys.readouterr()
-    allowed = {0, 1} if " claims " in command else {0}  # made-up runs may refute a claim
+    # made-up runs may refute a claim, and a machine may lack something
+    allowed = {0, 1} if {"claims", "doctor"} & set(command.split()) else {0}
     assert (end.value.code or 0) in allowed, printed.err
     assert printed.out.strip()
 
