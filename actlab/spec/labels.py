@@ -75,8 +75,9 @@ def defaults_of(kind: str, name: str) -> dict[str, Any]:
 
 
 def _part(part: Mapping[str, Any], parameters: Sequence[str], form: str) -> str:
-    shown = [name for name in part if name in parameters and name != part["name"]]
-    if len(shown) == 1 and shown != ["plugin"] and part["name"] not in part:
+    by_text = isinstance(part.get(part["name"]), str)
+    shown = [name for name in part if name in parameters and not (by_text and name == part["name"])]
+    if len(shown) == 1 and shown != ["plugin"] and not by_text:
         return f"{part['name']} {text(part[shown[0]], form)}"
     return " ".join([called(part), *(f"{name}={text(part[name], form)}" for name in shown)])
 
@@ -137,7 +138,7 @@ def short_names(
         called = last if lasts.count(last) == 1 else column
         for i, part in enumerate(parts):
             piece = keys[i][column]
-            if column in PARTS and part.get("name") not in (None, *part):
+            if column in PARTS and "name" in part and not isinstance(part.get(str(part["name"])), str):
                 alike = [other for other in parts if other.get("name") == part["name"]]
                 telling = [key for key in part if key != "name" and _differ([other.get(key) for other in alike])]
                 # everybody knows what 0.01 of leaky_relu is

@@ -194,8 +194,9 @@ def show(value: Any) -> str:
 
 
 def called(part: Mapping[str, Any]) -> str:
-    """What a resolved part is called: by its name, or by its value where it is known by that."""
-    return str(part.get(str(part.get("name")), part.get("name")))
+    """What a resolved part is called: by its name, or by the text that it is known by, as a formula is."""
+    text = part.get(str(part.get("name")))  # the activation `threshold` has a number of that name
+    return text if isinstance(text, str) else str(part.get("name"))
 
 
 def article(kind: str) -> str:
