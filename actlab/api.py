@@ -151,7 +151,7 @@ class Comparison:
     @cached_property
     def frame(self) -> pd.DataFrame:
         """A row a condition, every number in full: what comparison.csv has (`docs/compare.md` names the columns)."""
-        from actlab.show.tables import comparison_frame
+        from actlab.show.rendering import comparison_frame
 
         return comparison_frame(self.judged)
 
@@ -182,9 +182,10 @@ class Comparison:
         return captured.get().rstrip()
 
     def _repr_html_(self) -> str:
-        from actlab.show.tables import comparison_columns, html_table
+        from actlab.show.rendering import table_text
+        from actlab.show.tables import comparison_columns
 
-        return html_table(comparison_columns(self.judged), self.sentence, self._lines())
+        return table_text("fragment", comparison_columns(self.judged), self.sentence, self._lines())
 
 
 One = str | os.PathLike[str] | Run | TrainedExperiment
@@ -465,7 +466,8 @@ def _texts(of: str | Sequence[str]) -> Sequence[str]:
 
 def _html(runs: Sequence[Run], title: str) -> str:
     """A table of runs, escaped."""
-    from actlab.show.tables import html_table, runs_table
+    from actlab.show.rendering import table_text
+    from actlab.show.tables import runs_table
     from actlab.show.words import ends
 
-    return html_table(runs_table(runs).columns, title, ends(runs))
+    return table_text("fragment", runs_table(runs).columns, title, ends(runs))

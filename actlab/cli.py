@@ -26,7 +26,7 @@ import typer
 
 from actlab import __version__
 from actlab.environment import pin_process
-from actlab.errors import ActlabError, DatasetError, RunDirError, UnknownName
+from actlab.errors import ActlabError, DatasetError, RunDirError, UnknownName, nearest
 from actlab.signals import Signals
 
 if TYPE_CHECKING:
@@ -453,7 +453,8 @@ def compare(
     from actlab.runs.folder import COMPARISON, RECORD, make_folder, write_bytes
     from actlab.show import words
     from actlab.show.figures.comparison import draw_comparison, stacked
-    from actlab.show.tables import FORMATS, Table, Terminal, comparison_columns, comparison_text, seed_columns
+    from actlab.show.rendering import FORMATS, comparison_text
+    from actlab.show.tables import Table, Terminal, comparison_columns, seed_columns
     from actlab.study import folders, judge
 
     form = "json" if json else form
@@ -1239,22 +1240,18 @@ def _run_at(path: Path) -> Run:
 
 def _nearest_folder(path: Path) -> str:
     """Which experiment or run may have been meant by a name that nothing has; empty where none is near."""
-    from actlab.registry import nearest
-
     places = dict.fromkeys([path.parent, RESULTS, *(RESULTS.iterdir() if RESULTS.is_dir() else ())])
     known: dict[str, Path] = {}
     for folder in (folder for place in places if place.is_dir() for folder in place.iterdir() if folder.is_dir()):
         known.setdefault(folder.name, folder)
         known.setdefault(re.sub("-[0-9a-f]{8}$", "", folder.name), folder)  # by its label
-    close = nearest(path.name, list(known))
+    close = nearest(path.name, known)
     return f"; did you mean {str(known[close[0]])!r}?" if close else ""
 
 
 def _check_name(what: str, name: str, known: Sequence[str]) -> None:
-    from actlab.registry import nearest
-
     if name not in known:
-        raise UnknownName(what, name, nearest(name, list(known)), list(known))
+        raise UnknownName(what, name, known)
 
 
 def _finite(number: Any) -> float | None:
@@ -1271,19 +1268,8 @@ def _print_json(answer: Any) -> None:
 def _plain_signs(error: UnicodeError) -> tuple[str, int]:
     """What a terminal that cannot encode a sign shows instead."""
     assert isinstance(error, UnicodeEncodeError)
-    signs = {
-        "±": "+-",
-        "−": "-",
-        "–": "-",
-        "×": "x",
-        "∞": "inf",
-        "…": "..",
-        "≤": "<=",
-        "≥": ">=",
-        "·": "*",
-        "†": "*",
-        "√": "sqrt",
-    }
+    signs = {"±": "+-", "−": "-", "–": "-", "×": "x", "∞": "inf", "…": "..", "≤": "<=", "≥": ">=", "·": "*", "†": "*",
+             "√": "sqrt"}  # fmt: skip
     return "".join(signs.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
 
 

@@ -14,6 +14,7 @@ import logging
 import os
 import platform
 import re
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -159,7 +160,7 @@ def _control_groups(controller: str, root: Path) -> Iterator[Path]:
 
 
 def _memory_bytes() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _text(path: Path) -> str:
@@ -218,7 +219,7 @@ def pin_process() -> None:
         raise ActlabError("the current folder is gone; change into another one") from None
     early = [name for name in AT_START if os.environ.pop(name, "")]
     narrow = sys.getfilesystemencoding() != "utf-8" and "utf8" not in sys._xoptions
-    if (early or narrow) and os.name == "posix":
+    if early or narrow:
         if sys.stdout.isatty():  # a terminal shows the signs that it has
             os.environ["PYTHONIOENCODING"] = f"{sys.stdout.encoding}:replace"
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
@@ -264,10 +265,6 @@ def user_folder(variable: str, default: str) -> Path:
 
 def peak_memory_gib() -> float:
     """The most memory that this process has held so far; a worker that lived through several runs counts them all."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0.0
     unit = 2**30 if sys.platform == "darwin" else 2**20
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 2)
 

@@ -14,6 +14,8 @@ ActlabError                 anything a user can cause or must know; the command 
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Collection
 from dataclasses import dataclass
 
 
@@ -52,14 +54,30 @@ class UnknownName(ActlabError):
     Args:
         kind: what was looked for, in the singular ("activation").
         name: what was read.
-        nearest: registered names that resemble it, best first.
         known: every registered name.
+        also: other names that are understood, and may be meant.
     """
 
-    def __init__(self, kind: str, name: str, nearest: list[str], known: list[str]) -> None:
-        self.kind, self.name, self.nearest, self.known = kind, name, nearest, known
-        listing = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(known)}"
-        super().__init__(f"unknown {kind} {name!r}; {listing}")
+    def __init__(self, kind: str, name: str, known: Collection[str], also: Collection[str] = ()) -> None:
+        self.kind, self.name, self.known, self.nearest = kind, name, list(known), nearest(name, [*known, *also])
+        super().__init__(f"unknown {kind} {name!r}; {meant(name, [*known, *also]) or listing(known)}")
+
+
+def nearest(name: str, known: Collection[str]) -> list[str]:
+    """Up to three known names that resemble `name`, best first."""
+    close = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.6)
+    return close or [k for k in sorted(known) if len(name) > 2 and (name.lower() in k or k in name.lower())][:3]
+
+
+def meant(name: str, known: Collection[str]) -> str:
+    """ "did you mean 'relu'?", as a message ends; empty where no known name is near."""
+    close = nearest(name, known)
+    return f"did you mean {close[0]!r}?" if close else ""
+
+
+def listing(known: Collection[str]) -> str:
+    """ "known: elu, relu", as a message ends where no name is near."""
+    return f"known: {', '.join(known) or 'none'}"
 
 
 class FormulaError(ActlabError):

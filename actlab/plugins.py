@@ -20,9 +20,9 @@ from types import ModuleType
 
 from actlab import signals
 from actlab.environment import source_sha256, user_folder
-from actlab.errors import ActlabError, PluginError
+from actlab.errors import ActlabError, PluginError, nearest
 from actlab.lazy import without_keras_json
-from actlab.registry import HOMES, Entry, Plugin, Registry, find, nearest
+from actlab.registry import HOMES, Entry, Plugin, Registry, find
 
 GROUP = "actlab.plugins"
 LONGEST = 1_000_000  # bytes of a file

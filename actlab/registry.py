@@ -8,7 +8,6 @@ JSON Schema, listing and reference are all made from the signature.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
 import inspect
 import typing
@@ -185,7 +184,7 @@ class Registry(Generic[T]):
         """
         entry = self._entries.get(self._aliases.get(name, name))
         if entry is None:
-            raise UnknownName(self.kind, name, nearest(name, [*self._entries, *self._aliases]), self.names())
+            raise UnknownName(self.kind, name, self.names(), self._aliases)
         return entry
 
     def names(self) -> list[str]:
@@ -212,12 +211,6 @@ def find(kind: str) -> Registry[Any]:
     module, attribute = HOMES[kind]
     registry: Registry[Any] = getattr(import_module(module), attribute)
     return registry
-
-
-def nearest(name: str, known: list[str]) -> list[str]:
-    """Up to three known names that resemble `name`, best first."""
-    close = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.6)
-    return close or [k for k in sorted(known) if len(name) > 2 and (name.lower() in k or k in name.lower())][:3]
 
 
 def _check_signature(who: str, function: Callable[..., Any], takes: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ class Signals:
             raises `SystemExit`, and what swallows that is given a second.
     """
 
-    names: tuple[str, ...] = ("SIGINT", "SIGTERM", "SIGHUP")
+    numbers: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def __init__(self, orderly: bool = True) -> None:
         self.orderly = orderly
@@ -29,9 +29,8 @@ class Signals:
     def __enter__(self) -> Signals:
         self._terminals = [stream for stream in (1, 2) if os.isatty(stream)]
         self._before = {}
-        for name in self.names:  # Windows has no SIGHUP
-            number = getattr(signal, name, None)
-            if number and (name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN):  # as `nohup` sets it
+        for number in self.numbers:
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` sets it
                 self._before[number] = signal.signal(number, self._note)
         return self
 
@@ -44,7 +43,7 @@ class Signals:
     def _note(self, number: int, frame: Any) -> None:
         self.received = self.received or number
         self.count += 1
-        if number == getattr(signal, "SIGHUP", None):  # to write to a terminal that is gone would be an error
+        if number == signal.SIGHUP:  # to write to a terminal that is gone would be an error
             for stream in self._terminals:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
         if self.count > 1:
@@ -73,11 +72,11 @@ class Interrupts(Signals):
     Python takes signals in its main thread only; in another one nothing is noted.
     """
 
-    names: tuple[str, ...] = ("SIGINT",)
+    numbers: tuple[signal.Signals, ...] = (signal.SIGINT,)
 
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is not threading.main_thread():
-            self.names = ()
+            self.numbers = ()
         super().__enter__()
         return self
 

@@ -129,9 +129,24 @@ def make_folder(path: Path) -> None:
     clear_leftovers(path)
 
 
-def _temporary(path: Path) -> Path:
-    """Where a file or folder is written until it is whole; the name says by which process of which machine."""
-    return path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}.tmp")
+@contextlib.contextmanager
+def _in_place_of(path: Path, flush: bool = True) -> Iterator[Path]:
+    """Where to write what takes the place of a file or folder at once when it is whole; the name says who writes it."""
+    temporary = path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}.tmp")
+    try:
+        with naming(path, "written"):
+            remove(temporary)
+            yield temporary
+            temporary.replace(path)
+            if flush:
+                folder = os.open(path.parent, os.O_RDONLY)
+                try:
+                    os.fsync(folder)
+                finally:
+                    os.close(folder)
+    except RunDirError:
+        discard(temporary)
+        raise
 
 
 def clear_leftovers(folder: Path, held: bool = False) -> None:
@@ -141,8 +156,7 @@ def clear_leftovers(folder: Path, held: bool = False) -> None:
             writer, _, pid = left.stem.rpartition("-")
             here = writer.endswith(f".{socket.gethostname()}") and pid.isdecimal()
             if held or (here and _is_dead(int(pid))):
-                with contextlib.suppress(RunDirError):
-                    remove(left)
+                discard(left)
 
 
 def _is_dead(pid: int) -> bool:
@@ -170,6 +184,13 @@ def remove(path: Path) -> None:
             return
 
 
+def discard(*paths: Path) -> None:
+    """Remove files and folders that are of no use any more; what cannot be removed stays."""
+    for path in paths:
+        with contextlib.suppress(RunDirError):
+            remove(path)
+
+
 # --- whole files -----------------------------------------------------------------------------------------------
 
 
@@ -179,42 +200,25 @@ def write_bytes(path: Path, data: bytes, flush: bool = True) -> None:
     Raises:
         RunDirError: the disk is full, or may not be written.
     """
-    temporary = _temporary(path)
-    try:
-        with naming(path, "written"):
-            temporary.unlink(missing_ok=True)
-            with temporary.open("xb") as file:  # a new file: nothing is written through a link
-                file.write(data)
-                file.flush()
-                if flush:
-                    os.fsync(file.fileno())
-            temporary.replace(path)
-            if flush:
-                _flush_folder(path.parent)
-    except RunDirError:
-        with contextlib.suppress(RunDirError):
-            remove(temporary)
-        raise
-
-
-def _flush_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    # a new file: nothing is written through a link
+    with _in_place_of(path, flush) as temporary, temporary.open("xb") as file:
+        file.write(data)
+        file.flush()
+        if flush:
+            os.fsync(file.fileno())
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Replace a JSON file at once. NaN and infinity are written as null: JSON has no such numbers."""
-    write_bytes(path, (json.dumps(_finite(data), indent=2, allow_nan=False) + "\n").encode())
+    """Replace a JSON file at once. NaN and infinity are written as null."""
+    write_bytes(path, (json.dumps(finite(data), indent=2, allow_nan=False) + "\n").encode())
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Plain data with None for NaN and infinity: JSON has no such numbers."""
     if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
@@ -318,7 +322,7 @@ def overrides_of(text: str) -> tuple[str, ...]:
 def write_progress(path: Path, data: Mapping[str, Any]) -> None:
     """Say where a training stands. Not flushed to the disk: it is of use only while the machine lives."""
     with contextlib.suppress(RunDirError):  # a display is no reason to lose a training
-        write_bytes(path / PROGRESS, json.dumps(_finite(data)).encode(), flush=False)
+        write_bytes(path / PROGRESS, json.dumps(finite(data)).encode(), flush=False)
 
 
 def read_progress(path: Path) -> dict[str, Any]:
@@ -327,12 +331,6 @@ def read_progress(path: Path) -> dict[str, Any]:
         return read_json(path / PROGRESS)
     except RunDirError:
         return {}
-
-
-def clear_progress(path: Path) -> None:
-    """Say no more where the training stands."""
-    with contextlib.suppress(RunDirError):
-        remove(path / PROGRESS)
 
 
 # --- tables ----------------------------------------------------------------------------------------------------
@@ -587,8 +585,7 @@ def lock(path: Path) -> Iterator[None]:
             yield
         finally:
             clear_leftovers(path, held=True)
-            with contextlib.suppress(RunDirError):
-                remove(path / OWNER)
+            discard(path / OWNER)
     finally:
         with contextlib.suppress(OSError):
             handle.release()
@@ -625,9 +622,7 @@ def is_locked(path: Path) -> bool:
 
 def clear_working_files(path: Path) -> None:
     """Remove what is of use only while a run is not done; what cannot be removed stays."""
-    for name in (PROGRESS, FRAMES, CHECKPOINT):
-        with contextlib.suppress(RunDirError):
-            remove(path / name)
+    discard(*(path / name for name in (PROGRESS, FRAMES, CHECKPOINT)))
 
 
 def tidy(path: Path, done: bool) -> None:
@@ -668,19 +663,10 @@ def copy_run(source: Path, path: Path, changes: Mapping[str, Any]) -> None:
     Raises:
         RunDirError: the disk is full, or may not be written.
     """
-    temporary = _temporary(path)
-    try:
-        with naming(path, "written"):
-            remove(temporary)
-            temporary.mkdir()
-            for file in source.iterdir():
-                if file.is_file() and file.name[0] != "." and file.name not in (RECORD, PROGRESS):
-                    write_bytes(temporary / file.name, file.read_bytes())
-            write_json(temporary / RECORD, {**read_json(source / RECORD), **changes})
-            remove(path)
-            temporary.replace(path)
-            _flush_folder(path.parent)
-    except RunDirError:
-        with contextlib.suppress(RunDirError):
-            remove(temporary)
-        raise
+    with _in_place_of(path) as temporary:
+        temporary.mkdir()
+        for file in source.iterdir():
+            if file.is_file() and file.name[0] != "." and file.name not in (RECORD, PROGRESS):
+                write_bytes(temporary / file.name, file.read_bytes())
+        write_json(temporary / RECORD, {**read_json(source / RECORD), **changes})
+        remove(path)

@@ -18,10 +18,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from actlab.errors import ActlabError, RunDirError
+from actlab.errors import ActlabError
 from actlab.runs.folder import RECORD
 from actlab.runs.job import Job
-from actlab.runs.record import Run
+from actlab.runs.record import Run, run_at
 from actlab.spec.budget import sizes_of
 
 RECENT = 500  # records that are read for a forecast: those of the runs that ended last
@@ -50,14 +50,11 @@ class Forecast:
         for run in finished:
             # a record may be old, or be made by hand: one that says something else is passed over
             with contextlib.suppress(ActlabError, AttributeError, KeyError, TypeError, ValueError):
-                self._learn_from(run)
-
-    def _learn_from(self, run: Run) -> None:
-        steps, seconds = run.results.get("final", {}).get("step"), run.record.get("wall_seconds")
-        if run.status == "done" and steps and seconds:
-            device = str(run.environment.get("device", "cpu")).partition(":")[0]
-            kind = self._kind(run.config, f"{device} {run.environment.get('threads', 1)}")
-            self._before.setdefault(kind, []).append(seconds / steps)
+                steps, seconds = run.results.get("final", {}).get("step"), run.record.get("wall_seconds")
+                if run.status == "done" and steps and seconds:
+                    device = str(run.environment.get("device", "cpu")).partition(":")[0]
+                    kind = self._kind(run.config, f"{device} {run.environment.get('threads', 1)}")
+                    self._before.setdefault(kind, []).append(seconds / steps)
 
     def learn(self, job: Job, steps: int, seconds: float) -> None:
         """Take note of how long a training of this sweep has taken; replaces what was noted of it before."""
@@ -110,7 +107,10 @@ class Forecast:
     def _rate(self, kind: Kind) -> float | None:
         """Seconds a step: of its kind, or of the others in proportion to the multiplications of a step."""
         if kind not in self._rates:
-            self._rates[kind] = self._measured(kind) or self._in_proportion(kind)
+            seen = ((self._measured(other), self._products[other]) for other in self._now or self._before)
+            a_product = [rate / products for rate, products in seen if rate]
+            in_proportion = statistics.median(a_product) * self._products[kind] if a_product else None
+            self._rates[kind] = self._measured(kind) or in_proportion
         return self._rates[kind]
 
     def _measured(self, kind: Kind) -> float | None:
@@ -119,21 +119,15 @@ class Forecast:
         known = [*self._now.get(kind, {}).values()] or self._before.get(kind) or elsewhere
         return statistics.median(known) if known else None
 
-    def _in_proportion(self, kind: Kind) -> float | None:
-        others = [(rate, self._products[k]) for k in self._now or self._before if (rate := self._measured(k))]
-        return statistics.median(r / products for r, products in others) * self._products[kind] if others else None
-
     def _kind_of(self, job: Job) -> Kind:
         if job.path not in self._kinds:
             self._kinds[job.path] = self._kind(job.config.canonical(), f"{job.device} {job.threads}")
         return self._kinds[job.path]
 
     def _kind(self, config: Mapping[str, Any], where: str) -> Kind:
-        parts = [
-            [config["dataset"].get(key) for key in ("name", "content")],
-            *(config.get(key) for key in ("model", "batch_size", "precision", "probes")),
-        ]
-        kind = json.dumps(parts, sort_keys=True), where
+        others = (config.get(key) for key in ("model", "batch_size", "precision", "probes"))
+        data = [config["dataset"].get(key) for key in ("name", "content")]
+        kind = json.dumps([data, *others], sort_keys=True), where
         if kind not in self._products:
             self._products[kind] = step_products(config)
         return kind
@@ -194,11 +188,8 @@ class TimeLeft:
 
     def _note_end(self, job: Job, status: str, now: float) -> None:
         self._ended.add(job.path)
-        try:
-            run = Run(job.path) if status == "done" else None
-        except RunDirError:
-            return
-        if run is None or job.path not in self._begun:
+        run = run_at(job.path) if status == "done" and job.path in self._begun else None
+        if run is None:
             return
         seconds = run.record.get("wall_seconds", 0.0)
         self.forecast.learn(job, run.results.get("final", {}).get("step", 0), seconds)
@@ -208,21 +199,14 @@ class TimeLeft:
 
 def recent_runs(out: Path) -> list[Run]:
     """The runs of a results folder that ended last, as many as a forecast needs."""
-    records = sorted(out.glob(f"*/*/{RECORD}"), key=_changed)[-RECENT:]
-    runs = []
-    for record in records:
-        try:
-            runs.append(Run(record.parent))
-        except RunDirError:  # whoever lists the runs says what is wrong with it
-            continue
-    return runs
 
-
-def _changed(record: Path) -> int:
-    try:
-        return record.stat().st_mtime_ns
-    except OSError:  # removed since it was found
+    def changed(record: Path) -> int:
+        with contextlib.suppress(OSError):  # removed since it was found
+            return record.stat().st_mtime_ns
         return 0
+
+    records = sorted(out.glob(f"*/*/{RECORD}"), key=changed)[-RECENT:]
+    return list(filter(None, (run_at(record.parent) for record in records)))  # who lists the runs says what is wrong
 
 
 def steps_of(job: Job) -> int:

@@ -13,12 +13,12 @@ from types import TracebackType
 from typing import Any, Literal
 
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn
 from rich.table import Column, Table
 from rich.text import Text
 
 from actlab.errors import RunDirError
-from actlab.runs.folder import clear_progress, read_progress, write_progress
+from actlab.runs.folder import PROGRESS, discard, read_progress, write_progress
 from actlab.runs.forecast import Forecast, TimeLeft
 from actlab.runs.job import Job, Outcome
 from actlab.runs.record import Run
@@ -64,7 +64,7 @@ class Display:
         if self.console.is_terminal:
             self.board.stop()
         if self.folder:
-            clear_progress(self.folder)
+            discard(self.folder / PROGRESS)
 
     def update(self, running: list[Job], outcomes: dict[Path, Outcome]) -> None:
         """Show what is being trained and what has ended since the last call."""
@@ -101,8 +101,12 @@ class Board(Progress):
         self.room = max(LEAST_LABEL, console.width - sum(width + 1 for _, width in shown))
         name = TextColumn("{task.description}", markup=False, table_column=_column("run", self.room, "left"))
         bar, *others = shown
-        columns = [_Bar(bar_width=bar[1], table_column=_column(*bar, "left")), *(_Cell(*other) for other in others)]
-        super().__init__(name, *columns, console=console, transient=True, refresh_per_second=5)
+        cells = [
+            TextColumn(f"{{task.fields[cells][{header}]}}", markup=False, table_column=_column(header, width, "right"))
+            for header, width in others
+        ]
+        bar_column = _Bar(bar_width=bar[1], table_column=_column(*bar, "left"))
+        super().__init__(name, bar_column, *cells, console=console, transient=True, refresh_per_second=5)
 
     def show(self, standing: list[tuple[Job, dict[str, Any]]], counts: dict[str, int], left: float | None) -> None:
         """Replace what is shown.
@@ -116,8 +120,10 @@ class Board(Progress):
             self.remove_task(self.of_job.pop(path))
         for job, now in standing:
             if job.path not in self.of_job:
-                self.of_job[job.path] = self.add_task(_cut(_printable(job.label), self.room), total=None, now={})
-            self.update(self.of_job[job.path], completed=now.get("step", 0), total=now.get("total_steps"), now=now)
+                label = "".join(sign if sign.isprintable() else "?" for sign in job.label)  # rich lets some through
+                self.of_job[job.path] = self.add_task(_cut(label, self.room), total=None, cells=_cells(now))
+            done, total = now.get("step", 0), now.get("total_steps")
+            self.update(self.of_job[job.path], completed=done, total=total, cells=_cells(now))
         ended = sum(counts.values())
         words = [f"all runs: {ended} of {self.total}", in_words(counts) if counts else ""]
         words.append(f"{clock(left)} left" if left is not None else "")
@@ -147,17 +153,6 @@ class _Bar(BarColumn):
         return Text("starting") if task.total is None else super().render(task)
 
 
-class _Cell(ProgressColumn):
-    """What `_cells` has under a header."""
-
-    def __init__(self, header: str, width: int) -> None:
-        super().__init__(_column(header, width, "right"))
-        self.header = header
-
-    def render(self, task: Task) -> Text:
-        return Text(_cells(task.fields["now"])[self.header])
-
-
 def _column(header: str, width: int, justify: Literal["left", "right"]) -> Column:
     return Column(header, width=width, justify=justify, no_wrap=True, overflow="crop", header_style="bold")
 
@@ -179,11 +174,6 @@ def _cells(now: dict[str, Any]) -> dict[str, str]:
         "val acc": number("val_accuracy", ".2%"), "images/s": number("images_per_second", ",.0f"),
         "left": clock(seconds / part * (1 - part)) if part > 0.02 else "",
     }  # fmt: skip
-
-
-def _printable(label: str) -> str:
-    """A label without control characters: rich lets some of them through to the terminal."""
-    return "".join(sign if sign.isprintable() else "?" for sign in label)
 
 
 def _cut(label: str, width: int) -> str:

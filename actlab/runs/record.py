@@ -11,20 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actlab.errors import RunDirError
-from actlab.runs.folder import (
-    AGAIN,
-    EXPERIMENT,
-    HISTORY,
-    HISTORY_COLUMNS,
-    LAYER_COLUMNS,
-    LAYERS,
-    RECORD,
-    TIMING,
-    is_locked,
-    read_json,
-    read_numbers,
-    refused,
-)  # fmt: skip
+from actlab.runs import folder as disk
+from actlab.runs.folder import AGAIN, EXPERIMENT, HISTORY, LAYERS, RECORD, TIMING, is_locked, read_numbers, refused
 
 if TYPE_CHECKING:  # pandas takes 0.3 s to import; only a comparison reads tables
     import pandas as pd
@@ -38,6 +26,9 @@ LOST = ("damaged", "pending")  # no record says that a run is so, but that none 
 class Run:
     """A read-only view of a run directory.
 
+    `config` is the resolved one as plain data, and `hash` its sha256, the identity of the run; `plan_index` the place
+    among the runs of its experiment, from 0, and None in records of an older actlab.
+
     Args:
         path: the directory.
         record: what is known of a run whose run.json cannot be read; one of LOST is its status.
@@ -47,26 +38,18 @@ class Run:
     """
 
     def __init__(self, path: Path, record: Mapping[str, Any] | None = None) -> None:
-        self.path = path
-        if record is not None:
-            self.record = dict(record)
-            return
-        self.record = read_json(path / RECORD)
-        if wrong := _fault_of(self.record):
+        self.path, self.record = path, disk.read_json(path / RECORD) if record is None else dict(record)
+        if record is None and (wrong := _fault_of(self.record)):
             raise RunDirError(f"{path / RECORD}: not a run's record: {wrong}; {AGAIN}")
+        self.label, self.hash = str(self.record.get("label", path.name)), str(self.record["hash"])
+        self.config: dict[str, Any] = self.record["config"]
+        self.environment: dict[str, Any] = self.record.get("environment", {})
+        self.results: dict[str, Any] = self.record.get("results", {})
+        index = self.record.get("plan_index")
+        self.plan_index = index if isinstance(index, int) else None
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.status})"
-
-    @property
-    def label(self) -> str:
-        return str(self.record.get("label", self.path.name))
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """The resolved config as plain data."""
-        config: dict[str, Any] = self.record["config"]
-        return config
 
     @property
     def is_known(self) -> bool:
@@ -74,34 +57,15 @@ class Run:
         return bool(self.config or self.hash)
 
     @property
-    def hash(self) -> str:
-        """sha256 of the resolved config: the identity of the run."""
-        return str(self.record["hash"])
-
-    @property
-    def plan_index(self) -> int | None:
-        """The place among the runs of its experiment, from 0; None in records of an older actlab."""
-        index = self.record.get("plan_index")
-        return index if isinstance(index, int) else None
-
-    @property
     def status(self) -> str:
         """done, failed, diverged, interrupted; running while a living process trains it; or one of LOST."""
         status = str(self.record["status"])
         return "interrupted" if status == "running" and not is_locked(self.path) else status
 
-    @property
-    def environment(self) -> dict[str, Any]:
-        return dict(self.record.get("environment", {}))
-
-    @property
-    def results(self) -> dict[str, Any]:
-        return dict(self.record.get("results", {}))
-
     @functools.cached_property
     def history(self) -> pd.DataFrame:
         """A row an evaluation: epoch, step, loss, accuracy, val_loss, val_accuracy, learning_rate."""
-        return read_numbers(self.path / HISTORY, HISTORY_COLUMNS)
+        return read_numbers(self.path / HISTORY, disk.HISTORY_COLUMNS)
 
     @functools.cached_property
     def timing(self) -> pd.DataFrame:
@@ -115,7 +79,7 @@ class Run:
         Raises:
             RunDirError: this run has none, or it is damaged.
         """
-        return read_numbers(self.path / LAYERS, LAYER_COLUMNS, text_columns=("layer",))
+        return read_numbers(self.path / LAYERS, disk.LAYER_COLUMNS, text_columns=("layer",))
 
     def damaged(self, names: Sequence[str] | None = None) -> list[str]:
         """Those files of the record, or of `names` among them, that are missing or have another sha256 than stated."""
@@ -164,6 +128,13 @@ def _fault_of(record: Mapping[str, Any]) -> str:
     if not all(isinstance(number, int | float) and abs(number) < 1e300 for number in numbers):
         return "text stands where a number should"
     return ""
+
+
+def run_at(path: Path) -> Run | None:
+    """The run at a path; None where no record can be read."""
+    with suppress(RunDirError):
+        return Run(path)
+    return None
 
 
 def is_done(path: Path, digest: str) -> bool:

@@ -15,27 +15,12 @@ from actlab.environment import gpus, usable_cores, usable_memory_gib
 from actlab.errors import RunDirError
 from actlab.parts import datasets
 from actlab.parts.datasets import Prepared
+from actlab.runs import folder as disk
 from actlab.runs import register
-from actlab.runs.folder import (
-    EXPERIMENT,
-    RECORD,
-    clear_progress,
-    copy_run,
-    forget,
-    inside,
-    is_locked,
-    keep_plugin,
-    lock,
-    make_folder,
-    read_checkpoint,
-    read_progress,
-    tidy,
-    write_experiment,
-    write_json,
-)  # fmt: skip
+from actlab.runs.folder import EXPERIMENT, PROGRESS, RECORD, inside, make_folder
 from actlab.runs.forecast import Forecast, recent_runs
 from actlab.runs.job import Job
-from actlab.runs.record import ENDED, Run, by_hash, state_of
+from actlab.runs.record import ENDED, Run, by_hash, run_at, state_of
 from actlab.spec.budget import sizes_of
 from actlab.spec.config import OF_A_RUN, RunConfig
 from actlab.spec.plan import Plan
@@ -111,7 +96,7 @@ class Sweep:
         """Wall time that the jobs will take, from finished runs of the same kinds; None where one has none."""
         if not all(map(self.forecast.knows, self.jobs)):
             return None
-        standing = [(job, read_progress(job.path) if resumable(job) else {}) for job in self.jobs]
+        standing = [(job, disk.read_progress(job.path) if resumable(job) else {}) for job in self.jobs]
         return self.forecast.left(standing, self.workers)
 
     def begin(self) -> None:
@@ -121,28 +106,28 @@ class Sweep:
             RunDirError: the output folder cannot be written, or a folder would lie outside it.
         """
         make_folder(self.folder)
-        clear_progress(self.folder)  # of one that was killed
-        write_experiment(self.folder, self.plan.text, self.plan.overrides)
+        disk.discard(self.folder / PROGRESS)  # of one that was killed
+        disk.write_experiment(self.folder, self.plan.text, self.plan.overrides)
         try:
             register.register_claims(self.folder, self.claims, self.begun)
         except RunDirError:
             if self.jobs or self.elsewhere:  # else the folder is an older actlab's, read-only, and nothing is new in it
                 raise
         for plugin in plugins.loaded(self.plan.plugins):
-            keep_plugin(self.folder, plugin)
+            disk.keep_plugin(self.folder, plugin)
         for run in self.ended:
-            tidy(run.path, run.status != "failed")
+            disk.tidy(run.path, run.status != "failed")
             placed = {**run.record, **self._placed(run)}
             if placed != run.record:  # as of an earlier plan, in which it or its data had another place
-                with lock(run.path):
-                    write_json(run.path / RECORD, placed)
+                with disk.lock(run.path):
+                    disk.write_json(run.path / RECORD, placed)
         for run, job in self.elsewhere:
-            copy_run(run.path, inside(self.folder, job.path.name), {**self._placed(run), "claims_sha256": None})
+            disk.copy_run(run.path, inside(self.folder, job.path.name), {**self._placed(run), "claims_sha256": None})
             self.ended.append(Run(job.path))
         for job in self.jobs:
             make_folder(inside(self.folder, job.path.name))
             if self.forced:
-                forget(job.path)
+                disk.forget(job.path)
 
     def _placed(self, run: Run) -> dict[str, Any]:
         """What of a record follows the plan."""
@@ -153,19 +138,14 @@ class Sweep:
 
     def runs(self) -> list[Run]:
         """All runs of the plan that have a record by now, in its order."""
-        found = list(self.ended)
-        for job in self.jobs:
-            try:
-                found.append(Run(job.path))
-            except RunDirError:  # never begun, or failed before its record was written
-                continue
+        found = [*self.ended, *filter(None, (run_at(job.path) for job in self.jobs))]
         order = {digest: place for place, digest in enumerate(self.planned)}
         return sorted(found, key=lambda run: order[run.hash])
 
 
 def resumable(job: Job) -> bool:
     """Whether a training would go on from a checkpoint."""
-    return read_checkpoint(job.path) is not None
+    return disk.read_checkpoint(job.path) is not None
 
 
 def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
@@ -216,7 +196,7 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
         sweep.planned[digest] = job
         if options.force:
             sweep.jobs.append(job)
-        elif (run := _run_at(path)) and run.status in (("done",) if options.retry_failed else ENDED):
+        elif (run := run_at(path)) and run.status in (("done",) if options.retry_failed else ENDED):
             sweep.ended.append(run)
         elif same := _same_run(elsewhere.get(digest[:8], []), job):
             sweep.elsewhere.append((same, job))
@@ -283,13 +263,6 @@ def _gib_a_batch(config: RunConfig) -> float:
     return config.batch_size * bytes_an_image * 2 / 2**30
 
 
-def _run_at(path: Path) -> Run | None:
-    try:
-        return Run(path)
-    except RunDirError:
-        return None
-
-
 def _path_of(config: RunConfig, label: str, folder: Path, candidates: list[Path]) -> Path:
     """The directory of a run: where it lies already, whatever its label was, or a new one.
 
@@ -301,7 +274,7 @@ def _path_of(config: RunConfig, label: str, folder: Path, candidates: list[Path]
             all of it: that of another run is left alone.
     """
     for path in candidates:
-        run = _run_at(path)
+        run = run_at(path)
         if run is None or run.hash == config.hash:
             return path
     digits = 16 if candidates else 8
@@ -310,10 +283,10 @@ def _path_of(config: RunConfig, label: str, folder: Path, candidates: list[Path]
 
 def _same_run(candidates: list[Path], job: Job) -> Run | None:
     """A finished run of another experiment with the same config and data: the same run, with the same bytes."""
-    if job.path.exists() and is_locked(job.path):
+    if job.path.exists() and disk.is_locked(job.path):
         return None
     for path in candidates:
-        run = _run_at(path)
+        run = run_at(path)
         if run is None or run.status != "done" or run.hash != job.config.hash:
             continue
         same_data = (run.record.get("dataset") or {}).get("stand_in_for") == job.dataset.stand_in_for

@@ -22,36 +22,9 @@ from actlab.lazy import keras
 from actlab.parts.datasets import load, split
 from actlab.parts.probes import Probes
 from actlab.parts.probes.weight_film import WeightFilm
+from actlab.runs import folder as disk
 from actlab.runs.engines.build import build_model, build_optimizer, initial_weights_sha256
 from actlab.runs.engines.compiled import Engine, chunks
-from actlab.runs.folder import (
-    FRAMES,
-    FUNCTION,
-    HISTORY,
-    LAYER_COLUMNS,
-    LAYERS,
-    RECORD,
-    TIMING,
-    WEIGHT_FILM,
-    WEIGHTS,
-    append_bytes,
-    append_rows,
-    clear_working_files,
-    cut_frames,
-    cut_tables,
-    lock,
-    naming,
-    npz,
-    read_checkpoint,
-    read_table,
-    sha256_of_files,
-    start_table,
-    sync_tables,
-    write_bytes,
-    write_checkpoint,
-    write_json,
-    write_progress,
-)
 from actlab.runs.job import Finish, Job
 from actlab.runs.record import is_done
 from actlab.runs.register import register_run
@@ -87,11 +60,11 @@ def train(job: Job, stop: Callable[[], bool] = lambda: False, finish: Finish | N
         RunLocked: another process trains this run.
         RunDirError: the disk does not take the record.
     """
-    with naming(job.path, "written"), lock(job.path):
+    with disk.naming(job.path, "written"), disk.lock(job.path):
         if is_done(job.path, job.config.hash):  # by another process, or by a worker that died right after
-            clear_working_files(job.path)
+            disk.clear_working_files(job.path)
             return "done"
-        write_progress(job.path, {"phase": "building", "label": job.label})
+        disk.write_progress(job.path, {"phase": "building", "label": job.label})
         training = _Training(job, stop, finish)
         try:
             training.run()
@@ -160,16 +133,16 @@ class _Training:
             "initial_weights_sha256": initial_weights_sha256(self.model),
         }  # fmt: skip
         # first of all the record says that this run is not done (any more): the tables change from here on
-        write_json(job.path / RECORD, self.record)
+        disk.write_json(job.path / disk.RECORD, self.record)
         self.position, self.best_weights = _Position(), list[NDArray[Any]]()
         if not self._resume():
             self.position.origin = self._origin()
-            start_table(job.path / HISTORY, self.columns)
-            start_table(job.path / TIMING, TIMING_COLUMNS)
+            disk.start_table(job.path / disk.HISTORY, self.columns)
+            disk.start_table(job.path / disk.TIMING, TIMING_COLUMNS)
             if self.probes.layers:
-                start_table(job.path / LAYERS, (*LAYER_COLUMNS, *self.probes.columns))
+                disk.start_table(job.path / disk.LAYERS, (*disk.LAYER_COLUMNS, *self.probes.columns))
             if self.film:
-                write_bytes(job.path / FRAMES, b"")
+                disk.write_bytes(job.path / disk.FRAMES, b"")
         if job.threads not in self.position.threads:
             self.position.threads.append(job.threads)
         if len(self.position.threads) > 1:  # the bytes repeat only where all parts had equally many
@@ -247,12 +220,12 @@ class _Training:
         position.wall_seconds += time.monotonic() - began
 
         if layers:  # first, so that what a row of the history sums up is there
-            append_rows(path / LAYERS, [(*row[:2], *cells) for cells in layers])
+            disk.append_rows(path / disk.LAYERS, [(*row[:2], *cells) for cells in layers])
         if frame:
-            append_bytes(path / FRAMES, frame)
-        append_rows(path / HISTORY, [row])
+            disk.append_bytes(path / disk.FRAMES, frame)
+        disk.append_rows(path / disk.HISTORY, [row])
         speed = images / max(position.row_seconds, 1e-9)
-        append_rows(path / TIMING, [(round(position.wall_seconds, 3), round(speed, 1))])
+        disk.append_rows(path / disk.TIMING, [(round(position.wall_seconds, 3), round(speed, 1))])
         position.rows, position.row_seconds = position.rows + 1, 0.0
         self.engine.reset_means()
 
@@ -297,7 +270,7 @@ class _Training:
         position = self.position
         loss, accuracy, images = self.engine.means()
         now = {"loss": loss, "accuracy": accuracy} if images else {}
-        write_progress(self.job.path, {
+        disk.write_progress(self.job.path, {
             **position.last, **now,
             "phase": "training", "label": self.job.label, "step": position.step, "total_steps": self.total_steps,
             "steps_per_epoch": self.steps_per_epoch, "wall_seconds": position.wall_seconds,
@@ -315,12 +288,12 @@ class _Training:
         for part, state in self._row_states().items():
             arrays.update({f"{part}/{name}": array for name, array in state.state().items()})
         arrays["position"] = np.frombuffer(json.dumps(asdict(self.position)).encode(), dtype=np.uint8)
-        write_checkpoint(self.job.path, arrays)
+        disk.write_checkpoint(self.job.path, arrays)
         self.last_checkpoint = time.monotonic()
 
     def _resume(self) -> bool:
         """Go back to the checkpoint, if there is one that fits the history."""
-        arrays = read_checkpoint(self.job.path)
+        arrays = disk.read_checkpoint(self.job.path)
         if arrays is None:
             return False
         position = _Position(**json.loads(arrays.pop("position").tobytes()))
@@ -328,9 +301,9 @@ class _Training:
             return False
         if self.film:
             frames = position.rows // self.film.every
-            if not cut_frames(self.job.path, frames * self.film.bytes_a_frame):
+            if not disk.cut_frames(self.job.path, frames * self.film.bytes_a_frame):
                 return False
-        if not cut_tables(self.job.path, position.rows, len(self.probes.layers)):
+        if not disk.cut_tables(self.job.path, position.rows, len(self.probes.layers)):
             return False
         self.best_weights = [arrays[name] for name in sorted(arrays) if name.startswith("best/")]
         self.engine.restore(arrays)
@@ -359,19 +332,19 @@ class _Training:
         from actlab.parts.activations.layer import learned_means  # imports Keras
 
         path, dataset = self.job.path, self.job.dataset
-        sync_tables(path)
+        disk.sync_tables(path)
         if kept := {"final": self.engine.weights(), "best": self.best_weights, "none": []}[self.config.keep_weights]:
-            write_bytes(path / WEIGHTS, npz({f"{i:04d}": array for i, array in enumerate(kept)}))
-        if self.film and (frames := (path / FRAMES).read_bytes()):
+            disk.write_bytes(path / disk.WEIGHTS, disk.npz({f"{i:04d}": array for i, array in enumerate(kept)}))
+        if self.film and (frames := (path / disk.FRAMES).read_bytes()):
             # with the epochs that they end and the layer that they show
-            history = read_table(path / HISTORY)[self.film.every - 1 :: self.film.every]
+            history = disk.read_table(path / disk.HISTORY)[self.film.every - 1 :: self.film.every]
             moments = {name: history[name].to_numpy(dtype=float) for name in ("epoch", "step")}
             arrays = {**self.film.arrays(frames), **moments, "layer": np.array(self.film.layer.name)}
-            write_bytes(path / WEIGHT_FILM, npz(arrays, compressed=True))
+            disk.write_bytes(path / disk.WEIGHT_FILM, disk.npz(arrays, compressed=True))
         of, learned = self.config.activation, learned_means(self.model)
         activation = {"name": of.name, **of.parameters}
         if learned or function_table(activation) is None:  # no shipped curve is that of this activation
-            write_bytes(path / FUNCTION, function_csv(activation, learned))
+            disk.write_bytes(path / disk.FUNCTION, function_csv(activation, learned))
         if self.finish and self.position.rows:
             note = f"{dataset.name}: a rendered stand-in, NOT {dataset.stand_in_for}" if dataset.stand_in_for else ""
             if failed := self.finish(path, f"{self.job.label} on {dataset.name}", note):
@@ -383,10 +356,10 @@ class _Training:
             "peak_memory_gib": environment.peak_memory_gib(),
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
             "ended": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "files": sha256_of_files(path),
+            "files": disk.sha256_of_files(path),
         }
-        write_json(path / RECORD, self.record)
-        clear_working_files(path)
+        disk.write_json(path / disk.RECORD, self.record)
+        disk.clear_working_files(path)
 
 
 def _sample(images: NDArray[np.int32], wanted: int | Literal["all"] | None, seed: int) -> NDArray[np.int32]:

@@ -1,4 +1,4 @@
-"""Tables in a terminal of any width, and as Markdown, LaTeX and HTML.
+"""Tables in a terminal of any width.
 
 In a terminal a table that is too wide first puts intervals and deviations under their numbers and folds its headers;
 then it leaves out the columns that matter least, and says which; then its cells stand one below the other. Names fold,
@@ -7,13 +7,11 @@ and no number is ever split.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from html import escape
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,24 +24,8 @@ from rich.text import Text
 from actlab.runs.folder import LAYER_COLUMNS
 from actlab.runs.progress import duration
 from actlab.runs.record import Run
-from actlab.show.words import (
-    BESIDE,
-    NO_VALUE,
-    Numbers,
-    caption,
-    diverged,
-    heading,
-    is_accuracy,
-    lack,
-    note,
-    notes,
-    number,
-    p_number,
-    printable,
-    reason,
-    sentence,
-    typeset_minus,
-)
+from actlab.show import words
+from actlab.show.words import Numbers, printable
 from actlab.spec.metrics import higher_is_better
 
 if TYPE_CHECKING:
@@ -253,13 +235,13 @@ def comparison_columns(comparison: Comparison, wide: bool = False) -> list[Colum
     def spreads(name: str) -> Column:
         of = [result.summary if name == metric else result.others[name] for result in results]
         numbers = Numbers(name, [summary.mean for summary in of])
-        return Column(heading(name), [numbers.spread(summary.mean, summary.std) for summary in of])
+        return Column(words.heading(name), [numbers.spread(summary.mean, summary.std) for summary in of])
 
     def reached(unit: str) -> Column:
         cells = []
         for result in results:
             took, never = getattr(result.reached, unit), result.reached.never if result.reached else 0
-            mean = f"{fmean(took.values()):.1f}" if took else NO_VALUE
+            mean = f"{fmean(took.values()):.1f}" if took else words.NO_VALUE
             cells.append(mean if not never else "never" if never == len(took) else f"never in {never} of {len(took)}")
         return Column(f"{unit} to {comparison.reach.split(' ')[1]}", cells, drop=9)
 
@@ -267,8 +249,8 @@ def comparison_columns(comparison: Comparison, wide: bool = False) -> list[Colum
     columns = [
         Column("condition", comparison.names, "name"),
         Column("n", seeds),
-        *([Column("diverged", list(map(diverged, results)))] if comparison.diverged else []),
-        replace(spreads(metric), header=heading(metric, of_survivors=comparison.diverged)),
+        *([Column("diverged", list(map(words.diverged, results)))] if comparison.diverged else []),
+        replace(spreads(metric), header=words.heading(metric, of_survivors=comparison.diverged)),
     ]
     if wide and len(comparison.differs) > 1:
         columns[:1] = [Column(key, [r.keys[key] or '""' for r in results], "name") for key in comparison.differs]
@@ -277,14 +259,15 @@ def comparison_columns(comparison: Comparison, wide: bool = False) -> list[Colum
         columns[-1:-1] = [Column(status, [str(r.counts.get(status, 0)) for r in results]) for status in counts]
         columns.append(Column("95% interval", [write.interval(r.summary.low, r.summary.high) for r in results]))
     if comparison.baselines:
-        unit = " (points)" if is_accuracy(metric) else ""
+        unit = " (points)" if words.is_accuracy(metric) else ""
         between = [
             f"{signed(pair.difference)} {signed.interval(pair.low, pair.high)}" if pair else "" for pair in pairs
         ]
-        verdicts = [", ".join(r.verdicts) + f" {BESIDE}" * bool(r.beside) if r.verdict else NO_VALUE for r in results]
+        texts = [", ".join(r.verdicts) + f" {words.BESIDE}" * bool(r.beside) for r in results]
+        verdicts = [text if r.verdict else words.NO_VALUE for r, text in zip(results, texts, strict=True)]
         columns += [
             Column(f"difference{unit}", between, drop=2),
-            Column("p", ["" if math.isnan(result.p) else p_number(result.p) for result in results], drop=6),
+            Column("p", ["" if math.isnan(result.p) else words.p_number(result.p) for result in results], drop=6),
             Column("verdict", verdicts, "word"),
         ]
     if comparison.reach:
@@ -297,14 +280,14 @@ def comparison_columns(comparison: Comparison, wide: bool = False) -> list[Colum
         shares = [pair.better(higher_is_better(metric)) if pair else (nan, nan, nan) for pair in pairs]
         columns += [
             Column("superiority", [f"{s:.2f} [{low:.2f}, {high:.2f}]" if s == s else "" for s, low, high in shares]),
-            Column("p alone", [p_number(pair.p) if pair else "" for pair in pairs]),
+            Column("p alone", [words.p_number(pair.p) if pair else "" for pair in pairs]),
             Column("seeds needed", [f"{pair.seeds_needed:,}" if pair and pair.seeds_needed else "" for pair in pairs]),
         ]
     paces = [result.seconds_an_epoch for result in results]
     return [
         *columns, *seed_columns(comparison)[1:],
-        Column("parameters", [NO_VALUE if r.parameters is None else f"{r.parameters:,}" for r in results]),
-        Column("s/epoch", [NO_VALUE if math.isnan(pace) else f"{pace:.3g}" for pace in paces]),
+        Column("parameters", [words.NO_VALUE if r.parameters is None else f"{r.parameters:,}" for r in results]),
+        Column("s/epoch", [words.NO_VALUE if math.isnan(pace) else f"{pace:.3g}" for pace in paces]),
         Column("data", [result.data for result in results], "word"),
     ]  # fmt: skip
 
@@ -321,192 +304,6 @@ def seed_columns(comparison: Comparison) -> list[Column]:
     ]
 
 
-FORMATS = {".csv": "csv", ".json": "json", ".md": "markdown", ".tex": "latex", ".html": "html"}  # by a file's ending
-
-
-def comparison_text(
-    comparison: Comparison, form: str, title: str, wide: bool = False, every_note: bool = False, **more: Any
-) -> str:
-    """The comparison as text for other programs.
-
-    Args:
-        comparison: of runs.
-        form: "csv" and "json" have every number in full (`docs/compare.md` names the columns); "markdown", "latex" and
-            "html" have the table that a terminal shows, and its sentences below.
-        title: of the study.
-        wide: all columns.
-        every_note: all notes.
-        more: further keys of the JSON.
-    """
-    if form == "csv":
-        import pandas as pd
-
-        frame = comparison_frame(comparison)
-        if comparison.unknown:  # a row each: what was started is left out of no file
-            reasons = [str(run.record.get("reason") or "not begun") for run in comparison.unknown]
-            lost = {"n": 0, "folder": [str(run.path) for run in comparison.unknown], "reason": reasons}
-            frame = pd.concat([frame.astype(object), pd.DataFrame(lost, dtype=object)], ignore_index=True)
-        return printable(frame.rename(columns=_no_formula).map(_no_formula).to_csv(index=False))
-    if form == "json":
-        return json.dumps({**_comparison_data(comparison), **more}, indent=2, allow_nan=False) + "\n"
-    lines = [caption(comparison), *notes(comparison, every_note)[0]]
-    write = {"markdown": markdown, "latex": latex, "html": html}[form]
-    return write(comparison_columns(comparison, wide), f"{title}: {sentence(comparison)}", lines)
-
-
-def _comparison_data(comparison: Comparison) -> dict[str, Any]:
-    """The comparison as plain data, with None for what is not there."""
-    rows = comparison_frame(comparison).to_dict("records")
-    plain = [{k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()} for row in rows]
-    results, metric = comparison.results, comparison.metric
-    return {
-        "sentence": sentence(comparison), "metric": metric, "at": comparison.at,
-        "baseline": next(iter(comparison.baselines), None), "comparisons": comparison.family,
-        "differs": comparison.differs,
-        "conditions": [{"condition": name, **row} for name, row in zip(comparison.names, plain, strict=True)],
-        "confounded": {result.name: [note(of, metric) for of in result.beside] for result in results if result.beside},
-        "lacking": {r.name: {seed: lack(why) for seed, why in r.lacking.items()} for r in results if r.lacking},
-        "notes": [note(of, metric) for of in comparison.notes],
-    }  # fmt: skip
-
-
-def comparison_frame(comparison: Comparison) -> pd.DataFrame:
-    """A row a condition, every number in full, and the reason of each verdict."""
-    frame, results = comparison.table(), comparison.results
-    if "verdict" in frame:
-        place = list(frame).index("verdict") + 1
-        frame.insert(place, "beside", ["; ".join(note(of, comparison.metric) for of in r.beside) for r in results])
-        frame.insert(place, "reason", [reason(result, comparison) for result in results])
-    return frame
-
-
-# a number, or how our own sentences begin with one
-BEGINS_WITH_NUMBER = re.compile(r"[-+]?[\d.,]+(e[-+]?\d+)?($|( points)? over \d)")
-
-
-def _no_formula(cell: Any) -> Any:
-    """A text that a spreadsheet would run as a formula, with the apostrophe that makes a text of it; numbers stay."""
-    is_formula = isinstance(cell, str) and cell[:1] in tuple("=+-@\t\r") and not BEGINS_WITH_NUMBER.match(cell)
-    return f"'{cell}" if is_formula else cell
-
-
-# --- Markdown, LaTeX, HTML -------------------------------------------------------------------------------------
-
-# what Markdown reads as markup: an underline within a word is none, nor is a number such as 0.95 at the start of a line
-MARKUP = re.compile(r"([\\`*\[\]|~$]|(?<!\w)_|_(?!\w))")
-BEGINS_BLOCK = re.compile(r"^([-+](?=\s|$)|-(?=[-\s]*$)|=+$|#(?=#{0,5}(\s|$))|\d{1,9}(?=[.)](\s|$)))")
-LATEX = str.maketrans({
-    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
-    ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\char34{}", "`": r"\char96{}", "±": r"$\pm$", "†": r"\dag{}",
-    "−": "$-$", "–": "--", "\u200b": r"\hspace{0pt}", **{sign: f"\\{sign}" for sign in "{}$&#%_"},
-})  # fmt: skip
-LATEX_NAME = 24  # characters of a line of a name
-# Shrinks what is wider than the lines of the article, for which it needs graphicx. Without {} before them, a star or a
-# bracket that a name begins with would be read as an argument of the \\ above.
-LATEX_TABLE = r"""\begin{table}
-\centering
-\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%
-\begin{tabular}{@{}SIDES@{}}
-\hline
-HEAD \\
-\hline
-BODY\hline
-\end{tabular}}
-\caption{TITLE.}
-{\raggedright\footnotesize LINES\par}
-\end{table}
-"""
-HTML_PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>TITLE</title>
-<style>
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2em; color-scheme: light dark; }
-table { border-collapse: collapse; } caption { text-align: left; font-weight: bold; padding-bottom: .5em; }
-th, td { padding: .25em .75em; border-bottom: 1px solid #8886; text-align: left; white-space: nowrap; }
-.number { text-align: right; font-variant-numeric: tabular-nums; } li { max-width: 60em; }
-</style></head><body>
-FRAGMENT</body></html>
-"""
-HTML_TABLE = """<table>
-<caption>TITLE</caption>
-<thead><tr>HEAD</tr></thead>
-<tbody>
-BODY</tbody>
-</table>
-<ul>
-LINES</ul>
-"""
-
-
-def markdown_text(text: str) -> str:
-    """Text on one line that Markdown, and HTML in it, takes as it is."""
-    plain = _one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return BEGINS_BLOCK.sub(
-        lambda match: f"{match[0]}\\" if match[0].isdecimal() else f"\\{match[0]}", MARKUP.sub(r"\\\1", plain)
-    )
-
-
-def markdown(columns: Sequence[Column], title: str, lines: Sequence[str]) -> str:
-    """The title, the table, and the lines as a list."""
-    rows = [[column.header for column in columns], *zip(*(column.cells for column in columns), strict=True)]
-    table = [f"| {' | '.join(markdown_text(cell) for cell in row)} |" for row in rows]
-    table.insert(1, f"| {' | '.join('---:' if column.kind == 'number' else '---' for column in columns)} |")
-    title, *items = map(markdown_text, (title, *lines))
-    return "\n".join([title, "", *table, "", *(f"- {item}" for item in items), ""])
-
-
-def latex(columns: Sequence[Column], title: str, lines: Sequence[str]) -> str:
-    """A table environment, with the lines under it."""
-
-    def escaped(text: str) -> str:
-        breakable = re.sub(r"\S{8}(?=\S{11})", "\\g<0>\u200b", typeset_minus(_one_line(text)))  # TeX breaks no name
-        return breakable.translate(LATEX)
-
-    def cell(column: Column, text: str) -> str:
-        parts = folded(_one_line(text), LATEX_NAME) if column.kind == "name" else text
-        written = list(map(escaped, parts.split("\n")))
-        side, stack = "r" if column.kind == "number" else "l", " \\\\{}".join(written)
-        return written[0] if len(written) == 1 else rf"\shortstack[{side}]{{{stack}}}"
-
-    narrow = [column.narrowed() for column in columns]
-    rows = zip(*([cell(column, text) for text in column.cells] for column in narrow), strict=True)
-    parts = {
-        "SIDES": "".join("r" if column.kind == "number" else "l" for column in columns),
-        "HEAD": " & ".join(cell(column, column.header) for column in narrow),
-        "BODY": "".join(f"{{}}{' & '.join(row)} \\\\\n" for row in rows),
-        "TITLE": escaped(title), "LINES": " ".join(f"{escaped(line)}." for line in lines),
-    }  # fmt: skip
-    return _filled(LATEX_TABLE, parts)
-
-
-def _escaped(text: str) -> str:
-    return escape(typeset_minus(_one_line(text)))
-
-
-def html(columns: Sequence[Column], title: str, lines: Sequence[str]) -> str:
-    """A page of the table, and the lines as a list."""
-    return _filled(HTML_PAGE, {"TITLE": _escaped(title), "FRAGMENT": html_table(columns, title, lines)})
-
-
-def html_table(columns: Sequence[Column], title: str, lines: Sequence[str] = ()) -> str:
-    """What stands on such a page, or in a notebook."""
-    sides = [' class="number"' if column.kind == "number" else "" for column in columns]
-    cells = [[f"<td{side}>{_escaped(text)}</td>" for text in c.cells] for c, side in zip(columns, sides, strict=True)]
-    heads = [f'<th scope="col"{side}>{_escaped(c.header)}</th>' for c, side in zip(columns, sides, strict=True)]
-    parts = {
-        "HEAD": "".join(heads), "BODY": "".join(f"<tr>{''.join(row)}</tr>\n" for row in zip(*cells, strict=True)),
-        "TITLE": _escaped(title), "LINES": "".join(f"<li>{_escaped(line)}</li>\n" for line in lines),
-    }  # fmt: skip
-    return _filled(HTML_TABLE if lines else HTML_TABLE.partition("<ul>")[0], parts)
-
-
-def _filled(template: str, parts: Mapping[str, str]) -> str:
-    return re.sub("|".join(parts), lambda match: parts[match[0]], template)
-
-
-def _one_line(text: str) -> str:
-    return printable(" ".join(text.split()))
-
-
 # --- runs ------------------------------------------------------------------------------------------------------
 
 
@@ -517,7 +314,7 @@ def runs_table(runs: Sequence[Run]) -> Table:
     data = [run.record.get("dataset") or {} for run in runs]
 
     def column(metric: str, rows: list[dict[str, Any]], header: str, drop: int = 0) -> Column:
-        cells = [number(row[metric], metric) if isinstance(row.get(metric), float) else "" for row in rows]
+        cells = [words.number(row[metric], metric) if isinstance(row.get(metric), float) else "" for row in rows]
         return Column(header, cells, drop=drop)
 
     columns = [

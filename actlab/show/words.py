@@ -340,7 +340,7 @@ def evidence(pairs: Paired, p: float, family: int, metric: str) -> str:
     """The numbers of a comparison: "+0.09 points over 6 pairs (95% interval ...), p = 0.016 among 9"."""
     text = f"{difference(pairs.difference, metric)} over {counted(pairs.n, 'pair')}"
     if not math.isnan(pairs.low):
-        text += f" ({100 * pairs.confidence:g}% interval {interval(pairs.low, pairs.high, metric, signed=True)})"
+        text += f" (95% interval {interval(pairs.low, pairs.high, metric, signed=True)})"
     if math.isnan(p):
         return text
     return f"{text}, {p_value(p)}" + (f" among {family} comparisons" if family > 1 else "")

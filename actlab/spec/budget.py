@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from actlab.errors import DatasetError, UnknownName
-from actlab.registry import find, nearest
+from actlab.registry import find
 from actlab.spec.problems import Issue
 
 Config = Mapping[str, Any]  # of one run, resolved, as plain data: without the keys that are None
@@ -108,8 +108,8 @@ def impossible(config: Config) -> list[Issue]:
         issues.append(Issue(("model",), message))
     layers, film = weight_layers(model), config.get("weight_film")
     if film and film["layer"] not in (known := ["first", *layers]):
-        wrong = UnknownName("layer with weights", film["layer"], nearest(film["layer"], known), known)
-        issues.append(Issue(("weight_film", "layer"), str(wrong)))
+        wrong = str(UnknownName("layer with weights", film["layer"], known))
+        issues.append(Issue(("weight_film", "layer"), wrong))
     if config["initializer"]["name"] == "identity" and any("conv" in layer for layer in layers):
         issues.append(Issue(("initializer",), f"identity is for dense layers; {model['name']} has others"))
     return issues

@@ -27,8 +27,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
-from actlab.errors import ActlabError, ConfigError, UnknownName
-from actlab.registry import find, nearest
+from actlab.errors import ActlabError, ConfigError, UnknownName, meant
+from actlab.registry import find
 from actlab.spec import yaml
 from actlab.spec.budget import budget_of, weight_layers
 from actlab.spec.metrics import (
@@ -311,8 +311,7 @@ def _unmatched(
         if configs and not any(matches(config, [condition]) for config in configs):
             values = list(dict.fromkeys(_short(at_key(config, condition.key)) for config in configs))
             read = _short(condition.value)
-            close = nearest(read, values)
-            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(values[:8])}"
+            hint = meant(read, values) or f"there are {', '.join(values[:8])}"
             message = f"no run of this file has {condition.key} {condition.operator} {read}; {hint}"
             found.append((condition.key, message))
     if not found and configs and written and not any(matches(c, conditions_of(written)) for c in configs):
@@ -336,7 +335,7 @@ def _issues_of_metric(claim: Claim, configs: Sequence[Mapping[str, Any]]) -> lis
         writers = probes_writing(column)
         if not writers:
             known = [*tables, *(c for entry in find("probe") for c in entry.facts.columns if "<" not in c)]
-            return [(("metric",), str(UnknownName("metric", column, nearest(column, known), known)))]
+            return [(("metric",), str(UnknownName("metric", column, known)))]
         probed = [{part.get("name") for part in config.get("probes") or []} for config in meant]
         if missing := sum(names.isdisjoint(writers) for names in probed):
             which = "" if missing == len(meant) else f", for {missing} of the {len(meant)} runs meant here"
@@ -345,7 +344,7 @@ def _issues_of_metric(claim: Claim, configs: Sequence[Mapping[str, Any]]) -> lis
             return [(("metric",), f"{column} is of a layer; write which, as in dense.{column}")]
         layers = list(dict.fromkeys(name for config in meant for name in weight_layers(config["model"])))
         if meant and layer not in ("", "*", *layers):
-            return [(("metric",), str(UnknownName("layer with weights", layer, nearest(layer, layers), layers)))]
+            return [(("metric",), str(UnknownName("layer with weights", layer, layers)))]
     message = _unreached(claim.at, meant)
     return [(("at",), message)] if message else []
 

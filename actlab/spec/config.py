@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
-from actlab.errors import DatasetError
-from actlab.registry import find, nearest
+from actlab.errors import DatasetError, listing, meant
+from actlab.registry import find
 from actlab.spec.budget import impossible
 from actlab.spec.claim import Claim
 from actlab.spec.labels import MOST_CHARACTERS, slug
@@ -249,9 +249,7 @@ def wrong_stand_in(name: str, offline: str) -> str | None:
     ]  # fmt: skip
     if offline in fitting:
         return None
-    close = nearest(offline, fitting)
-    hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(fitting) or 'none'}"
-    return f"{offline!r} cannot stand in for {name!r}; {hint}"
+    return f"{offline!r} cannot stand in for {name!r}; {meant(offline, fitting) or listing(fitting)}"
 
 
 def parse_experiment(data: Any, default_name: str) -> tuple[Experiment | None, list[Issue]]:

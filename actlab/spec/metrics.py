@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from actlab.errors import ActlabError, UnknownName
-from actlab.registry import find, nearest
+from actlab.registry import find
 
 AT = ("last", "best-validation", "area", "max", "min", "mean", "step N", "epoch N")
 AT_ROW = re.compile(r"(step|epoch) +([0-9]+(?:\.[0-9]+)?)")
@@ -29,7 +29,7 @@ def check_at(at: str, metric: str = "") -> None:
         ActlabError: it is none at which this metric is taken.
     """
     if at not in AT[:6] and not AT_ROW.fullmatch(at):
-        raise UnknownName("moment", at, nearest(at, list(AT)), list(AT))
+        raise UnknownName("moment", at, AT)
     if metric in TEST_METRICS and at not in AT[:2]:
         raise ActlabError(
             f"{metric} is taken at the end of a training and at its best validation only; "

@@ -21,8 +21,8 @@ from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
 
-from actlab.errors import ConfigError, DatasetError, Problem
-from actlab.registry import find, nearest
+from actlab.errors import ConfigError, DatasetError, Problem, nearest
+from actlab.registry import find
 from actlab.spec import yaml
 from actlab.spec.budget import too_long
 from actlab.spec.claim import claim_issues
@@ -349,7 +349,7 @@ def _bytes(path: FilePath) -> bytes:
         if path.parent in (FilePath(), CONFIGS):
             known = {name: FilePath(name) for name in shipped()} | {f.stem: f for f in _config_files(CONFIGS)}
         known |= here
-        close = nearest(path.stem, list(known))
+        close = nearest(path.stem, known)
         ordered = dict.fromkeys(here[name].name for name in [*(name for name in close if name in here), *here])
         there = f"in {path.parent}: {_few(list(ordered))}" if here else ""
         hint = f"; did you mean {str(known[close[0]])!r}?" if close else ";" if there else ""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from actlab.errors import ActlabError, ConfigError, UnknownName
-from actlab.registry import HOMES, find, nearest
+from actlab.registry import HOMES, find
 from actlab.spec import yaml
 
 ORDER: dict[str, Callable[[Any, Any], bool]] = {
@@ -177,13 +177,13 @@ def check_keys(
     for condition in conditions:
         head, _, rest = condition.key.partition(".")
         if head not in heads:
-            raise UnknownName("config key", head, nearest(head, heads), heads)
+            raise UnknownName("config key", head, heads)
         parts = [value for config in configs if isinstance(value := config.get(head), Mapping)]
         names = {str(part.get("name")) for part in parts} if head in HOMES else set()
         registered = [p.name for name in names if name in find(head) for p in find(head).get(name).parameters]
         inside = list(dict.fromkeys([*(key for part in parts for key in part), *registered]))
         if rest and inside and (name := rest.split(".")[0]) not in inside:
-            raise UnknownName(f"parameter of {head}", name, nearest(name, inside), inside)
+            raise UnknownName(f"parameter of {head}", name, inside)
 
 
 def value_text(value: Any) -> str:

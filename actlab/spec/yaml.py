@@ -136,7 +136,9 @@ class _Reader:
                 if nodes > MAX_NODES:
                     self.refuse(place, f"more than {MAX_NODES:,} values; split the file", fatal=True)
                 if tag := getattr(event, "tag", None):
-                    self.refuse(place, _tag_message(tag))
+                    name = cut("!!" + tag.removeprefix(_TAG) if tag.startswith(_TAG) else tag)
+                    advice = "a config is plain data; remove it, or put a text in quotes"
+                    self.refuse(place, f"tag {name!r} is not allowed: {advice}")
                 if isinstance(event, yaml.AliasEvent):
                     aliases += 1
                     if aliases > MAX_ALIASES:
@@ -236,28 +238,19 @@ def _resolved(text: str) -> Scalar:
     """
     if text in _CONSTANTS:
         return _CONSTANTS[text]
+    if _LEADING_ZERO.fullmatch(text):
+        sign, digits = text.rstrip("0123456789"), text.lstrip("+-").lstrip("0") or "0"
+        raise ValueError(f"{shown(text)} could be decimal or octal; write {sign}{cut(digits)}, or quotes for a text")
     if _INTEGER.fullmatch(text):
-        return _integer(text)
+        whole = int(text, 0) if len(text) <= 100 else 1 << 64
+        if not -(1 << 63) <= whole < 1 << 64:
+            raise ValueError(f"integer {cut(text)} does not fit in 64 bits; write a float, or quotes for a text")
+        return whole
     if _FLOAT.fullmatch(text):
         if abs(value := float(text)) == float("inf"):
             raise ValueError(f"number {cut(text)} is larger than a float can be (1.8e308); write .inf for infinity")
         return value
     return float(text.replace(".", "")) if _NOT_FINITE.fullmatch(text) else text
-
-
-def _integer(text: str) -> int:
-    if _LEADING_ZERO.fullmatch(text):
-        sign, digits = text.rstrip("0123456789"), text.lstrip("+-").lstrip("0") or "0"
-        raise ValueError(f"{shown(text)} could be decimal or octal; write {sign}{cut(digits)}, or quotes for a text")
-    value = int(text, 0) if len(text) <= 100 else 1 << 64
-    if not -(1 << 63) <= value < 1 << 64:
-        raise ValueError(f"integer {cut(text)} does not fit in 64 bits; write a float, or quotes for a text")
-    return value
-
-
-def _tag_message(tag: str) -> str:
-    name = cut("!!" + tag.removeprefix(_TAG) if tag.startswith(_TAG) else tag)
-    return f"tag {name!r} is not allowed: a config is plain data; remove it, or put a text in quotes"
 
 
 def cut(text: str) -> str:

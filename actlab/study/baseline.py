@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from actlab.errors import ActlabError, UnknownName
-from actlab.registry import nearest
 from actlab.spec.part import PARTS
 from actlab.spec.where import check_keys, matches, parse_where
 from actlab.study.frame import DATA, Condition, configs_of, full_key
@@ -108,7 +107,7 @@ def _bases(
     found = found or [(c, value) for c, value in values if c in PARTS and value.split(" ")[0] == wanted]
     if not found:
         names = list(dict.fromkeys([*(one.name for one in conditions), *(value for _, value in values)]))
-        raise UnknownName("baseline", wanted, nearest(wanted, names), names[:MOST_NAMED])
+        raise UnknownName("baseline", wanted, names[:MOST_NAMED], names[MOST_NAMED:])
     if len(found) > 1:
         ways = [f"--baseline {c}={value}" if exact else f"--baseline '{value}'" for c, value in found]
         raise ActlabError(f"--baseline {wanted} means several conditions: {' or '.join(ways)}?")

@@ -66,16 +66,21 @@ class Difference:
 
 def difference(first: Run, second: Run) -> Difference:
     """What differs between two runs, finished or not."""
-    histories = _history(first), _history(second)
+    runs = first, second
+    data = [run.record.get("dataset") or {} for run in runs]
+    metrics: dict[str, Both] = {}
+    for row in ("final", "best"):
+        ours, theirs = (run.results.get(row, {}) for run in runs)
+        metrics |= {f"{row} {name}": (ours.get(name), theirs.get(name)) for name in {**ours, **theirs}}
+    git = [run.environment.get("git") for run in runs]
+    dirty = [isinstance(state, Mapping) and bool(state.get("dirty")) for state in git]
+    which = "both runs were" if all(dirty) else f"the {'first' if dirty[0] else 'second'} run was"
+    note = f"{which} trained by code with uncommitted changes: in what the code differs, nobody can tell"
     return Difference(
-        differences(without_place(first.config), without_place(second.config)),
-        differences(_recorded(first, "dataset"), _recorded(second, "dataset")),
-        differences(first.environment, second.environment),
-        differences(_outcome(first, histories[0]), _outcome(second, histories[1])),
-        _parts_at(*histories),
-        _metrics(first, second),
-        _notes(first, second),
-    )
+        differences(*(without_place(run.config) for run in runs)), differences(*data),
+        differences(first.environment, second.environment), differences(*map(_outcome, runs)),
+        _parts_at(*map(_history, runs)), metrics, (*_damaged(first), *_damaged(second), *[note] * any(dirty)),
+    )  # fmt: skip
 
 
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Both]:
@@ -89,10 +94,6 @@ def _same(first: Any, second: Any) -> bool:
     return json.dumps(first, sort_keys=True, default=str) == json.dumps(second, sort_keys=True, default=str)
 
 
-def _recorded(run: Run, key: str) -> dict[str, Any]:
-    return dict(run.record.get(key) or {})
-
-
 def _history(run: Run) -> pd.DataFrame | None:
     """None where there is none that can be read."""
     try:
@@ -101,8 +102,8 @@ def _history(run: Run) -> pd.DataFrame | None:
         return None
 
 
-def _outcome(run: Run, history: pd.DataFrame | None) -> dict[str, Any]:
-    record, files = run.record, run.record.get("files", {})
+def _outcome(run: Run) -> dict[str, Any]:
+    record, files, history = run.record, run.record.get("files", {}), _history(run)
     kept = ("reason", "diverged_at_step", "stopped_early", "parameters", "initial_weights_sha256")
     found = {"status": run.status, **{key: record[key] for key in kept if record.get(key) is not None}}
     found |= {f"{name} sha256": files[name] for name in (LAYERS, WEIGHTS) if name in files}
@@ -116,21 +117,11 @@ def _parts_at(first: pd.DataFrame | None, second: pd.DataFrame | None) -> Row | 
     columns = [str(name) for name in first if name in second]
     for (_, ours), (_, theirs) in zip(first[columns].iterrows(), second[columns].iterrows(), strict=False):
         pairs = {name: (float(ours[name]), float(theirs[name])) for name in columns}
-        if cells := {name: pair for name, pair in pairs.items() if not _equal(*pair)}:
+        if cells := {
+            name: (a, b) for name, (a, b) in pairs.items() if a != b and not (math.isnan(a) and math.isnan(b))
+        }:
             return Row(float(ours["epoch"]), int(ours["step"]), cells)
     return None
-
-
-def _equal(first: float, second: float) -> bool:
-    return first == second or (math.isnan(first) and math.isnan(second))
-
-
-def _metrics(first: Run, second: Run) -> dict[str, Both]:
-    found = {}
-    for row in ("final", "best"):
-        ours, theirs = first.results.get(row, {}), second.results.get(row, {})
-        found.update({f"{row} {name}": (ours.get(name), theirs.get(name)) for name in {**ours, **theirs}})
-    return found
 
 
 def _damaged(run: Run) -> list[str]:
@@ -141,13 +132,3 @@ def _damaged(run: Run) -> list[str]:
     except RunDirError as error:  # a record may state no files
         faults |= {HISTORY: str(error).removeprefix(f"{run.path / HISTORY}: ")} if run.status == "done" else {}
     return [f"{run.path / name}: {wrong}" for name, wrong in faults.items()]
-
-
-def _notes(first: Run, second: Run) -> tuple[str, ...]:
-    damaged = (*_damaged(first), *_damaged(second))
-    git = [run.environment.get("git") for run in (first, second)]
-    dirty = [isinstance(state, Mapping) and bool(state.get("dirty")) for state in git]
-    if not any(dirty):
-        return damaged
-    which = "both runs were" if all(dirty) else f"the {'first' if dirty[0] else 'second'} run was"
-    return (*damaged, f"{which} trained by code with uncommitted changes: in what the code differs, nobody can tell")

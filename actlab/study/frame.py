@@ -209,7 +209,7 @@ def full_key(frame: pd.DataFrame, key: str) -> str:
     if len(differing) > 1:
         raise ActlabError(f"{key} is short for several keys of the config: {' or '.join(differing)}?")
     if possible and not differing:
-        raise UnknownName("config key", key, possible, possible)
+        raise UnknownName("config key", key, possible)
     return differing[0] if differing else key
 
 

@@ -20,7 +20,6 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
 from actlab.errors import ActlabError, RunDirError, UnknownName
-from actlab.registry import nearest
 from actlab.runs.record import LOST, Run
 from actlab.spec.labels import short_names
 from actlab.spec.metrics import TEST_METRICS, check_at, higher_is_better
@@ -682,7 +681,7 @@ def _sorted(comparison: Comparison, sort: str) -> list[ConditionResult]:
     column = next((candidate for candidate in candidates if candidate in columns), None)
     if column is None:
         short = [c.removesuffix(" mean").removesuffix(f" {at}") for c in columns if c.endswith(" mean")]
-        raise UnknownName("column", sort, nearest(sort, [*short, *columns]), columns)
+        raise UnknownName("column", sort, columns, short)
     measured = metric if column.startswith("difference") else column.split(" ")[0]
     descends = column.startswith("superiority") or (higher_is_better(measured) and not column.endswith(" std"))
     numbers = pd.to_numeric(table[column], errors="coerce")  # learning rates as text, in the order of numbers

@@ -13,7 +13,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from actlab.errors import RunDirError, UnknownName
-from actlab.registry import nearest
 from actlab.runs.record import Run
 from actlab.spec.metrics import (
     AT_ROW,
@@ -132,7 +131,7 @@ def check_metric(metric: str, runs: Sequence[Run]) -> None:
     """
     known = known_metrics(runs)
     if metric.removeprefix("*.") not in known:
-        raise UnknownName("metric", metric, nearest(metric, known), known)
+        raise UnknownName("metric", metric, known)
 
 
 def known_metrics(runs: Sequence[Run]) -> list[str]:

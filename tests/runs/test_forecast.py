@@ -126,7 +126,7 @@ def test_an_unknown_kind_goes_by_its_multiplications(job: MakeJob, finished: Cal
 )  # fmt: skip
 def test_odd_records_are_passed_over(record: dict[str, Any], job: MakeJob, finished: Callable[..., Run]) -> None:
     run = finished(10.0)
-    run.record.update(record)
+    run = Run(run.path, {**run.record, **record})
     assert Forecast([run]).whole(job()) is None or record == {"environment": {"device": []}}
 
 

@@ -21,7 +21,8 @@ from actlab import cli
 from actlab.errors import UnknownName
 from actlab.runs.folder import COMPARISON, RECORD, read_json, write_json
 from actlab.runs.record import Run
-from actlab.show.tables import FORMATS, Column, comparison_columns, comparison_text, latex, markdown
+from actlab.show.rendering import FORMATS, comparison_text, table_text
+from actlab.show.tables import Column, comparison_columns
 from actlab.show.words import caption, note, notes, number, printable, sentence, typeset_minus
 from actlab.spec.config import RunConfig
 from actlab.study.judge import Comparison, compare
@@ -161,7 +162,9 @@ def test_markdown_is_a_table_with_the_sentences_as_a_list(names: Sequence[str], 
 @pytest.mark.parametrize("name", [name for name in HOSTILE if "\n" not in name])
 def test_no_name_begins_a_block_of_markdown(name: str) -> None:
     page = Table()
-    page.feed(MarkdownIt("commonmark", {"html": True}).render(markdown([Column("x", [name])], name, [name])))
+    page.feed(
+        MarkdownIt("commonmark", {"html": True}).render(table_text("markdown", [Column("x", [name])], name, [name]))
+    )
     assert page.items == [one_line(name)]
     assert page.tags <= {"p", "ul", "li"}
 
@@ -221,8 +224,7 @@ def test_latex_compiles_and_fits_the_lines_of_an_article(wide: bool, made: Make,
 
 @pytest.mark.parametrize("form", ["markdown", "latex"])
 def test_exponents_are_ascii(form: str) -> None:
-    write = {"markdown": markdown, "latex": latex}[form]
-    assert "1.000e-05" in write([Column("x", [number(1e-5)])], "study", [])
+    assert "1.000e-05" in table_text(form, [Column("x", [number(1e-5)])], "study", [])
 
 
 def test_formats_are_known_by_name(made: Make, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from actlab.runs.folder import lock
 from actlab.show.page import figures
 from actlab.show.page.report import text as report
 from actlab.show.page.svg import inline
-from actlab.show.tables import markdown_text as escaped
+from actlab.show.rendering import markdown_text as escaped
 from actlab.spec.config import RunConfig
 
 Make = Callable[..., Path]

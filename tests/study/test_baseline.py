@@ -236,7 +236,7 @@ def test_one_condition_is_compared_with_nothing(train: Train) -> None:
 def test_names_that_would_be_one_are_told_apart(train: Train) -> None:
     runs = [train([0.9], seed=s) for s in range(2)]
     for run, (one, other) in zip(runs, (("a b", "c"), ("a", "b c")), strict=True):
-        run.record["config"] = {**run.config, "activation": {"name": one}, "initializer": {"name": other}}
+        run.config = {**run.config, "activation": {"name": one}, "initializer": {"name": other}}
     comparison = compare(runs)
     assert len(comparison.names) == 2
     assert comparison.names[0] == "activation='a b', initializer='c'"

@@ -176,10 +176,10 @@ def test_the_digest_of_the_source_tells_whether_the_code_was_the_same(study: Stu
     dirty = {"git": {"commit": "a" * 40, "dirty": True}, "source_sha256": "1" * 64}
     runs = study(environment(git={"commit": "b" * 40, "dirty": False}, source_sha256="1" * 64))
     for run in runs[:6]:
-        run.record["environment"] = {**ENVIRONMENT, **dirty}
+        run.environment = {**ENVIRONMENT, **dirty}
     assert beside(compare(runs))["elu"] == []
     for run in runs[:6]:
-        run.record["environment"] = {**ENVIRONMENT, **dirty, "source_sha256": "2" * 64}
+        run.environment = {**ENVIRONMENT, **dirty, "source_sha256": "2" * 64}
     assert beside(compare(runs))["elu"] == ["code source 11111111 against source 22222222"]
 
 
@@ -206,7 +206,7 @@ def test_what_all_conditions_pool_is_noted_once_and_is_no_mark(study: Study) -> 
     runs = study()
     for run in runs:
         if run.config["seed"] > 2:
-            run.record["environment"] = {**ENVIRONMENT, "git": {"commit": "b" * 40}}
+            run.environment = {**ENVIRONMENT, "git": {"commit": "b" * 40}}
     comparison = compare(runs)
     assert [note for note in notes(comparison) if "seeds trained with different" in note] == [
         "relu and elu: seeds trained with different code aaaaaaaa and bbbbbbbb"

@@ -1,4 +1,4 @@
-"""A disk that fails, and a training that needs no TensorFlow: what the rows about failing disks are tried with.
+"""A disk that fails, and a training on no data without TensorFlow: what rows about failing disks are tried with.
 
     with Disk(folder, fail_at=7, error=errno.ENOSPC) as disk:
         ...
@@ -16,7 +16,7 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,6 +32,7 @@ from actlab.runs.job import Job
 from actlab.show.figures import comparison as figures
 from actlab.show.page import report
 from actlab.spec.config import RunConfig, resolve
+from torture import trainer
 
 DEATH = 0
 FULL = (errno.ENOSPC, errno.EDQUOT)  # what only that meets which needs room
@@ -46,8 +47,6 @@ WAYS = [(DEATH, False)] + [
     for error in (errno.ENOSPC, errno.EIO, errno.EACCES, errno.EDQUOT, errno.EROFS)
     for for_good in (False, True)
 ]
-
-SETTINGS = {"versions": {}, "onednn": False, "op_determinism": False, "variables": {}, "threads": 1}
 
 
 class Died(BaseException):
@@ -211,107 +210,14 @@ def finish(path: Path, title: str, note: str) -> None:
     write_bytes(path / "loss.png", title.encode())
 
 
-class _Engine:
-    """Weights that move by what they are shown, in NumPy; its interface is that of the compiled engine."""
-
-    bad_step, learning_rate = None, 0.1
-
-    def __init__(self, model: Any, *_: Any) -> None:
-        self.model, self.sums = model, np.zeros(3)
-
-    def train(self, batches: Any) -> None:
-        for batch in batches:
-            self.model.kernel = np.cos(self.model.kernel * 3 + batch.mean()).astype(np.float32)
-            self.sums += [float(np.abs(self.model.kernel).mean()), len(batch) / 2, len(batch)]
-
-    def means(self) -> tuple[float, float, int]:
-        count = max(1.0, self.sums[2])
-        return float(self.sums[0] / count), float(self.sums[1] / count), int(self.sums[2])
-
-    def reset_means(self) -> None:
-        self.sums = np.zeros(3)
-
-    @np.errstate(invalid="ignore")  # TensorFlow does not warn either
-    def evaluate(self, split: str, indices: Any, batch_size: int) -> tuple[float, float]:
-        return float(self.model.kernel.std()), float(np.abs(self.model.kernel).mean())
-
-    def look(self, *arguments: Any) -> tuple[float, float, Any]:
-        return *self.evaluate(*arguments), None
-
-    def averaged(self) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext()
-
-    def finite(self) -> bool:
-        return bool(np.isfinite(self.model.kernel).all())
-
-    def finish(self) -> None:
-        pass
-
-    def weights(self) -> list[Any]:
-        return [self.model.kernel.copy()]
-
-    def set_weights(self, weights: list[Any]) -> None:
-        self.model.kernel = weights[0].copy()
-
-    def state(self) -> dict[str, Any]:
-        return {"model/0000": self.model.kernel, "sums": self.sums}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        self.model.kernel, self.sums = state["model/0000"].copy(), state["sums"].copy()
-
-
-class _Rows:
-    """Probes and film at once: both remember the weights of the row before."""
-
-    layers, columns, totals = ("dense",), ("weight_norm",), ("weight_norm",)
-    dead: Mapping[str, Any] = {}
-    every, bytes_a_frame, layer = 1, 32, SimpleNamespace(name="dense")
-
-    def __init__(self, model: Any) -> None:
-        self.model, self.before = model, model.kernel
-
-    def on(self, mode: str) -> SimpleNamespace:
-        return SimpleNamespace(evaluation={})
-
-    def row(self, seen: Any) -> tuple[list[Any], tuple[float]]:
-        moved, self.before = float(np.linalg.norm(self.model.kernel - self.before)), self.model.kernel
-        return [("dense", 8, moved)], (moved,)
-
-    def frame(self, dead: Any) -> bytes:
-        moved, self.before = self.model.kernel - self.before, self.model.kernel
-        return bytes(moved.tobytes())
-
-    def arrays(self, raw: bytes) -> dict[str, Any]:
-        return {"frames": np.frombuffer(raw, np.float32).reshape(-1, 8)}
-
-    def state(self) -> dict[str, Any]:
-        return {"before": self.before}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        self.before = state["before"]
-
-
 def without_tensorflow(patch: pytest.MonkeyPatch) -> None:
-    """Let `train` train a NumPy model of eight weights on no data; all that it writes and reads is its own."""
+    """Let `train` train the network of `torture.trainer` on no data; all that it writes and reads is its own."""
     images = SimpleNamespace(x_train=None, y_train=None, x_test=np.zeros(5), y_test=None)
     parts = SimpleNamespace(train=np.arange(40), validation=np.arange(5), on_test=False)
-    session = SimpleNamespace(clear_session=lambda: None)
-    replaced: dict[str, Any] = {
-        "keras": SimpleNamespace(backend=session, utils=SimpleNamespace(set_random_seed=lambda seed: None)),
-        "environment": SimpleNamespace(
-            use_device=lambda device: device, describe=lambda *_: {**SETTINGS},
-            peak_memory_gib=lambda: 0.0,
-        ),
-        "load": lambda dataset: images, "split": lambda *_: parts, "build_optimizer": lambda *_: None,
-        "build_model": lambda config, *_: SimpleNamespace(
-            kernel=np.linspace(0, 1 + config.seed, 8, dtype=np.float32), count_params=lambda: 8
-        ),
-        "Engine": _Engine, "Probes": lambda chosen, model: _Rows(model), "WeightFilm": lambda model, *_: _Rows(model),
-        "initial_weights_sha256": lambda model: "1" * 64,
-    }  # fmt: skip
-    for name, replacement in replaced.items():
+    of_data = {"load": lambda dataset: images, "split": lambda *_: parts}
+    for name, replacement in {**trainer.replacements(), **of_data}.items():
         patch.setattr(training, name, replacement)
-    patch.setitem(sys.modules, "actlab.parts.activations.layer", SimpleNamespace(learned_means=lambda model: {}))
+    patch.setitem(sys.modules, trainer.LAYER, trainer.layer())
 
 
 # --- the command line without processes ------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 
 from actlab.show.figures.run import draw_run
 from actlab.show.page.report import text as report
-from actlab.show.tables import comparison_text
+from actlab.show.rendering import comparison_text
 from actlab.study import folders, judge
 from torture.matrix import Cases, row
 from torture.payloads import ESCAPES, PAYLOADS, active, commands, in_terminal, plant, spoken, unasked

@@ -15,7 +15,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,13 +27,12 @@ from actlab.runs.job import Finish, Job, Outcome
 SECONDS_A_CALL = float(os.environ.get("TORTURE_SECONDS", 0))  # of the network's training, so that there is one to stop
 HANGS = os.environ.get("TORTURE_HANGS")  # what takes for ever: "warm_up" or "model"
 
-SETTINGS = {"versions": {}, "onednn": False, "op_determinism": False, "variables": {}, "threads": 1}
-
 
 class Engine:
     """Weights that move by the images that they are shown; the interface is that of the compiled engine."""
 
-    learning_rate = 0.1
+    learning_rate, averaged = 0.1, contextlib.nullcontext
+    bad_step: int | None = None
 
     def __init__(self, model: Any, *_: Any) -> None:
         self.model, self.sums = model, np.zeros(3)
@@ -41,12 +40,10 @@ class Engine:
     def train(self, batches: Any) -> None:
         time.sleep(SECONDS_A_CALL)
         for batch in batches:
-            self.model.kernel = np.cos(self.model.kernel * 3 + batch.mean())
+            self.model.kernel = np.cos(self.model.kernel * 3 + batch.mean()).astype(np.float32)
             self.sums += [np.abs(self.model.kernel).sum(), batch.sum() % 7, len(batch)]
-
-    @property
-    def bad_step(self) -> int | None:
-        return None if self.finite() else 3
+        if not self.finite():
+            self.bad_step = 3
 
     def means(self) -> tuple[float, float, int]:
         loss, hits, count = map(float, self.sums)
@@ -55,10 +52,8 @@ class Engine:
     def reset_means(self) -> None:
         self.sums = np.zeros(3)
 
-    averaged = contextlib.nullcontext
-
-    def look(self, *_: Any) -> tuple[float, float, dict[str, Any]]:
-        return *self.evaluate(), {}
+    def look(self, *arguments: Any) -> tuple[float, float, dict[str, Any]]:
+        return *self.evaluate(*arguments), {}
 
     def evaluate(self, *_: Any) -> tuple[float, float]:
         return float(np.abs(self.model.kernel).mean()), float(self.model.kernel[0] ** 2)
@@ -73,42 +68,82 @@ class Engine:
         return [self.model.kernel.copy()]
 
     def set_weights(self, weights: list[Any]) -> None:
-        (self.model.kernel,) = weights
+        self.model.kernel = weights[0].copy()
 
     def state(self) -> dict[str, Any]:
         return {"kernel": self.model.kernel, "sums": self.sums}
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.model.kernel, self.sums = state["kernel"], state["sums"]
+        self.model.kernel, self.sums = state["kernel"].copy(), state["sums"].copy()
+
+
+class Rows:
+    """Probes, if any are chosen, and film at once: both remember the weights of the row before."""
+
+    dead: Mapping[str, Any] = {}
+    every, bytes_a_frame, layer = 1, 32, SimpleNamespace(name="dense")
+
+    def __init__(self, chosen: Any, model: Any) -> None:
+        self.model, self.before = model, model.kernel
+        self.layers = ("dense",) if chosen else ()
+        self.columns = self.totals = ("weight_norm",) if chosen else ()
+
+    def on(self, images: str) -> SimpleNamespace:
+        return SimpleNamespace(evaluation={})
+
+    def row(self, seen: Any) -> tuple[list[Any], tuple[float, ...]]:
+        moved, self.before = float(np.linalg.norm(self.model.kernel - self.before)), self.model.kernel
+        return ([("dense", 8, moved)], (moved,)) if self.layers else ([], ())
+
+    def frame(self, dead: Any) -> bytes:
+        moved, self.before = self.model.kernel - self.before, self.model.kernel
+        return bytes(moved.tobytes())
+
+    def arrays(self, raw: bytes) -> dict[str, Any]:
+        return {"frames": np.frombuffer(raw, np.float32).reshape(-1, 8)}
+
+    def state(self) -> dict[str, Any]:
+        return {"before": self.before}
+
+    def restore(self, state: Any) -> None:
+        self.before = state["before"]
 
 
 def model(config: Any, *_: Any) -> Any:
     if HANGS == "model":
         time.sleep(1e6)
     rate = config.optimizer.parameters["learning_rate"]
-    kernel = np.linspace(0, 1 + config.seed if rate < 1 else np.nan, 8)
+    kernel = np.linspace(0, 1 + config.seed if rate < 1 else np.nan, 8, dtype=np.float32)
     return SimpleNamespace(kernel=kernel, count_params=lambda: 8)
 
 
-@contextlib.contextmanager
-def replaced() -> Iterator[None]:
-    """Where `train` builds a Keras model and its engine, it finds these; a checkpoint is due at every pause."""
+LAYER = "actlab.parts.activations.layer"  # the module, which imports Keras
+
+
+def layer() -> Any:
+    return SimpleNamespace(learned_means=lambda model: {})
+
+
+def replacements() -> dict[str, Any]:
+    """What `train` finds in place of Keras, its model and its engine, by the names in its module."""
+    nothing = SimpleNamespace(clear_session=lambda: None, set_random_seed=lambda seed: None)
+    settings = {"versions": {}, "onednn": False, "op_determinism": False, "variables": {}, "threads": 1}
+    return {
+        "keras": SimpleNamespace(backend=nothing, utils=nothing), "Engine": Engine, "Probes": Rows,
+        "build_model": model, "build_optimizer": lambda *_: None, "WeightFilm": lambda model, *_: Rows((), model),
+        "initial_weights_sha256": lambda model: "1" * 64,
+        "environment": SimpleNamespace(
+            use_device=lambda device: device, describe=lambda *_: {**settings}, peak_memory_gib=lambda: 0.0
+        ),
+    }  # fmt: skip
+
+
+def replace() -> None:
+    """Let this process train such networks for good."""
     from actlab.runs import training
 
-    nothing = SimpleNamespace(clear_session=lambda: None, set_random_seed=lambda seed: None)
-    sys.modules["actlab.parts.activations.layer"] = SimpleNamespace(learned_means=lambda model: {})  # type: ignore[assignment]
-    training.keras = SimpleNamespace(backend=nothing, utils=nothing)
-    training.build_model, training.build_optimizer, training.Engine = model, lambda *_: None, Engine  # type: ignore[assignment,misc]
-    training.initial_weights_sha256 = lambda model: "1" * 64
-    training.Probes = lambda *_: SimpleNamespace(  # type: ignore[assignment,misc]
-        layers=[], columns=(), totals=(), dead={}, on=lambda images: SimpleNamespace(evaluation={}),
-        row=lambda seen: ([], ()), state=dict, restore=lambda state: None,
-    )  # fmt: skip
-    training.environment = SimpleNamespace(  # type: ignore[assignment]
-        use_device=lambda device: device, describe=lambda *_: {**SETTINGS},
-        peak_memory_gib=lambda: 0.0,
-    )  # fmt: skip
-    yield
+    sys.modules[LAYER] = layer()
+    vars(training).update(replacements())
 
 
 def train(job: Job) -> str:
@@ -116,9 +151,9 @@ def train(job: Job) -> str:
     from actlab.errors import RunLocked
     from actlab.runs import training
 
+    replace()
     try:
-        with replaced():
-            return training.train(job)
+        return training.train(job)
     except RunLocked as error:
         return str(error)
 
@@ -144,8 +179,8 @@ def work(job: Job, stop_file: Path, finish: Finish | None) -> Outcome:
     from actlab.runs.executors import worker
 
     worker.import_tensorflow = lambda: None
-    with replaced():
-        return worker.work(job, stop_file, None)
+    replace()
+    return worker.work(job, stop_file, None)
 
 
 def command(first: int, every: int, *signals: int) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from actlab.errors import ActlabError, UnknownName
-from actlab.registry import Entry, Registry, nearest
+from actlab.registry import Entry, Registry
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -111,7 +111,7 @@ def resolve(entry: Entry[ActivationFacts], given: Mapping[str, Any] | None = Non
     known = [p.name for p in entry.parameters]
     for name in given:
         if name not in known:
-            raise UnknownName(f"parameter of {entry.name}", name, nearest(name, known), known or ["none"])
+            raise UnknownName(f"parameter of {entry.name}", name, known)
     missing = [p.name for p in entry.parameters if p.required and p.name not in given]
     if missing:
         raise ActlabError(f"{entry.name} needs {missing[0]}: give it as {{name: {entry.name}, {missing[0]}: ...}}")

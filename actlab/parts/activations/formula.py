@@ -22,8 +22,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from actlab.errors import FormulaError
-from actlab.registry import nearest
+from actlab.errors import FormulaError, listing, meant
 
 MAX_CHARACTERS = 500
 MAX_NODES = 200
@@ -269,9 +268,8 @@ class _Reader:
     ) -> NoReturn:
         """Refuse a name that is not known here; with the advice if it is one that stands elsewhere."""
         if name not in otherwise:
-            close, kind = nearest(name, known), "function" if isinstance(node, ast.Call) else "name"
-            hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
-            advice = f"unknown {kind} {name!r}; {hint}"
+            kind = "function" if isinstance(node, ast.Call) else "name"
+            advice = f"unknown {kind} {name!r}; {meant(name, known) or listing(known)}"
         self._refuse(advice, node)
 
 

@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from actlab.errors import DatasetError
+from actlab.errors import DatasetError, nearest
 from actlab.parts.datasets.catalogue import DATASETS, Arrays, Content, Own
 from actlab.parts.datasets.formats import DAMAGE
 from actlab.parts.datasets.own import OWN, check_size, drawn, finite_vectors, sum_of_file, unread, with_labels
-from actlab.registry import nearest
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actlab.environment import usable_memory_gib
-from actlab.errors import DatasetError
+from actlab.errors import DatasetError, nearest
 from actlab.parts.datasets import store
 from actlab.parts.datasets.catalogue import DATASETS, Arrays, DatasetFacts, Own, Prepared
 from actlab.parts.datasets.formats import file_sha256, one_line
-from actlab.registry import keyword_parameters, nearest
+from actlab.registry import keyword_parameters
 
 MOST_CLASSES = 10_000
 Labels = list[int] | list[str]

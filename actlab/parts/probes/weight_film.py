@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from actlab.errors import UnknownName
 from actlab.parts.probes.layers import ProbedLayer, probed_layers
 from actlab.parts.probes.unmoved_units import unmoved
-from actlab.registry import nearest
 
 ALIVE, DEAD, NOT_MEASURED = 0, 1, 2
 UNMOVED = 4  # added to one of these
@@ -40,7 +39,7 @@ class WeightFilm:
         layers, self.every = probed_layers(model), every
         known = ["first", *(probed.name for probed in layers)]
         if layer not in known:
-            raise UnknownName("layer with weights", layer, nearest(layer, known), known)
+            raise UnknownName("layer with weights", layer, known)
         self.layer = layers[max(0, known.index(layer) - 1)]
         self._image = _image_before(self.layer.layer)
         self._last = self._weights()

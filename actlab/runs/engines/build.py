@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,9 +37,7 @@ def build_model(config: RunConfig, shape: tuple[int, ...], classes: int) -> Any:
     keras.config.set_image_data_format("channels_last")
     keras.config.set_dtype_policy(config.precision)
     try:
-        seeds = _seeds(config.seed)
-        layers = _layers(config, seeds)
-        inputs = keras.Input(shape)
+        layers, inputs = _layers(config), keras.Input(shape)
         entry = find("model").get(config.model.name)
         own = {key: value for key, value in config.model.parameters.items() if key not in MODEL_SHARED}
         logits = layers.output(entry.function(inputs, layers, **own), classes)
@@ -50,29 +49,22 @@ def build_model(config: RunConfig, shape: tuple[int, ...], classes: int) -> Any:
         keras.config.set_floatx(before[2])
 
 
-def _seeds(seed: int) -> Any:
-    """A function that gives the seed of the next layer: nth call, nth seed."""
-    counter = itertools.count()
-    return lambda: int(np.random.default_rng([seed, 1_000_000 + next(counter)]).integers(2**31))
-
-
-def _layers(config: RunConfig, seeds: Any) -> Layers:
+def _layers(config: RunConfig) -> Layers:
     from actlab.parts.activations.layer import Activation  # imports Keras
 
     name, parameters = config.activation.name, config.activation.parameters
     facts = find("activation").get(name).facts
     initializer = find("initializer").get(config.initializer.name).function
-    counter = itertools.count()
     shared = {key: config.model.parameters[key] for key in MODEL_SHARED}
-
-    def activation() -> Any:
-        draw_seed = int(np.random.default_rng([config.seed, 2_000_000 + next(counter)]).integers(2**31))
-        return Activation(name, parameters, seed=draw_seed)
-
-    def kernel(seed: int) -> Any:
-        return initializer(seed, **config.initializer.parameters)
-
-    return Layers(activation, facts.inputs_per_unit(parameters), kernel, seeds, **shared)
+    # the nth layer has the nth seed, and so has the nth activation
+    of_layers, of_draws = (
+        (int(np.random.default_rng([config.seed, n]).integers(2**31)) for n in itertools.count(first))
+        for first in (1_000_000, 2_000_000)
+    )
+    return Layers(
+        lambda: Activation(name, parameters, seed=next(of_draws)), facts.inputs_per_unit(parameters),
+        partial(initializer, **config.initializer.parameters), lambda: next(of_layers), **shared,
+    )  # fmt: skip
 
 
 def build_optimizer(config: RunConfig, model: Any, total_steps: int, steps_per_epoch: int) -> Any:
@@ -84,12 +76,17 @@ def build_optimizer(config: RunConfig, model: Any, total_steps: int, steps_per_e
         total_steps: of the whole training: where a cosine schedule ends.
         steps_per_epoch: what an epoch is to a schedule.
     """
+    from actlab.parts.activations.layer import Activation
+
     parameters = config.optimizer.parameters
-    rate = _learning_rate(parameters["learning_rate"], parameters.pop("schedule"), total_steps, steps_per_epoch)
+    schedule = parameters.pop("schedule")
+    of_schedule = find("schedule").get(schedule["name"]).function
+    own = {key: value for key, value in schedule.items() if key not in PART_KEYS}
+    rate = of_schedule(parameters["learning_rate"], total_steps, steps_per_epoch, **own)
     entry = find("optimizer").get(config.optimizer.name)
     own = {p.name: parameters.pop(p.name) for p in keyword_parameters(entry.function)}
     optimizer = entry.function(rate, parameters, **own)
-    learned = [v for layer in model.layers if _is_activation(layer) for v in layer.trainable_variables]
+    learned = [v for layer in model.layers if isinstance(layer, Activation) for v in layer.trainable_variables]
     if learned:  # learned slopes are not decayed (He et al. 2015)
         optimizer.exclude_from_weight_decay(var_list=learned)
     # built before it is wrapped: the wrapper hides variables that are made while it builds, from checkpoints too
@@ -98,17 +95,6 @@ def build_optimizer(config: RunConfig, model: Any, total_steps: int, steps_per_e
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         optimizer.build(model.trainable_variables)
     return optimizer
-
-
-def _learning_rate(rate: float, schedule: dict[str, Any], total_steps: int, steps_per_epoch: int) -> Any:
-    parameters = {key: value for key, value in schedule.items() if key not in PART_KEYS}
-    return find("schedule").get(schedule["name"]).function(rate, total_steps, steps_per_epoch, **parameters)
-
-
-def _is_activation(layer: Any) -> bool:
-    from actlab.parts.activations.layer import Activation
-
-    return isinstance(layer, Activation)
 
 
 def initial_weights_sha256(model: Any) -> str:

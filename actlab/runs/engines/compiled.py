@@ -179,7 +179,9 @@ class Engine:
             with tf.device(self.device):
                 loss_sum, hits, sums = function(*self._splits[split], tf.constant(batches), sums)
             loss, correct = loss + float(loss_sum), correct + int(hits)
-        return loss / len(indices) + self._penalty(), correct / len(indices), sums
+        regularised = [layer for layer in self._net.layers if getattr(layer, "kernel_regularizer", None) is not None]
+        penalty = sum(float(layer.kernel_regularizer(layer.kernel)) for layer in regularised)
+        return loss / len(indices) + penalty, correct / len(indices), sums
 
     def _evaluate_chunk(
         self, net: Any, probes: Probes, images: Any, labels: Any, batches: Any, sums: AllSums
@@ -195,10 +197,6 @@ class Engine:
             correct += _correct(logits, y)
             sums = probes.update(sums, tensors, "CPU" in self.device)
         return loss, correct, sums
-
-    def _penalty(self) -> float:
-        losses = [layer.kernel_regularizer(layer.kernel) for layer in self._net.layers if _regularised(layer)]
-        return float(sum(float(loss) for loss in losses))
 
     # --- state ------------------------------------------------------------------------------------------------
 
@@ -241,10 +239,6 @@ def _on_device(array: NDArray[Any], device: str) -> Any:
 def _correct(logits: Any, labels: Any) -> Any:
     hits = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), tf.cast(labels, tf.int32))
     return tf.reduce_sum(tf.cast(hits, tf.int64))
-
-
-def _regularised(layer: Any) -> bool:
-    return getattr(layer, "kernel_regularizer", None) is not None
 
 
 def chunks(indices: Indices, batch_size: int, steps: int) -> Iterator[Indices]:

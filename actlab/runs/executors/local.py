@@ -26,7 +26,7 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 from actlab.environment import gpus
 from actlab.errors import ActlabError, RunDirError
 from actlab.runs.executors import worker
-from actlab.runs.folder import RECORD, clear_progress, lock, read_json, read_progress, write_json
+from actlab.runs.folder import PROGRESS, RECORD, discard, lock, read_json, read_progress, write_json
 from actlab.runs.job import Finish, Job, Outcome
 from actlab.runs.record import is_done
 from actlab.signals import Signals, kill_workers
@@ -71,9 +71,6 @@ def _deaf_to_the_terminal() -> Iterator[None]:
 
     A terminal sends both to all processes of a command; they would end one that has a checkpoint to write.
     """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     resource_tracker.ensure_running()  # a helper of Python's, to start which unblocks SIGINT again
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -308,4 +305,4 @@ def mark_failed(job: Job, reason: str) -> None:
         except RunDirError:
             record = job.identity
         write_json(job.path / RECORD, {**record, "status": "failed", "reason": reason})
-        clear_progress(job.path)
+        discard(job.path / PROGRESS)

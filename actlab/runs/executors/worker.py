@@ -91,7 +91,7 @@ def work(job: Job, stop_file: Path, finish: Finish | None) -> Outcome:
 def _redirect_output(log: Path) -> None:
     """Send file descriptors 1 and 2 to the log: TensorFlow's C++ ignores Python's streams and its own settings."""
     with naming(log, "written"):
-        handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), 0o644)
+        handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
     sys.stdout.flush()
     sys.stderr.flush()
     os.dup2(handle, 1)

@@ -12,21 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from actlab.show.figures.style import (
-    AXIS,
-    EDGE,
-    GRID,
-    INK,
-    LEFT,
-    QUIET,
-    TEXT_POINTS,
-    Heading,
-    Look,
-    page,
-    styled,
-    text_width,
-    wrapped,
-)  # fmt: skip
+from actlab.show.figures import style
+from actlab.show.figures.style import INK, TEXT_POINTS, Heading, Look, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -141,7 +128,7 @@ def set_scale(
     known = known[np.isfinite(known) & ((known > 0) | (scale != "log"))]
     if not known.size:
         axes.set(xticks=[], yticks=[])
-        axes.text(0.5, 0.5, "no finite value", transform=axes.transAxes, ha="center", va="center", color=QUIET)
+        axes.text(0.5, 0.5, "no finite value", transform=axes.transAxes, ha="center", va="center", color=style.QUIET)
         return False
     axis, set_of = (axes.xaxis if which == "x" else axes.yaxis), getattr(axes, f"set_{which}scale")
     smallest = 10.0 ** floor(log10(known[known > 0].min())) if scale == "symlog" else 0.0
@@ -192,7 +179,7 @@ def name_value_axis(axes: Axes, text: str) -> None:
     """Write what the vertical axis shows over it, level: turned text is slow to read and is cut at the edges."""
     width, height = size_inches(axes)
     axes.set_ylabel(text, rotation=0, ha="left", va="bottom", fontsize=TEXT_POINTS)
-    axes.yaxis.set_label_coords((EDGE - LEFT) / width, 1 + 0.07 / height)
+    axes.yaxis.set_label_coords((style.EDGE - style.LEFT) / width, 1 + 0.07 / height)
 
 
 def size_inches(axes: Axes) -> tuple[float, float]:
@@ -218,7 +205,7 @@ class LineEnd:
 
 def room_for(texts: Sequence[str]) -> float:
     """Inches right of the axes that names at the ends of lines take."""
-    return 0.42 + max(map(text_width, texts), default=0.0)
+    return 0.42 + max(map(style.text_width, texts), default=0.0)
 
 
 @styled
@@ -332,8 +319,8 @@ class Cells:
             up, across = axes.get_yaxis_transform(), axes.get_xaxis_transform()
             heights = [t for t in axes.get_yticks() if axes.get_ylim()[0] <= t <= axes.get_ylim()[1]]
             times = [t for t in axes.get_xticks() if axes.get_xlim()[0] <= t <= axes.get_xlim()[1]]
-            self.draw_in_all(axes, [[(0, t), (1, t)] for t in heights], up, GRID, 0.8, 0.5)
-            self.draw_in_all(axes, [[(0, 1), (0, 0), (1, 0)]], axes.transAxes, AXIS, 0.8, 2.5)
+            self.draw_in_all(axes, [[(0, t), (1, t)] for t in heights], up, style.GRID, 0.8, 0.5)
+            self.draw_in_all(axes, [[(0, 1), (0, 0), (1, 0)]], axes.transAxes, style.AXIS, 0.8, 2.5)
             for cell, tick in product(cells[:: self.columns], heights):
                 write(cell, up, axes.yaxis.get_major_formatter()(tick), (0, tick), (-5, 0))
             for cell in cells[max(count - self.columns, 0) :] if axes is self.stack[-1] else ():
@@ -365,15 +352,15 @@ def small_multiples(
     columns = 4 if len(titles) <= 24 else 6
     rows, width = ceil(len(titles) / columns), PANEL_INCHES if columns == 4 else 0.72 * PANEL_INCHES
     height, (beside, below) = inches * stacked + STACK_GAP * (stacked - 1), PANEL_GAP
-    size = LEFT + 0.3 + columns * (width + beside) - beside, 1.04 + rows * (height + below) - below
-    figure, (axes,) = page(heading, size, over=0.42)
+    size = style.LEFT + 0.3 + columns * (width + beside) - beside, 1.04 + rows * (height + below) - below
+    figure, (axes,) = style.page(heading, size, over=0.42)
     box, (whole_width, whole_height) = axes.get_position(), figure.get_size_inches()
     axes.set_position((box.x0, box.y1 - height / whole_height, width / whole_width, height / whole_height))
     places = [divmod(cell, columns) for cell in range(len(titles))]
     offsets = [(column * (width + beside), -row * (height + below)) for row, column in places]
     cells = Cells(split(axes, stacked, STACK_GAP), offsets, columns)
     for cell, (title, look) in enumerate(zip(titles, looks, strict=True)):
-        lines = "\n".join(wrapped(title, width, PANEL_POINTS))
+        lines = "\n".join(style.wrapped(title, width, PANEL_POINTS))
         axes.annotate(lines, (0, 1), (0, 6), xycoords=cells.moved(cell, axes.transAxes), textcoords="offset points",
                       va="baseline", fontsize=PANEL_POINTS, color=INK, linespacing=1.1, gid=look.gid)  # fmt: skip
     return figure, cells

@@ -9,35 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from actlab.show import words
-from actlab.show.figures.axes import (
-    PANEL_POINTS,
-    Floats,
-    LineEnd,
-    Scale,
-    label_line_ends,
-    label_of,
-    name_value_axis,
-    needs_log,
-    room_for,
-    set_scale,
-    size_inches,
-    small_multiples,
-)
+from actlab.show.figures import axes as on
+from actlab.show.figures import style
+from actlab.show.figures.axes import Floats, LineEnd, Scale, label_of, set_scale
 from actlab.show.figures.rows import INTERVAL, count
-from actlab.show.figures.style import (
-    EDGE,
-    FAINT,
-    INK,
-    QUIET,
-    SMALL_POINTS,
-    Heading,
-    Look,
-    fitted,
-    page,
-    styled,
-    text_width,
-    wrapped,
-)
+from actlab.show.figures.style import EDGE, FAINT, INK, QUIET, SMALL_POINTS, Heading, Look, fitted, page, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -108,7 +84,7 @@ def number_figure(
         n = f"n = {counts[0]} seeds each" if len(set(counts)) == 1 else f"n = {min(counts)} to {max(counts)} seeds"
         heading = heading.plus(f"dot: a seed; line and bar: mean and {INTERVAL}", n)
     ends = [end for r in drawn for end in (*r.summary.values, r.summary.low, r.summary.high)]
-    scale: Scale = "log" if needs_log(metric, [end for r in drawn for end in r.summary.values]) else "linear"
+    scale: Scale = "log" if on.needs_log(metric, [end for r in drawn for end in r.summary.values]) else "linear"
     up = label_of(metric) + (", log scale" if scale == "log" else "")
     across = label_of(key) + {"linear": "", "log": ", log scale", "symlog": ", log scale with 0"}[scale_of(numbers)]
     means = [np.array([(x, r.summary.mean) for x, r in of if r.values]).reshape(-1, 2) for of in points.values()]
@@ -134,7 +110,7 @@ def number_figure(
 
     if len(points) > MOST_TOGETHER:
         heading = Heading(heading.title, heading.note, (up, across, *heading.meaning, "grey: all others"))
-        figure, cells = small_multiples(heading, list(points), [Look(shade) for shade in shades], 1.13)
+        figure, cells = on.small_multiples(heading, list(points), [Look(shade) for shade in shades], 1.13)
         (axes,) = cells.stack
         if set_axes(axes):
             cells.draw_in_all(axes, means, axes.transData, FAINT, 0.7, 1)
@@ -143,9 +119,9 @@ def number_figure(
         cells.finish(label_of(key))
         return figure
     names = [fitted(name, NAME_INCHES) for name in points]
-    figure, (axes,) = page(heading, (5.6 + room_for(names), 3.55), right=room_for(names))
+    figure, (axes,) = page(heading, (5.6 + on.room_for(names), 3.55), right=on.room_for(names))
     axes.grid(True, axis="y")
-    name_value_axis(axes, up)
+    on.name_value_axis(axes, up)
     if set_axes(axes):
         axes.set_xlabel(across)
         gap = float(np.diff(_inches_across(axes, sorted(set(numbers)))).min(initial=1.0)) * 72
@@ -153,7 +129,7 @@ def number_figure(
         for place in range(len(points)):
             draw(axes, place, axes.transData, side * (place - (len(points) - 1) / 2))
         named = [of for of in zip(means, names, shades, strict=True) if of[1] and len(of[0])]
-        label_line_ends(
+        on.label_line_ends(
             axes, [LineEnd(float(of[-1, 0]), float(of[-1, 1]), name, Look(shade)) for of, name, shade in named]
         )
     return figure
@@ -161,14 +137,14 @@ def number_figure(
 
 def _inches_across(axes: Axes, numbers: Sequence[float]) -> Floats:
     across = axes.get_xaxis_transform() + axes.transAxes.inverted()
-    places: Floats = across.transform([(x, 0.0) for x in numbers])[:, 0] * size_inches(axes)[0]
+    places: Floats = across.transform([(x, 0.0) for x in numbers])[:, 0] * on.size_inches(axes)[0]
     return places
 
 
 def _with_room(axes: Axes, numbers: Sequence[float]) -> list[float]:
     """The numbers that can be named without touching: from the left as many as fit, and always the last."""
     places, chosen = _inches_across(axes, numbers), [0]
-    halves = [text_width(f"{number:.10g}") / 2 + 0.05 for number in numbers]
+    halves = [style.text_width(f"{number:.10g}") / 2 + 0.05 for number in numbers]
     for index in range(1, len(numbers)):
         if places[index] - halves[index] >= places[chosen[-1]] + halves[chosen[-1]]:
             chosen.append(index)
@@ -236,7 +212,7 @@ def heat_map(
     across, up = (sorted({place[axis] for of in cells for place in of}) for axis in (0, 1))
     small = max(len(across), len(up)) > MOST_NAMED  # too small for words
     means = [result.summary.mean for result in results if result.values]
-    log = needs_log(metric, means)
+    log = on.needs_log(metric, means)
     counts = [result.summary.n for result in results]
     n = f"{min(counts)} to {max(counts)}" if len(set(counts)) > 1 else f"{counts[0]}"
     heading = Heading(heading.title, heading.note, (
@@ -249,7 +225,7 @@ def heat_map(
 
     cell_inches, named = SMALL_CELL_INCHES if small else CELL_INCHES, any(shown)
     width, height = cell_inches[0] * len(across), cell_inches[1] * len(up)
-    left, right = 0.3 + max(text_width(f"{number:g}") for number in up), 1.1
+    left, right = 0.3 + max(style.text_width(f"{number:g}") for number in up), 1.1
     columns = max(1, min(len(shown), int((PAGE_INCHES - left - right + GAP[0]) / (width + GAP[0]))))
     rows, whole = ceil(len(shown) / columns), left + columns * (width + GAP[0]) - GAP[0] + right
     spare, over = max(0.0, LEAST_INCHES - whole), 0.62 if named else 0.36
@@ -258,7 +234,7 @@ def heat_map(
     low, high = (min(means), max(means)) if means else (0.0, 0.0)
     write = words.Numbers(metric, [low, high])
     colors: Any = ScalarMappable((LogNorm if log else Normalize)(low, high), colormaps["viridis"])
-    every = ceil((max(text_width(f"{number:g}") for number in across) + 0.1) * len(across) / width)
+    every = ceil((max(style.text_width(f"{number:g}") for number in across) + 0.1) * len(across) / width)
     for index, axes in enumerate(grid):
         if index >= len(shown):
             axes.remove()
@@ -270,8 +246,8 @@ def heat_map(
         at_bottom = index + columns >= len(shown)
         axes.tick_params(length=0, labelleft=index % columns == 0, labelbottom=at_bottom)
         axes.set_xlabel(label_of(keys[0]) if at_bottom else "")
-        title = "\n".join(wrapped(shown[index], width, PANEL_POINTS))
-        axes.set_title(title, loc="left", fontsize=PANEL_POINTS, color=INK, pad=4, linespacing=1.1, y=1.0)
+        title = "\n".join(style.wrapped(shown[index], width, on.PANEL_POINTS))
+        axes.set_title(title, loc="left", fontsize=on.PANEL_POINTS, color=INK, pad=4, linespacing=1.1, y=1.0)
         for (x, y), result in cells[index].items():
             summary, gid = result.summary, look_of[result.name].gid
             color, i, j = to_rgb(colors.to_rgba(summary.mean) if summary.n else EMPTY), across.index(x), up.index(y)
@@ -284,8 +260,8 @@ def heat_map(
             seeds = count(result.values, result.lacking)
             axes.text(i, j - 0.22 if summary.n else j, seeds, fontsize=SMALL_POINTS, **text)
             if summary.n:
-                axes.text(i, j + 0.15, write(summary.mean), fontsize=PANEL_POINTS, **text)
-    name_value_axis(grid[0], label_of(keys[1]))
+                axes.text(i, j + 0.15, write(summary.mean), fontsize=on.PANEL_POINTS, **text)
+    on.name_value_axis(grid[0], label_of(keys[1]))
     grid[0].yaxis.set_label_coords((EDGE - left) / width, 1 + (0.38 if named else 0.07) / height)
     if low < high:
         inches, top = figure.get_size_inches(), grid[0].get_position().y1

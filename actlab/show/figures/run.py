@@ -13,14 +13,7 @@ import pandas as pd
 from actlab.runs.folder import HISTORY, LAYERS, WEIGHT_FILM, read_arrays, read_table, write_bytes
 from actlab.runs.record import Run
 from actlab.show import words
-from actlab.show.figures.curves import (
-    COUNTS,
-    dead_units_figure,
-    gradient_norms_figure,
-    history_figure,
-    layer_columns,
-    layer_measures_figure,
-)  # fmt: skip
+from actlab.show.figures import curves
 from actlab.show.figures.histograms import histograms_figure
 from actlab.show.figures.style import Draw, png
 
@@ -38,7 +31,7 @@ def draw_run(path: Path, title: str, note: str) -> list[str]:
     """
     history = read_table(path / HISTORY)
     figures: dict[str, Draw] = {
-        metric: partial(history_figure, history, metric, title, note) for metric in ("accuracy", "loss")
+        metric: partial(curves.history_figure, history, metric, title, note) for metric in ("accuracy", "loss")
     }
     if (path / LAYERS).exists():
         figures |= probe_figures(history, read_table(path / LAYERS), title, note)
@@ -104,15 +97,16 @@ def probe_figures(history: pd.DataFrame, layers: pd.DataFrame, title: str, note:
     if layers.empty:
         return {}
     figures: dict[str, Draw] = {}
-    counts = [column for column in COUNTS if column in history and column in layers]
+    counts = [column for column in curves.COUNTS if column in history and column in layers]
     if counts:
-        figures["dead_units"] = partial(dead_units_figure, history, title, note, watched_units(layers, counts[0]))
+        units = watched_units(layers, counts[0])
+        figures["dead_units"] = partial(curves.dead_units_figure, history, title, note, units)
     if "gradient_norm_mean" in layers:
-        figures["gradient_norms"] = partial(gradient_norms_figure, layers, title, note)
+        figures["gradient_norms"] = partial(curves.gradient_norms_figure, layers, title, note)
     if "activation_histogram_00" in layers:
         figures["activation_histograms"] = partial(histograms_figure, layers, title, note)
-    if measures := layer_columns(layers):
-        figures["layer_measures"] = partial(layer_measures_figure, layers, measures, title, note)
+    if measures := curves.layer_columns(layers):
+        figures["layer_measures"] = partial(curves.layer_measures_figure, layers, measures, title, note)
     return figures
 
 

@@ -1,14 +1,13 @@
 """What every figure shares: colours and looks, a page with its heading, text that fits, and bytes that repeat.
 
-A figure is drawn once, in the colours of LIGHT; `svg(figure, dark=True)` is the same figure for a dark ground, each
-colour replaced by its partner. All that is drawn of a condition has the id `condition-<number>` in the SVG, by which a
-page can single it out; the number is that of its `Look`.
+A figure is drawn in the colours of LIGHT; `dark_colors` has the partner of each on a dark ground. What is drawn of a
+condition has the id `condition-<number>` in the SVG, by which a page can single it out; the number is that of its
+`Look`.
 """
 
 from __future__ import annotations
 
 import io
-import re
 import threading
 import warnings
 from bisect import bisect_right
@@ -288,19 +287,15 @@ def png(figure: Figure, dpi: int = 150) -> bytes:
     return _saved(figure, format="png", dpi=dpi, metadata={"Software": None}, pil_kwargs={"compress_level": 1})
 
 
-def svg(figure: Figure, dark: bool = False, transparent: bool = False) -> str:
+def svg(figure: Figure, transparent: bool = False) -> str:
     """The figure as SVG, its text kept as text; the same figure gives the same string.
 
     Args:
         figure: as the functions of this package draw it.
-        dark: in the colours for a dark ground. The cells of a heat map stay as they are.
         transparent: without a ground, for a page that has its own.
     """
     metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}
-    text = _saved(figure, format="svg", metadata=metadata, transparent=transparent).decode("utf-8")
-    if not dark:
-        return text
-    return re.sub(r"(?<=[le]: )#[0-9a-f]{6}", lambda color: dark_colors().get(color[0], color[0]), text)
+    return _saved(figure, format="svg", metadata=metadata, transparent=transparent).decode("utf-8")
 
 
 @cache

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from actlab import __version__
@@ -21,9 +18,7 @@ from actlab.show.page.chapter import read
 from actlab.show.page.figures import Drawer
 from actlab.show.page.section import recipes, section
 from actlab.show.page.svg import color_style
-from actlab.show.tables import markdown_text
-
-TEMPLATES = Path(__file__).with_name("templates")
+from actlab.show.rendering import TEMPLATES, rendered
 
 
 def write(
@@ -79,43 +74,17 @@ def nothing_yet(reason: str, refresh: int) -> str:
 def _rendered(
     form: str, title: str, sections: list[dict[str, Any]], refresh: int, problems: list[str], summary: str
 ) -> str:
-    style, script = (
-        color_style() + (TEMPLATES / "report.css").read_text("utf-8"),
-        (TEMPLATES / "report.js").read_text("utf-8"),
-    )
+    css, script = ((TEMPLATES / name).read_text("utf-8") for name in ("report.css", "report.js"))
+    style = color_style() + css
     policy = (
         f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
-    return _environment(form).get_template("report.html" if form == "html" else "report.md").render(
-        title=title, chapters=sections, problems=problems, summary=summary, refresh=refresh, policy=policy,
-        style=Markup(style), script=Markup(script), generator=f"actlab {__version__}",
+    return rendered(
+        form, "report", title=title, chapters=sections, problems=problems, summary=summary, refresh=refresh,
+        policy=policy, style=Markup(style), script=Markup(script), generator=f"actlab {__version__}",
     )  # fmt: skip
 
 
 def _hash(code: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'"
-
-
-@cache
-def _environment(form: str) -> jinja2.Environment:
-    """Templates that print nothing as it is but our own markup: jinja escapes HTML, `markdown_text` Markdown."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, Markup):
-            return value
-        return words.printable(value) if form == "html" else markdown_text(str(value))
-
-    made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=form == "html", undefined=jinja2.StrictUndefined,
-        finalize=plain, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
-    )  # fmt: skip
-    made.filters |= {"fenced": fenced, "minus": words.typeset_minus}
-    return made
-
-
-def fenced(text: str, language: str) -> Markup:
-    """A block of code of Markdown that no text can end."""
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return Markup(f"{fence}{language}\n{words.printable(text)}\n{fence}")

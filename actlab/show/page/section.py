@@ -23,7 +23,8 @@ from actlab.show import words
 from actlab.show.figures.comparison import stand_in_note
 from actlab.show.figures.style import PALETTE, Look
 from actlab.show.page.chapter import Chapter
-from actlab.show.tables import comparison_columns, comparison_text
+from actlab.show.rendering import comparison_text
+from actlab.show.tables import comparison_columns
 from actlab.spec import yaml
 from actlab.spec.labels import slug
 from actlab.spec.part import plugins_of

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from actlab.study.stats.joint import DRAWS, MINIMUM_PAIRS
-from actlab.study.stats.summaries import Floats, finite, rounding, share, std, t_interval
+from actlab.study.stats.summaries import CONFIDENCE, Floats, finite, rounding, std, t_interval
 
 EXACT_PAIRS = 36  # up to here every sign flip is counted, in some hundredths of a second
 MOST_PAIRS = 1_000_000  # a difference that takes more is one that nobody will see
-POWER = 0.8
+POWER, ALPHA = 0.8, 0.05  # of the test that `seeds_needed` speaks of
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,6 @@ class Paired:
         superiority_low, superiority_high: its interval; NaN where n < 2.
         seeds_needed: pairs with which a difference of this size and spread is found four times in five; None where
             there is no such number.
-        confidence: of the intervals.
-        exact: whether p counts every sign flip; if not, it is a Monte Carlo estimate over DRAWS of them.
         off: how far each difference may be off by rounding.
     """
 
@@ -50,8 +48,6 @@ class Paired:
     superiority_low: float
     superiority_high: float
     seeds_needed: int | None
-    confidence: float = 0.95
-    exact: bool = True
     off: float = 0.0
 
     def better(self, higher_is_better: bool) -> tuple[float, float, float]:
@@ -60,19 +56,16 @@ class Paired:
         return (point, low, high) if higher_is_better else (1 - point, 1 - high, 1 - low)
 
 
-def paired(
-    values: ArrayLike, baseline: ArrayLike, confidence: float = 0.95, comparisons: int = 1
-) -> Paired:  # fmt: skip
+def paired(values: ArrayLike, baseline: ArrayLike, comparisons: int = 1) -> Paired:
     """d = values − baseline: its mean with a t interval, its sign-flip p, how often it is above 0.
 
     Args:
         values: (seeds,), finite; may be empty.
         baseline: (seeds,), finite, of the same seeds in the same order.
-        confidence: between 0 and 1, of both intervals.
         comparisons: how many the table has. Only `seeds_needed` depends on it: among more of them, it takes more.
 
     Raises:
-        ValueError: the lengths differ, a value is not finite, or the confidence is not between 0 and 1.
+        ValueError: the lengths differ, or a value is not finite.
 
     Reference: `sign_flip_p`, `superiority` and `pairs_needed_for_power`, each with its own.
     """
@@ -82,20 +75,14 @@ def paired(
     n, off = first.size, rounding(first, second)
     d = np.where(np.abs(first - second) > off, first - second, 0.0)
     mean = float(d.mean()) if n else math.nan
-    low, high = t_interval(d, share(confidence))
-    exact = n <= EXACT_PAIRS
+    low, high = t_interval(d)
+    seeds_needed = None  # of differences with no spread, or no mean, that rounding could not have made
+    if n > 1 and std(d) > off and abs(mean) > off:
+        seeds_needed = pairs_needed_for_power(mean / std(d), comparisons)
     return Paired(
         n, tuple(d.tolist()), 0.0 if abs(mean) <= off else mean, low, high, sign_flip_p(d, off),
-        smallest_p(n) if exact else 1 / (DRAWS + 1), *superiority(d, confidence), _seeds_needed(d, off, comparisons),
-        confidence, exact, off,
+        smallest_p(n) if n <= EXACT_PAIRS else 1 / (DRAWS + 1), *superiority(d), seeds_needed, off,
     )  # fmt: skip
-
-
-def _seeds_needed(differences: Floats, off: float, comparisons: int) -> int | None:
-    """None where the differences have no spread, or no mean, that rounding could not have made."""
-    if differences.size < 2 or std(differences) <= off or abs(differences.mean()) <= off:
-        return None
-    return pairs_needed_for_power(float(differences.mean()) / std(differences), comparisons)
 
 
 def sign_flip_p(differences: ArrayLike, off: float | None = None) -> float:
@@ -183,7 +170,7 @@ def _skewness_of_normal(n: int) -> Floats:
     return np.abs(_g1(np.random.default_rng(0).normal(size=(DRAWS, n))))
 
 
-def superiority(differences: ArrayLike, confidence: float = 0.95) -> tuple[float, float, float]:
+def superiority(differences: ArrayLike) -> tuple[float, float, float]:
     """P(X > Y) + P(X = Y)/2 for X and Y of the same seed, estimated by (wins + ties/2) / n.
 
     This is the probability within pairs. Over all n² couples of seeds, as Mann and Whitney count and rliable does, it
@@ -195,20 +182,19 @@ def superiority(differences: ArrayLike, confidence: float = 0.95) -> tuple[float
 
     Args:
         differences: X − Y, (pairs,), finite.
-        confidence: between 0 and 1.
 
     Returns:
         The share, and the low and high end of its interval; all NaN without pairs, the ends NaN for one.
 
     Raises:
-        ValueError: a difference is not finite, or the confidence not between 0 and 1.
+        ValueError: a difference is not finite.
 
     Reference: Grissom and Kim 2005, Effect Sizes for Research, on dependent groups; ties as in Vargha and Delaney 2000,
         Journal of Educational and Behavioral Statistics 25(2); Clopper and Pearson 1934, Biometrika 26(4).
     """
     from scipy import special
 
-    d, tail = finite(differences, "differences"), (1 - share(confidence)) / 2
+    d, tail = finite(differences, "differences"), (1 - CONFIDENCE) / 2
     n, wins = d.size, float((d > 0).sum() + (d == 0).sum() / 2)
     if n < 2:
         return wins if n else math.nan, math.nan, math.nan
@@ -222,8 +208,8 @@ def smallest_p(n: int) -> float:
     return min(1.0, 2.0 ** (1 - n))
 
 
-def pairs_needed_for_power(effect_size: float, comparisons: int = 1, alpha: float = 0.05) -> int | None:
-    """The smallest n whose `t_test_power` is 0.8 or more at alpha / comparisons.
+def pairs_needed_for_power(effect_size: float, comparisons: int = 1) -> int | None:
+    """The smallest n whose `t_test_power` is POWER or more at ALPHA / comparisons.
 
     With so many pairs a two-sided paired t-test finds such an effect four times in five. Alpha is shared among the
     comparisons, which is a little more than a joint test asks for. Never fewer than MINIMUM_PAIRS. An effect size that
@@ -232,24 +218,20 @@ def pairs_needed_for_power(effect_size: float, comparisons: int = 1, alpha: floa
     Args:
         effect_size: mean of the differences divided by their standard deviation.
         comparisons: of the table, 1 or more.
-        alpha: between 0 and 1.
 
     Returns:
         Pairs; None where the effect size is 0 or not finite, or takes more than MOST_PAIRS.
-
-    Raises:
-        ValueError: a number is out of its range.
 
     Reference: Cohen 1988, Statistical Power Analysis for the Behavioral Sciences, chapter 2.
     """
     if not math.isfinite(effect_size) or effect_size == 0:
         return None
     candidates = range(MINIMUM_PAIRS, MOST_PAIRS + 1)
-    found = bisect_left(candidates, POWER, key=lambda n: t_test_power(effect_size, n, alpha / comparisons))
+    found = bisect_left(candidates, POWER, key=lambda n: t_test_power(effect_size, n, ALPHA / comparisons))
     return candidates[found] if found < len(candidates) else None
 
 
-def t_test_power(effect_size: float, pairs: int, alpha: float = 0.05) -> float:
+def t_test_power(effect_size: float, pairs: int, alpha: float = ALPHA) -> float:
     """P(F > t(n − 1, 1 − alpha/2)²), F noncentral with 1 and n − 1 degrees of freedom and noncentrality n · effect².
 
     F is the square of the noncentral t: both tails in one number, and finite where SciPy's noncentral t is NaN.
@@ -266,6 +248,6 @@ def t_test_power(effect_size: float, pairs: int, alpha: float = 0.05) -> float:
     """
     from scipy import special
 
-    critical = float(special.stdtrit(pairs - 1, 1 - share(alpha, "alpha") / 2))
+    critical = float(special.stdtrit(pairs - 1, 1 - alpha / 2))
     missed = float(special.ncfdtr(1, pairs - 1, pairs * effect_size * effect_size, critical * critical))
     return 1.0 if math.isnan(missed) else 1 - missed  # NaN comes of effects that are never missed

@@ -13,6 +13,7 @@ Floats = NDArray[np.float64]
 # Relative to the largest value: 450 times the rounding of a float64, as room for a mean over epochs, and a million
 # times finer than one image of 10,000.
 ROUNDING = 1e-13
+CONFIDENCE = 0.95  # of every interval
 
 
 def finite(values: ArrayLike, name: str) -> Floats:
@@ -32,17 +33,6 @@ def finite(values: ArrayLike, name: str) -> Floats:
     return array
 
 
-def share(value: float, name: str = "confidence") -> float:
-    """The value, which must lie between 0 and 1.
-
-    Raises:
-        ValueError: it does not.
-    """
-    if not 0 < value < 1:
-        raise ValueError(f"{name} is between 0 and 1, such as 0.95 or 0.05; got {value}")
-    return value
-
-
 def rounding(*arrays: Floats) -> float:
     """How far a difference of two of the values may be off for being kept as binary fractions."""
     return ROUNDING * max((float(np.abs(array).max()) for array in arrays if array.size), default=0.0)
@@ -59,7 +49,6 @@ class Summary:
         std: standard deviation with n − 1; NaN where n < 2.
         iqm: interquartile mean; NaN where n = 0.
         low, high: Student t interval of the mean; NaN where n < 2.
-        confidence: of the interval.
     """
 
     n: int
@@ -70,11 +59,10 @@ class Summary:
     iqm: float
     low: float
     high: float
-    confidence: float = 0.95
 
 
-def summary(values: ArrayLike, confidence: float = 0.95) -> Summary:
-    """mean ± t(n − 1, (1 + confidence)/2) · std/√n, and what else describes the values.
+def summary(values: ArrayLike) -> Summary:
+    """mean ± t(n − 1, 0.975) · std/√n, and what else describes the values.
 
     The interquartile mean is the mean of what is left without the ⌊n/4⌋ smallest and the ⌊n/4⌋ largest: all of the
     values for n < 4, three of five, six of ten. An interval of no width says that these seeds agree, not that the next
@@ -82,23 +70,21 @@ def summary(values: ArrayLike, confidence: float = 0.95) -> Summary:
 
     Args:
         values: (seeds,), finite; may be empty.
-        confidence: between 0 and 1.
 
     Raises:
-        ValueError: a value is not finite, or the confidence not between 0 and 1.
+        ValueError: a value is not finite.
 
     Reference: Student 1908, Biometrika 6(1); the interquartile mean as in Agarwal et al. 2021 (arXiv 2108.13264), which
         is `scipy.stats.trim_mean(values, 0.25)`.
     """
-    array, confidence = finite(values, "values"), share(confidence)
+    array = finite(values, "values")
     n, cut = array.size, array.size // 4
     if not n:
-        nan = math.nan
-        return Summary(0, (), nan, nan, nan, nan, nan, nan, confidence)
-    low, high = t_interval(array, confidence)
+        return Summary(0, (), *[math.nan] * 6)
+    low, high = t_interval(array)
     return Summary(
         n, tuple(array.tolist()), float(array.mean()), std(array), float(np.median(array)),
-        float(np.sort(array)[cut : n - cut].mean()), low, high, confidence,
+        float(np.sort(array)[cut : n - cut].mean()), low, high,
     )  # fmt: skip
 
 
@@ -107,13 +93,13 @@ def std(values: Floats) -> float:
     return float(values.std(ddof=1)) if values.size > 1 else math.nan
 
 
-def t_interval(values: Floats, confidence: float) -> tuple[float, float]:
-    """mean ± t(n − 1, (1 + confidence)/2) · std/√n; NaN where n < 2."""
+def t_interval(values: Floats) -> tuple[float, float]:
+    """mean ± t(n − 1, (1 + CONFIDENCE)/2) · std/√n; NaN where n < 2."""
     from scipy import special
 
     n = values.size
     if n < 2:
         return math.nan, math.nan
-    half = float(special.stdtrit(n - 1, (1 + confidence) / 2)) * std(values) / math.sqrt(n)
+    half = float(special.stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * std(values) / math.sqrt(n)
     mean = float(values.mean())
     return mean - half, mean + half
