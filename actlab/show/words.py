@@ -165,9 +165,9 @@ def moment(at: str) -> str:
     return named.get(at, f"at {at}")
 
 
-def counted(count: int, one: str, several: str = "") -> str:
+def counted(count: int, one: str) -> str:
     """ "1 run", "2 runs"."""
-    return f"{count:,} {one if count == 1 else several or f'{one}s'}"
+    return f"{count:,} {one}{'s' * (count != 1)}"
 
 
 def listed(names: Iterable[Any]) -> str:

@@ -31,19 +31,10 @@ from actlab.errors import ActlabError, ConfigError, UnknownName, meant
 from actlab.registry import find
 from actlab.spec import yaml
 from actlab.spec.budget import budget_of, weight_layers
-from actlab.spec.metrics import (
-    AT_ROW,
-    GAP,
-    HISTORY_METRICS,
-    TEST_METRICS,
-    TIMING_METRICS,
-    TRAIN_EVAL_METRICS,
-    check_at,
-    probes_writing,
-)
+from actlab.spec.metrics import AT_ROW, GAP, TRAIN_EVAL_METRICS, WITHOUT_PROBES, check_at, probes_writing
 from actlab.spec.part import STRICT, show
 from actlab.spec.problems import Issue
-from actlab.spec.where import Condition, at_key, check_keys, conditions_of, matches, value_text
+from actlab.spec.where import Condition, at_key, check_keys, conditions_of, flat, matches, value_text
 
 SIGNS = ("==", "!=", "<=", ">=", "<", ">", "~=")
 EVERY_SEED = ("==", "!=")
@@ -245,17 +236,8 @@ def opposites(
 
 def _without(config: Mapping[str, Any], keys: Sequence[str]) -> str:
     """A config without some dotted keys, as text that is equal for equal configs."""
-    rest = dict(config)
-    for key in keys:
-        *way, last = key.split(".")
-        inner = rest
-        for step in way:
-            if not isinstance(inner.get(step), Mapping):
-                break
-            inner[step] = dict(inner[step])
-            inner = inner[step]
-        else:
-            inner.pop(last, None)
+    within = tuple(f"{key}." for key in keys)
+    rest = {key: value for key, value in flat(config).items() if not f"{key}.".startswith(within)}
     return json.dumps(rest, sort_keys=True)
 
 
@@ -328,13 +310,12 @@ def _issues_of_metric(claim: Claim, configs: Sequence[Mapping[str, Any]]) -> lis
     layer, _, column = claim.metric.rpartition(".")
     conditions = conditions_of(claim.of)
     meant = [config for config in configs if matches(config, conditions)]
-    tables = (*HISTORY_METRICS, *TIMING_METRICS, *TEST_METRICS, *TRAIN_EVAL_METRICS, GAP)
     if column in (*TRAIN_EVAL_METRICS, GAP) and not all(config.get("train_eval") for config in meant):
         return [(("metric",), f"{column} is measured with `train_eval`; add it to the config, as in train_eval: all")]
-    if layer or column not in tables:
+    if layer or column not in WITHOUT_PROBES:
         writers = probes_writing(column)
         if not writers:
-            known = [*tables, *(c for entry in find("probe") for c in entry.facts.columns if "<" not in c)]
+            known = [*WITHOUT_PROBES, *(c for entry in find("probe") for c in entry.facts.columns if "<" not in c)]
             return [(("metric",), str(UnknownName("metric", column, known)))]
         probed = [{part.get("name") for part in config.get("probes") or []} for config in meant]
         if missing := sum(names.isdisjoint(writers) for names in probed):

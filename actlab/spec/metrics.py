@@ -18,6 +18,7 @@ TRAIN_EVAL_METRICS = ("train_eval_loss", "train_eval_accuracy")
 GAP = "gap"  # train_eval_accuracy − val_accuracy: how much better a network knows what it was trained on
 TIMING_METRICS = ("wall_seconds", "images_per_second")
 TEST_METRICS = ("test_accuracy", "test_loss")
+WITHOUT_PROBES = (*HISTORY_METRICS, *TIMING_METRICS, *TEST_METRICS, *TRAIN_EVAL_METRICS, GAP)
 LEARNED = re.compile(r"^[a-z_]+_(mean|min|max)$")  # of a parameter that an activation learns
 
 

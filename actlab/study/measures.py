@@ -14,17 +14,8 @@ from typing import TYPE_CHECKING
 
 from actlab.errors import RunDirError, UnknownName
 from actlab.runs.record import Run
-from actlab.spec.metrics import (
-    AT_ROW,
-    GAP,
-    HISTORY_METRICS,
-    TEST_METRICS,
-    TIMING_METRICS,
-    TRAIN_EVAL_METRICS,
-    check_at,
-    higher_is_better,
-    probes_writing,
-)
+from actlab.spec import metrics
+from actlab.spec.metrics import GAP, TEST_METRICS, TIMING_METRICS, TRAIN_EVAL_METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,14 +42,14 @@ def value(run: Run, metric: str, at: str = "last") -> float:
         UnknownName: there is no such measure, or no such `at`, with the nearest one.
         ActlabError: a measure on the test set at another moment than it is taken.
     """
-    check_at(at, metric)
+    metrics.check_at(at, metric)
     noted = run.results.get(NOTED.get(at, ""), {}).get(metric)
     if noted is not None:
         return float(noted)
     rows = None if metric in TEST_METRICS else series(run, metric)
     if rows is None:
         return math.nan
-    if match := AT_ROW.fullmatch(at):
+    if match := metrics.AT_ROW.fullmatch(at):
         return _at_row(rows, match[1], float(match[2]))
     if at in NOTED:
         return _at_row(rows, *_noted_row(run, at))
@@ -116,8 +107,7 @@ def series(run: Run, metric: str) -> pd.DataFrame | None:
     except RunDirError:
         table = None
     if table is None or table.empty or column not in table:
-        known = (*HISTORY_METRICS, *TIMING_METRICS, *TEST_METRICS, *TRAIN_EVAL_METRICS, GAP)
-        if column not in known and not probes_writing(column):
+        if column not in metrics.WITHOUT_PROBES and not metrics.probes_writing(column):
             check_metric(metric, [run])
         return None
     return table[["epoch", "step"]].assign(value=table[column].astype(float)).reset_index(drop=True)
@@ -171,7 +161,7 @@ def reach(run: Run, metric: str, level: float) -> tuple[float, float]:
     rows = series(run, metric)
     if rows is None:
         return math.nan, math.nan
-    good = rows["value"] >= level if higher_is_better(metric) else rows["value"] <= level
+    good = rows["value"] >= level if metrics.higher_is_better(metric) else rows["value"] <= level
     if not good.any():
         return math.nan, math.nan
     seconds = series(run, "wall_seconds")
