@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from actlab.spec.plan import Plan
     from actlab.spec.where import Condition
     from actlab.study import judge
+    from actlab.study.folders import Found
 
 Config = str | os.PathLike[str] | Mapping[str, Any]
 
@@ -292,7 +293,7 @@ def compare(
     judged = judge.compare(
         found.runs, _texts(metrics), _texts(by), sort, baseline, at, conditions(_texts(where)), reach, found.notes()
     )
-    return Comparison(judged, title_of(found.runs))
+    return Comparison(judged, question_of(found))
 
 
 def report(
@@ -420,7 +421,8 @@ def draw(sweep: Sweep, outcomes: Mapping[Path, Outcome]) -> str:
 
         try:
             draw_again(lacking)
-            draw_comparison(sweep.folder, compare(runs), sweep.plan.experiment.name, curves_only=True)
+            title = sweep.plan.experiment.question or sweep.plan.experiment.name
+            draw_comparison(sweep.folder, compare(runs), title, curves_only=True)
         except RunDirError as error:  # what was trained is there all the same
             return str(error)
     return ""
@@ -431,6 +433,12 @@ def conditions(where: Sequence[str]) -> list[Condition]:
     from actlab.spec.where import parse_where
 
     return [condition for text in where for condition in parse_where(text)]
+
+
+def question_of(found: Found) -> str:
+    """The title of figures: what the config of the experiment asks; which experiments they are, where several are."""
+    asked = [plan.experiment.question for plan in found.plans.values() if not isinstance(plan, ActlabError)]
+    return (asked[0] if len(found.plans) == len(asked) == 1 else "") or title_of(found.runs)
 
 
 def title_of(runs: Sequence[Run]) -> str:

@@ -449,7 +449,7 @@ def compare(
     json: Json = False,
 ) -> None:
     """Compare finished runs: a row for each condition, over its seeds, held against a baseline; plots."""
-    from actlab.api import conditions, title_of
+    from actlab.api import conditions, question_of, title_of
     from actlab.runs.folder import COMPARISON, RECORD, make_folder, write_bytes
     from actlab.show import words
     from actlab.show.figures.comparison import draw_comparison, stacked
@@ -466,10 +466,10 @@ def compare(
     comparison = judge.compare(
         found.runs, metrics or (), by or (), sort, baseline, at, conditions(where or ()), reach, found.notes()
     )
-    title = title_of(found.runs)
+    title, question = title_of(found.runs), question_of(found)
     stacks: dict[str, Draw] = {}
     for text in stack or ():
-        stacks |= stacked(comparison, [column.strip() for column in text.split(",")], title)
+        stacks |= stacked(comparison, [column.strip() for column in text.split(",")], question)
     asked = out is not None
     if form == "table" and out is None:  # into the experiment that was named, or the folder above several
         parents = {path.resolve().parent for path in located}
@@ -487,7 +487,7 @@ def compare(
         write_bytes(file, comparison_text(comparison, as_file or "csv", title, wide, notes).encode())
         files.append(file)
         if not as_file:
-            files.extend(draw_comparison(out, comparison, title, more=stacks))
+            files.extend(draw_comparison(out, comparison, question, more=stacks))
 
     if form == "table":
         talk = Terminal()

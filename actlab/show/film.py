@@ -135,8 +135,9 @@ def counts(dead: Mask | None, still: Mask | None) -> str:
     if known is None:
         return ""
     texts = [] if dead is None else [f"{int(dead.sum())} of {len(known)} units dead"]
-    if still is not None and still.any():
-        texts.append(f"{int(still.sum())} {'others' if texts else f'of {len(known)} units'} unmoved")
+    if still is not None and (count := int(still.sum())):
+        others = f"other{'s' * (count > 1)}"
+        texts.append(f"{count} {others if texts else f'of {len(known)} units'} unmoved")
     return f": {', '.join(texts)}" if texts else ""
 
 

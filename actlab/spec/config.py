@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
@@ -152,6 +153,12 @@ class Experiment(BaseModel):
     sweep: dict[str, Any] | list[dict[str, Any]] = {}
     claims: Annotated[list[Claim], Field(description="what is expected to come out")] = []
     base: dict[str, Any] = {}
+
+    @property
+    def question(self) -> str:
+        """The first sentence of the description that asks something; empty if none does."""
+        sentences = re.split(r"(?<=[.?!])\s+", self.description.strip())
+        return " ".join(next((sentence for sentence in sentences if sentence.endswith("?")), "").split())
 
     @field_validator("name")
     @classmethod

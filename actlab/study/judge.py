@@ -224,7 +224,8 @@ class Comparison:
         return row | {f"{first} seed {seed}": result.values.get(seed, nan) for seed in seeds}
 
     def curves(self, metrics: Sequence[str] = ()) -> pd.DataFrame:
-        """The histories of all runs, one below the other, with the columns `condition` and `seed`.
+        """The histories of all runs, one below the other, with the columns `condition`, `seed`, and `lost`: whether the
+        run diverged or failed.
 
         A run without a history has one row without numbers: it counts among those that were started.
 
@@ -250,9 +251,10 @@ class Comparison:
                     if metric not in history and (rows := measures.series(run, metric)) is not None:
                         history = history.assign(**{metric: history["step"].map(rows.set_index("step")["value"])})
                 histories.append(history if len(history) else nothing)
-                places += [(result.name, framing.seed_of(run))] * len(histories[-1])
-        names, seeds = zip(*places, strict=True)
-        return pd.concat(histories, ignore_index=True).assign(condition=names, seed=seeds)
+                lost = run.status in framing.LOST
+                places += [(result.name, framing.seed_of(run), lost)] * len(histories[-1])
+        names, seeds, lost_ones = zip(*places, strict=True)
+        return pd.concat(histories, ignore_index=True).assign(condition=names, seed=seeds, lost=lost_ones)
 
     def by_layer(self) -> pd.DataFrame:
         """The metric in each layer at the last evaluation: condition, seed, layer (1 for the first), the metric."""

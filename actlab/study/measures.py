@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NOTED = {"last": "final", "best-validation": "best"}  # the rows of run.json that hold these
+SETTING_COLUMNS = ("model", "activation", "probes", "train_eval")  # keys of a config that decide on columns
 PLACE = ("epoch", "step", "layer", "units")  # columns of layers.csv that say where, and measure nothing
 
 
@@ -127,8 +128,8 @@ def check_metric(metric: str, runs: Sequence[Run]) -> None:
 def known_metrics(runs: Sequence[Run]) -> list[str]:
     """The measures that the runs have: first of the whole network, then of each layer."""
     alike: dict[str, Run] = {}
-    for run in runs:  # runs of one model, activation and set of probes have the same columns
-        key = json.dumps([run.config.get(k) for k in ("model", "activation", "probes")], sort_keys=True, default=str)
+    for run in runs:  # runs that are alike in these have the same columns
+        key = json.dumps([run.config.get(k) for k in SETTING_COLUMNS], sort_keys=True, default=str)
         if key not in alike or alike[key].status != "done":
             alike[key] = run
     whole, layers = dict[str, None](), dict[str, None]()

@@ -18,6 +18,7 @@ from matplotlib.text import Text
 from scipy import stats
 from typer.testing import CliRunner
 
+import actlab
 from actlab.cli import app
 from actlab.runs.record import Run
 from actlab.show.figures import comparison as drawing
@@ -236,6 +237,10 @@ def test_more_rows_than_can_be_read_are_left_out_in_words() -> None:
         ([10, 50, 100, 200, 500], "log"),
         ([0.001, 0.1], "log"),
         ([0.0, 0.001, 0.01, 0.18, 0.5], "symlog"),
+        ([0.5, 0.9, 0.99, 0.999], "to one"),
+        ([0.0, 0.9, 0.99], "to one"),
+        ([0.0, 0.8, 0.9], "to one"),
+        ([0.9, 0.99, 1.0], "linear"),
         (list(np.linspace(0.001, 0.5, 40)), "linear"),
     ],
 )
@@ -373,7 +378,7 @@ def test_a_heat_map_says_what_is_missing() -> None:
     values["2,4"][0] = math.nan
     figure = drawn_maps(values, maps)
     assert {"n = 0 of 3", "n = 2 of 3", "n = 3"} <= set(texts(figure))
-    assert heading(figure).endswith("blank: not run")
+    assert {"failed", "not run"} <= set(texts(figure)), "why there is no number"
     assert len(cells_of(figure)) == 3
     assert png(drawn_maps({name: [math.nan] for name in values}, maps))
 
@@ -472,7 +477,7 @@ def study(train: Train, configs: Sequence[Mapping[str, Any]], count: int = 2) ->
 )  # fmt: skip
 def test_the_figures_that_apply(configs: list[dict[str, Any]], expected: list[str], train: Train) -> None:
     of = study(train, [{"batch_size": 128, **config} for config in configs])
-    assert sorted(comparison_figures(of, "study")) == sorted(["val_accuracy", "val_loss", *expected])
+    assert sorted(comparison_figures(of, "study")) == sorted(["val_accuracy", "val_loss", "training", *expected])
     assert list(comparison_figures(of, "study", curves_only=True)) == ["val_accuracy", "val_loss"]
 
 
@@ -516,7 +521,7 @@ def test_a_record_may_hold_anything_where_a_number_is_expected(
         written = {**config.canonical(), "batch_size": size, "seed": 0}
         path = make_run(tmp_path / "study", config, [0.9], "done", {"config": written, "hash": str(len(runs))})
         runs.append(Run(path))
-    assert list(comparison_figures(compare(runs), "odd"))[2:] == ["seeds", "differences", "by_batch_size"]
+    assert list(comparison_figures(compare(runs), "odd"))[3:] == ["seeds", "differences", "by_batch_size"]
 
 
 def test_a_seed_that_diverged_is_counted(train: Train) -> None:
@@ -525,7 +530,7 @@ def test_a_seed_that_diverged_is_counted(train: Train) -> None:
     assert {"n = 2", "n = 2 of 3"} <= set(texts(made["seeds"]))
     assert "not established †, n = 2 pairs" in texts(made["differences"])
     nothing = comparison_figures(compare([train("none", "diverged", activation="elu")]), "nothing")
-    assert list(nothing) == ["val_accuracy", "val_loss"], "as far as it came"
+    assert list(nothing) == ["val_accuracy", "val_loss", "training"], "as far as it came"
 
 
 def test_a_run_that_failed_before_its_first_evaluation_is_counted(train: Train, tmp_path: Path) -> None:
@@ -542,6 +547,60 @@ def test_a_stand_in_is_said_in_every_figure(train: Train, make_run: Callable[...
     of = compare([Run(make_run(tmp_path / "synth", config, [0.9], "done", record)) for config in configs])
     for figure in comparison_figures(of, "synth").values():
         assert "synth_mnist: a rendered stand-in, NOT mnist" in texts(figure)
+
+
+def test_numbers_that_crowd_below_one_are_spread(train: Train) -> None:
+    rhos = (0.5, 0.9, 0.99, 0.999)
+    figure = comparison_figures(study(train, [{"optimizer": {"name": "rmsprop", "rho": r}} for r in rhos]), "t")[
+        "by_rho"
+    ]
+    (axes,) = figure.axes
+    across = axes.get_xaxis_transform() + axes.transAxes.inverted()
+    places = across.transform([(rho, 0.0) for rho in rhos])[:, 0]
+    assert list(axes.get_xticks()) == list(rhos) and np.diff(places).min() > 0.15
+    assert axes.get_xlabel() == "rho, log scale of 1 − rho"
+
+
+def test_what_is_called_validation_is_a_test_where_it_was_done_on_the_test_images(train: Train) -> None:
+    tested = study(
+        train, [{"activation": a, "dataset": {"name": "mnist", "validation": "test"}} for a in ("relu", "elu")]
+    )
+    for stem, figure in comparison_figures(tested, "t").items():
+        said = " ".join(texts(figure))
+        assert "test" in said and "validation" not in said, stem
+    figure = drawing.stacked(tested, ["val_loss", "val_accuracy"], "t")["val_loss_over_val_accuracy"]()
+    assert [axes.get_ylabel() for axes in figure.axes] == ["test loss (mean per sample)", "test accuracy (% correct)"]
+
+
+def test_a_line_says_of_what_its_number_is(train: Train) -> None:
+    grid = [{"batch_size": size, "optimizer": RATES[rate]} for size in (10, 50) for rate in (0.01, 0.1)]
+    drawn = texts(comparison_figures(study(train, grid), "t")["seeds"])
+    assert {"learning rate 0.1, batch 10", "learning rate 0.01, batch 50"} <= set(drawn)
+    of = study(train, [{"batch_size": size} for size in (10, 50)])
+    assert {"batch 10", "batch 50"} <= set(texts(comparison_figures(of, "t")["val_accuracy"]))
+
+
+def test_training_stands_over_validation_on_the_same_scale(train: Train, tmp_path: Path) -> None:
+    plain = comparison_figures(study(train, [{"activation": a} for a in ("relu", "tanh")]), "t")["training"]
+    assert plain.axes[0].get_ylabel() == "training accuracy, running mean (% correct)"
+    assert plain.axes[0].get_ylim() == plain.axes[1].get_ylim() and len(plain.axes) == 2
+    probed(train, ["elu", "prelu"])
+    runs = [Run(path) for path in sorted((tmp_path / "study").iterdir()) if "elu-" in path.name[:6]]
+    figure = comparison_figures(compare(frame_of(runs)), "t")["training"]
+    labels = [axes.get_ylabel().rpartition(" (")[0] for axes in figure.axes]
+    assert labels == ["training accuracy", "validation accuracy", "gap of training to validation accuracy"]
+    assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim() != figure.axes[2].get_ylim()
+
+
+def test_the_title_is_the_question_of_the_config(train: Train, tmp_path: Path) -> None:
+    for activation in ("relu", "tanh"):
+        train(activation=activation)
+    config = tmp_path / "study" / "experiment.yaml"
+    base = "dataset: mnist\nmodel: mnist_dense\nactivation: relu\nepochs: 3\n"
+    asked = {"A study. Does a leak keep units alive? Nobody knows.": "Does a leak keep units alive?"}
+    for description, title in {**asked, "It is a study.": "study"}.items():
+        config.write_text(f"name: study\ndescription: {description}\n{base}")
+        assert title in texts(actlab.compare(tmp_path / "study").figures["seeds"])
 
 
 # --- looks
@@ -611,8 +670,7 @@ def test_any_number_of_conditions_has_looks_by_rule(train: Train) -> None:
     assert len(set(chosen.values())) == 60
     assert {look.color for look in chosen.values()} == set(PALETTE)
     figure = comparison_figures(of, "sixty")["val_accuracy"]
-    short = [f"negative_slope {i / 100:g}" for i in range(60)]
-    assert [result.short for result in of.results] == short
+    short = [f"negative slope {i / 100:g}" for i in range(60)]
     assert titles(figure, short) == short, "each is named where it is drawn"
 
 
@@ -720,8 +778,8 @@ def test_the_last_frames_of_films_stand_side_by_side(train: Train, tmp_path: Pat
         np.savez(run.path / "weight_film.npz", frames=pictures, epoch=[1, 2], step=[6, 12], layer="dense", **masks)
     figure = comparison_figures(compare(runs), "study")["weight_films"]
     said = texts(figure)
-    assert {"batch_size 10", "batch_size 50"} <= set(said) and "batch_size 100" not in said
-    assert "epoch 2: 1 of 3 units dead, 1 others unmoved" in said
+    assert {"batch 10", "batch 50"} <= set(said) and "batch 100" not in said
+    assert "epoch 2: 1 of 3 units dead, 1 other unmoved" in said
     assert "epoch 2: 0 of 3 units dead, 2 others unmoved" in said
     assert "orange frame: dead" in heading(figure) and "blue frame: not dead, and unmoved" in heading(figure)
     for axes in figure.axes:

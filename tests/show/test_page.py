@@ -541,7 +541,7 @@ def test_every_figure_is_drawn_and_no_words_lie_over_others(page: Path, browser:
         visit.page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
         figures = visit.page.query_selector_all("figure svg")
         # every seed, differences; accuracy, loss; dead units; gradients, by layer, their largest values
-        assert len(figures) == 2 + 2 + 1 + 1 + len(ACTIVATIONS) + 1
+        assert len(figures) == 2 + 3 + 1 + 1 + len(ACTIVATIONS) + 1
         for figure in figures:
             box = figure.bounding_box()
             assert box["width"] > 400
@@ -826,3 +826,18 @@ def test_a_run_that_stopped_early_says_so(tmp_path: Path, make_run: Make, resolv
     assert "stopped_early: true" in report([tmp_path / "x"])
     make_run(tmp_path / "y", resolved(**rule), [0.9], record={"stopped_early": False})
     assert "stopped_early:" not in report([tmp_path / "y"])
+
+
+def test_a_damaged_curve_is_said_and_no_other_is_drawn_in_its_place(
+    tmp_path: Path, make_run: Make, resolved: Resolved
+) -> None:
+    """As after a training that learned slopes: what the activation is before it would pass for what was learned."""
+    path = make_run(tmp_path / "learned", resolved(activation="prelu"), [0.8, 0.9])
+    (path / "function.csv").write_bytes(b"x,y,slope\n-4,-0.0,?\n")
+    page = report([tmp_path / "learned"])
+    assert f"not drawn: {path}/function.csv: damaged" in page and 'class="curve"' not in page
+    record = json.loads((path / "run.json").read_text())
+    (path / "function.csv").write_bytes(b"x,y,slope\n-4,-4,1\n")  # that can be read, and is no longer what was written
+    (path / "run.json").write_text(json.dumps({**record, "files": {"function.csv": "0" * 64}}))
+    page = report([tmp_path / "learned"])
+    assert f"not drawn: function.csv of {path.name} is not the file that the record states" in page

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import ceil, floor, log10
@@ -20,18 +20,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.transforms import Transform
 
+    from actlab.runs.record import Run
+
 Floats = NDArray[np.float64]
-Scale = Literal["linear", "log", "symlog"]  # "symlog" is "log" with 0 left of (or under) the smallest
+Scale = Literal["linear", "log", "symlog", "to one"]  # "symlog" is "log" with 0 left of (or under) the smallest
 
 # Column of a table to its name and its unit; others are called as they are written.
 QUANTITIES = {
-    "accuracy": ("training accuracy", "% correct"),
+    "accuracy": ("training accuracy, running mean", "% correct"),
     "val_accuracy": ("validation accuracy", "% correct"),
     "test_accuracy": ("test accuracy", "% correct"),
-    "train_eval_accuracy": ("training accuracy at inference", "% correct"),
-    "train_eval_loss": ("training loss at inference", "mean per sample"),
+    "train_eval_accuracy": ("training accuracy", "% correct"),
+    "train_eval_loss": ("training loss", "mean per sample"),
     "gap": ("gap of training to validation accuracy", "points"),
-    "loss": ("training loss", "mean per sample"),
+    "loss": ("training loss, running mean", "mean per sample"),
     "val_loss": ("validation loss", "mean per sample"),
     "test_loss": ("test loss", "mean per sample"),
     "step": ("step", "mini-batches"),
@@ -49,25 +51,38 @@ QUANTITIES = {
 }
 LOG_FROM_RATIO = 300.0  # of the largest to the smallest loss: one spike would flatten all the rest
 LABEL_GAP, LABEL_LEFT = 0.2, 1.045  # inches between names at the ends of lines; where they begin, in parts of the axes
-PANEL_INCHES, PANEL_POINTS = 2.0, 9.5
+PANEL_INCHES, PANEL_POINTS, TITLE_LINES = 2.0, 9.5, 3
 PANEL_GAP, STACK_GAP = (0.14, 0.52), 0.14  # inches between cells, (across, up), and between the axes of one
+NEARLY_ONE = 1 - 1e-12  # the largest number on a scale of the distance from 1
 MOST_DECADES = 6  # ticks of a logarithmic axis
 
 
 # --- columns ---------------------------------------------------------------------------------------------------
 
 
-def quantity(column: str) -> tuple[str, str]:
-    """A column's name and unit in words; "dense.dead_units" is the column of one layer."""
+def tested(runs: Iterable[Run]) -> bool:
+    """Whether all runs validated on the test images, so that what they call validation is a test."""
+    parts = [run.config.get("dataset") for run in runs]
+    return bool(parts) and all(isinstance(part, Mapping) and part.get("validation") == "test" for part in parts)
+
+
+def quantity(column: str, on_test: bool = False) -> tuple[str, str]:
+    """A column's name and unit in words; "dense.dead_units" is the column of one layer.
+
+    Args:
+        column: of a table.
+        on_test: whether validation was done on the test images.
+    """
     layer, _, key = column.rpartition(".")
     stem = key.removesuffix("_mean")
     name, unit = QUANTITIES.get(key, (stem.replace("_", " "), "mean of the layer" if stem != key else ""))
+    name = name.replace("validation", "test") if on_test else name
     return (f"{name} of {layer}" if layer and layer != "*" else name), unit
 
 
-def label_of(column: str) -> str:
-    """A column's name with its unit, as an axis says it."""
-    name, unit = quantity(column)
+def label_of(column: str, on_test: bool = False) -> str:
+    """A column's name with its unit, as an axis says it; the arguments are those of `quantity`."""
+    name, unit = quantity(column, on_test)
     return f"{name} ({unit})" if unit else name
 
 
@@ -132,14 +147,16 @@ def set_scale(
         return False
     axis, set_of = (axes.xaxis if which == "x" else axes.yaxis), getattr(axes, f"set_{which}scale")
     smallest = 10.0 ** floor(log10(known[known > 0].min())) if scale == "symlog" else 0.0
-    if scale != "linear":
+    if scale == "to one":
+        set_of("function", functions=(lambda x: -np.log10(1 - np.minimum(x, NEARLY_ONE)), lambda x: 1 - 10.0**-x))
+    elif scale != "linear":
         set_of(scale, **({"linthresh": smallest, "linscale": 0.7} if scale == "symlog" else {}))
     transform = axis.get_transform()
     low, high = transform.transform(np.array([known.min(), known.max()]))
     room = margin * (high - low) or (0.02 * abs(high) if scale == "linear" else 0.1) or 1.0
     low, high = transform.inverted().transform(np.array([low - room, high + room]))
     getattr(axes, f"set_{which}lim")(low, high)
-    if ticks is None and scale == "linear":
+    if ticks is None and scale in ("linear", "to one"):
         ticks = MaxNLocator(nbins=6, integer=whole, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
     elif ticks is None:
         ticks = log_ticks(low, high) if scale == "log" else [0.0, *log_ticks(smallest, high)]
@@ -291,13 +308,16 @@ class Cells:
 
         return to + ScaledTranslation(*self.offsets[cell], self._inches)
 
-    def draw_in_all(self, axes: Axes, lines: Sequence[Any], to: Transform, color: str, width: float, z: float) -> None:
-        """Draw lines, each an array of points, in every cell."""
+    def draw_in_all(
+        self, axes: Axes, lines: Sequence[Any], to: Transform, color: str, width: float, z: float, fill: bool = False
+    ) -> None:
+        """Draw lines, each an array of points, in every cell; or the areas that they go round."""
         from matplotlib.collections import PathCollection
         from matplotlib.path import Path
 
         path = Path.make_compound_path(*(Path(line) for line in lines if len(line)))
-        drawn = PathCollection([path], offsets=self.offsets, offset_transform=self._inches, facecolors="none",
+        inside = color if fill else "none"
+        drawn = PathCollection([path], offsets=self.offsets, offset_transform=self._inches, facecolors=inside,
                                edgecolors=color, linewidths=width, zorder=z, clip_on=False)  # fmt: skip
         drawn.set_transform(to)
         axes.add_collection(drawn, autolim=False)
@@ -338,29 +358,33 @@ class Cells:
 
 @styled
 def small_multiples(
-    heading: Heading, titles: Sequence[str], looks: Sequence[Look], inches: float, stacked: int = 1
+    heading: Heading, titles: Mapping[str, str], looks: Sequence[Look], inches: float, stacked: int = 1
 ) -> tuple[Figure, Cells]:
     """A cell for each title, of several axes over each other, in rows of four, or of six where there are many.
 
     Args:
         heading: over the whole.
-        titles: over the cells.
+        titles: over the cells, to what stands behind them.
         looks: of what the cells show.
         inches: height of one of the axes.
         stacked: axes of a cell.
     """
     columns = 4 if len(titles) <= 24 else 6
     rows, width = ceil(len(titles) / columns), PANEL_INCHES if columns == 4 else 0.72 * PANEL_INCHES
-    height, (beside, below) = inches * stacked + STACK_GAP * (stacked - 1), PANEL_GAP
-    size = style.LEFT + 0.3 + columns * (width + beside) - beside, 1.04 + rows * (height + below) - below
-    figure, (axes,) = style.page(heading, size, over=0.42)
+    names = style.apart(list(titles), width, PANEL_POINTS, TITLE_LINES)
+    for place, beside in enumerate(titles.values()):
+        fits = style.text_width(names[place].rpartition("\n")[2] + beside, PANEL_POINTS) <= width
+        names[place] += beside if fits else f"\n{beside.lstrip(' ,')}"
+    over = max(0, max(name.count("\n") for name in names) - 1) * PANEL_POINTS * 1.2 / 72  # of a third line
+    height, (gap, below) = inches * stacked + STACK_GAP * (stacked - 1), (PANEL_GAP[0], PANEL_GAP[1] + over)
+    size = style.LEFT + 0.3 + columns * (width + gap) - gap, 1.04 + over + rows * (height + below) - below
+    figure, (axes,) = style.page(heading, size, over=0.42 + over)
     box, (whole_width, whole_height) = axes.get_position(), figure.get_size_inches()
     axes.set_position((box.x0, box.y1 - height / whole_height, width / whole_width, height / whole_height))
     places = [divmod(cell, columns) for cell in range(len(titles))]
-    offsets = [(column * (width + beside), -row * (height + below)) for row, column in places]
+    offsets = [(column * (width + gap), -row * (height + below)) for row, column in places]
     cells = Cells(split(axes, stacked, STACK_GAP), offsets, columns)
-    for cell, (title, look) in enumerate(zip(titles, looks, strict=True)):
-        lines = "\n".join(style.wrapped(title, width, PANEL_POINTS))
-        axes.annotate(lines, (0, 1), (0, 6), xycoords=cells.moved(cell, axes.transAxes), textcoords="offset points",
+    for cell, (name, look) in enumerate(zip(names, looks, strict=True)):
+        axes.annotate(name, (0, 1), (0, 6), xycoords=cells.moved(cell, axes.transAxes), textcoords="offset points",
                       va="baseline", fontsize=PANEL_POINTS, color=INK, linespacing=1.1, gid=look.gid)  # fmt: skip
     return figure, cells

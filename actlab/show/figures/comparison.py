@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from actlab.errors import ActlabError
 from actlab.runs.folder import WEIGHT_FILM, write_bytes
 from actlab.show import words
+from actlab.show.figures.axes import label_of, tested
 from actlab.show.figures.curves import curves_figure
 from actlab.show.figures.films import films_figure
 from actlab.show.figures.numbers import heat_map, number_figure
@@ -23,7 +24,7 @@ from actlab.show.figures.rows import differences_figure, seeds_figure
 from actlab.show.figures.style import PALETTE, Draw, Heading, Look, look, png
 from actlab.show.tables import Terminal
 from actlab.spec import labels
-from actlab.spec.metrics import TEST_METRICS, probes_writing
+from actlab.spec.metrics import GAP, TEST_METRICS, TRAIN_EVAL_METRICS, probes_writing
 from actlab.spec.part import PARTS
 from actlab.spec.where import flat
 from actlab.study.baseline import main_axis
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 ACTIVATION = "activation"
 FILMS = "weight_films"
+AXES = {"batch_size": "batch"}  # columns that figures call by another name
 CURVES = ("val_accuracy", "val_loss")
 LONGEST_SLUG = 40  # characters of a file's name
 DEEP = 2  # layers beyond which a metric is drawn by layer
@@ -83,6 +85,7 @@ def comparison_figures(
     """What draws each figure that applies to a comparison, by the stem of its file's name.
 
     - `val_accuracy`, `val_loss`, and the judged metric: the curves, where there is a history;
+    - `training`: training accuracy over that of validation, and their gap where it was measured at inference;
     - `by_layer`: a measure of layers at the last evaluation, from the first layer to the last;
     - `seeds`: every seed of every condition;
     - `differences`: each condition minus its baseline, where there is a pair;
@@ -98,12 +101,18 @@ def comparison_figures(
     """
     (look_of,) = [look_of] if look_of else looks_of([comparison])
     heading = Heading(title, stand_in_note(comparison))
-    metric, curves = comparison.metric, comparison.curves()
+    metric, curves, on_test = comparison.metric, comparison.curves(), tested(comparison.runs)
     judged = [metric] if metric.isidentifier() else []  # a layer's column is in no history
     figures: dict[str, Draw] = {
-        column: partial(curves_figure, curves, [column], heading, look_of)
+        column: partial(curves_figure, curves, [column], heading, look_of, [label_of(column, on_test)])
         for column in dict.fromkeys((*CURVES, *judged)) if column in curves
     }  # fmt: skip
+    measured = TRAIN_EVAL_METRICS[1]
+    columns = [measured, CURVES[0], GAP] if measured in curves else ["accuracy", CURVES[0]]
+    if not curves_only and set(columns) - {GAP} <= set(curves) and curves[columns[0]].notna().any():
+        named = [label_of(column, on_test) for column in columns]
+        both = comparison.curves([GAP] * (GAP in columns))
+        figures["training"] = partial(curves_figure, both, columns, heading, look_of, named)
     if probes_writing(metric) and not curves_only and (layers := comparison.by_layer())["layer"].nunique() > DEEP:
         figures["by_layer"] = partial(curves_figure, layers, [metric], heading, look_of, time="layer")
     if curves_only or not any(result.values for result in comparison.results):
@@ -141,7 +150,8 @@ def stacked(comparison: Comparison, columns: Sequence[str], title: str) -> dict[
         raise ActlabError(f"--stack: {at_end[0]} is measured once, when a training has ended: it has no curve; {read}")
     columns = [column.removeprefix("*.") for column in columns]
     heading, (look_of,) = Heading(title, stand_in_note(comparison)), looks_of([comparison])
-    draw = partial(curves_figure, comparison.curves(columns), columns, heading, look_of)
+    names = [label_of(column, tested(comparison.runs)) for column in columns]
+    draw = partial(curves_figure, comparison.curves(columns), columns, heading, look_of, names)
     return {"_over_".join(map(_slug, columns)): draw}
 
 
@@ -177,13 +187,31 @@ def looks_of(comparisons: Sequence[Comparison]) -> list[dict[str, Look]]:
     most = max((style for of in styles for style in of.values()), default=0) + 1
     found = []
     for comparison, axis, values, style in zip(comparisons, axes, colored, styles, strict=True):
-        looks = {}
+        looks, called = {}, {result.name: label(result.called) or result.name for result in comparison.results}
+        apart = len(set(called.values())) == len(called)
         for number, name in enumerate(comparison.names):
             dashes, color = divmod(places[axis][values[name]], len(PALETTE))
             of_place = look((dashes * most + style[name]) * len(PALETTE) + color, number)
-            looks[name] = replace(of_place, label=comparison[name].short)
+            looks[name] = replace(of_place, label=called[name] if apart else name)
         found.append(looks)
     return found
+
+
+def label(called: Mapping[str, str]) -> str:
+    """What a condition is called in a figure: "sigmoid, batch 10, learning rate 0.1".
+
+    Args:
+        called: column to its part of the name, as `labels.short_names` has them.
+    """
+    parts = []
+    for column, text in called.items():
+        if column in (*PARTS, DATA):
+            parts.append(text)
+            continue
+        key, value = column.rpartition(".")[2], text.replace("=", " ", 1).partition(" ")[2]
+        name = AXES.get(key, key).replace("_", " ")
+        parts.append(f"no {name}" if value.lower() == "none" else f"{name} {value}")
+    return ", ".join(parts)
 
 
 def _axis(comparison: Comparison) -> str:
@@ -331,7 +359,22 @@ def _without(comparison: Comparison, keys: Sequence[str]) -> dict[str, str]:
             rest = labels.texts(column, kept)
         if column not in keys:
             rests.append([labels.named(column, text) for text in rest])
-    return {name: " ".join(rest[place] for rest in rests) for place, name in enumerate(comparison.names)}
+    found = [" ".join(rest[place] for rest in rests) for place in range(len(comparison.names))]
+    first = {text: place for place, text in reversed(list(enumerate(found)))}
+    configs = [_config_without(comparison.results[place].runs[0].config, keys) for place in first.values()]
+    columns = [column for column in comparison.differs if column not in keys]
+    texts = [{column: comparison.results[place].keys[column] for column in columns} for place in first.values()]
+    short = dict(zip(first, map(label, labels.short_names(columns, texts, configs)), strict=True))
+    alike = len(set(short.values())) < len(short)
+    return {name: text if alike else short[text] for name, text in zip(comparison.names, found, strict=True)}
+
+
+def _config_without(config: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    """A config without some parameters of its parts."""
+    return {
+        column: {k: v for k, v in part.items() if f"{column}.{k}" not in keys} if isinstance(part, Mapping) else part
+        for column, part in config.items()
+    }
 
 
 def _slug(key: str) -> str:

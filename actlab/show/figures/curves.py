@@ -7,7 +7,7 @@ at their ends, `_multiples` gives each a cell of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,14 +15,27 @@ import pandas as pd
 
 from actlab.show import words
 from actlab.show.figures import axes as on
-from actlab.show.figures.axes import Floats, Scale, finite, label_of, time_column
-from actlab.show.figures.style import FAINT, PALETTE, Heading, Look, fitted, layer_colors, literal, looks, page, styled
+from actlab.show.figures.axes import Floats, Scale, finite, label_of, quantity, time_column
+from actlab.show.figures.style import (
+    FAINT,
+    GRID,
+    PALETTE,
+    Heading,
+    Look,
+    apart,
+    fitted,
+    layer_colors,
+    literal,
+    looks,
+    page,
+    styled,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-TRAINING, VALIDATION = Look(PALETTE[1], (0, (4, 1.5))), Look(PALETTE[0])
+TRAINING, VALIDATION, RUNNING = Look(PALETTE[1], (0, (4, 1.5))), Look(PALETTE[0]), Look(PALETTE[7], (0, (1.2, 1.4)))
 COUNTS = {
     "dead_units": Look(PALETTE[6]),
     "inactive_units": Look(PALETTE[7], "--"),
@@ -32,7 +45,10 @@ COUNTS = {
 DEAD = "dead: slope 0 on every evaluated sample"
 UNMOVED = "unmoved: no incoming weight changed since the last evaluation, output units counted too"
 MOST_TOGETHER, MOST_CELLS = len(PALETTE), 60  # conditions that share one pair of axes; that have cells of their own
-MANY = 40  # lines behind others, from which on they are fine
+SIDE = 0.2  # of an epoch, between the points of conditions that were evaluated once
+MANY = 25  # conditions behind others, from which on they are areas: so many lines are a thicket
+PART = [0.0, 0.25, 0.75, 1.0]  # of the conditions that lie below the edges of the two areas
+AROUND = "grey: all conditions, and darker the half of them in the middle"
 NAME_INCHES, LAYER_NAME_INCHES = 2.2, 1.6
 BANDS_UP_TO, THIN_FROM = 8, 17  # lines whose bands can be told apart; from which on they are thin
 NAMED_UP_TO, NAMED_IN_PANELS = 12, 5  # layers that are named at the ends of their lines
@@ -53,6 +69,7 @@ class Line:
         seeds: how many were started.
         label: what stands at its end; empty for nothing, None for what it is called.
         beside: what stands behind that: of how many seeds it is, or where it ends.
+        lost: the values of each seed that was lost on the way, as far as it came.
     """
 
     name: str
@@ -61,6 +78,7 @@ class Line:
     seeds: int = 1
     label: str | None = None
     beside: str = ""
+    lost: tuple[pd.Series[float], ...] = ()
 
     @property
     def called(self) -> str:
@@ -80,17 +98,25 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """Axes over the epochs: the column that is drawn, its lines, and what the vertical axis is called."""
+    """Axes over the epochs.
+
+    Args:
+        column: that is drawn.
+        lines: of it.
+        label: what the vertical axis is called.
+        beside: what else must have room, so that it has the scale of another.
+    """
 
     column: str
     lines: list[Line]
     label: str
+    beside: Floats = field(default_factory=lambda: np.empty(0))
 
     @property
     def values(self) -> Floats:
         """All that must have room."""
         tables = [line.points[[key for key in ("mean", "low", "high") if key in line.points]] for line in self.lines]
-        values = np.concatenate([np.empty(0), *(table.to_numpy(float).ravel() for table in tables)])
+        values = np.concatenate([self.beside, *(table.to_numpy(float).ravel() for table in tables)])
         values = values[np.isfinite(values)]
         count = self.column.endswith("_units")
         least = [0.0, 1.0] if count else [0.0] if self.column in (*FROM_ZERO, *LOGARITHMIC) else []
@@ -114,7 +140,7 @@ class Panel:
 
 
 @styled
-def history_figure(history: pd.DataFrame, metric: str, title: str, note: str = "") -> Figure:
+def history_figure(history: pd.DataFrame, metric: str, title: str, note: str = "", on_test: bool = False) -> Figure:
     """Training and validation curve of one run; a ring marks the best validation, of which the heading has the value.
 
     Args:
@@ -122,24 +148,37 @@ def history_figure(history: pd.DataFrame, metric: str, title: str, note: str = "
             validated. Rows that are not finite leave a gap, and the figure says how many they are.
         metric: "accuracy" or "loss".
         title, note: drawn over it as they are.
+        on_test: whether validation was done on the test images.
     """
     time, validation = time_column(history), f"val_{metric}"
-    lines = _of_run(history, {metric: ("training", TRAINING), validation: ("validation", VALIDATION)})
+    lines = _training_and_validation(history, metric, on_test)
     table = history[[column for column in (metric, validation) if column in history]].apply(finite)
     meaning, best = ["n = 1 run"], None
     if validation in table and table[validation].notna().any():
         values = table[validation].to_numpy()
         row = np.nanargmin(values) if metric == "loss" else np.nanargmax(values)
         best = float(history[time].iloc[row]), float(values[row])
-        meaning.append(f"ring: best validation {metric}, {words.number(best[1], metric)} at {time} {best[0]:g}")
+        name, value = lines[-1].name, words.number(best[1], metric)
+        meaning.append(f"ring: best {name} {metric}, {value} at {time} {best[0]:g}")
     if broken := int(table.isna().any(axis=1).sum()):
         meaning.append(f"not finite: {broken} of {len(table)} rows")
-    panel = Panel(metric, lines, label_of(metric).removeprefix("training "))
+    panel = Panel(metric, lines, f"{metric} ({quantity(metric)[1]})")
     figure = _stack([panel], time, Heading(title, note, tuple(meaning)))
     if best is not None:
         figure.axes[0].plot(*best, "o", markersize=8, markerfacecolor="white", markeredgecolor=VALIDATION.color,
                             markeredgewidth=2, zorder=4, label="best")  # fmt: skip
     return figure
+
+
+def _training_and_validation(history: pd.DataFrame, metric: str, on_test: bool) -> list[Line]:
+    """The lines of one run: as it trained, of a fixed sample at inference where it was measured, and of validation."""
+    measured = f"train_eval_{metric}"
+    columns = {metric: ("training", TRAINING)}
+    if measured in history:
+        columns = {metric: ("running mean", RUNNING), measured: ("training", TRAINING)}
+    lines = _of_run(history, {**columns, f"val_{metric}": ("test" if on_test else "validation", VALIDATION)})
+    mean = {"running mean" if measured in history else "training": "training, running mean"}
+    return [replace(line, label=mean.get(line.name)) for line in lines]
 
 
 def _of_run(history: pd.DataFrame, columns: Mapping[str, tuple[str, Look]]) -> list[Line]:
@@ -180,6 +219,9 @@ def curves_figure(
         Panel(column, _over_seeds(curves, column, time, look_of), label)
         for column, label in zip(columns, labels or map(label_of, columns), strict=True)
     ]
+    alike = [panel.column for panel in panels if panel.column.endswith("accuracy")]
+    room = np.concatenate([np.empty(0), *(panel.values for panel in panels if panel.column in alike)])
+    panels = [replace(panel, beside=room) if panel.column in alike else panel for panel in panels]
     heading = heading.plus(*_seeds_meaning(panels[0].lines))
     together = len(panels[0].lines) <= MOST_TOGETHER
     return _stack(panels, time, heading) if together else _multiples(panels, time, heading)
@@ -188,7 +230,7 @@ def curves_figure(
 @styled
 def dead_units_figure(
     curves: pd.DataFrame, title: str, note: str = "", units: int | None = None, metric: str = "val_accuracy",
-    look_of: Mapping[str, Look] | None = None,
+    look_of: Mapping[str, Look] | None = None, on_test: bool = False,
 ) -> Figure:  # fmt: skip
     """Accuracy in the upper panel, dead units in the lower one, over the same epochs.
 
@@ -199,17 +241,18 @@ def dead_units_figure(
         units: how many units there are to die, if it is the same number everywhere.
         metric: the accuracy to draw, of conditions.
         look_of: condition to its look; by default in order of first appearance.
+        on_test: whether validation was done on the test images.
     """
     of = f" (of {units})" if units else ""
     if "condition" in curves:
-        labels = [label_of(metric), f"dead units{of}"]
+        labels = [label_of(metric, on_test), f"dead units{of}"]
         return curves_figure(curves, [metric, "dead_units"], Heading(title, note, (DEAD,)), look_of, labels)
-    upper = _of_run(curves, {"val_accuracy": ("validation", VALIDATION), "accuracy": ("training", TRAINING)})
+    upper = _training_and_validation(curves, "accuracy", on_test)
     lower = _of_run(curves, {column: (column.removesuffix("_units"), look) for column, look in COUNTS.items()})
     names = [line.name for line in lower]
     meaning = "n = 1 run", DEAD if "dead" in names else "", UNMOVED if "unmoved" in names else ""
     lower = lower if len(lower) > 1 else [replace(line, label="") for line in lower]
-    accuracies = Panel("accuracy", upper, label_of("accuracy").removeprefix("training "))
+    accuracies = Panel("accuracy", upper, f"accuracy ({quantity('accuracy')[1]})")
     counts = Panel("dead_units", lower, f"{', '.join(names)} units{of}")
     return _stack([accuracies, counts], time_column(curves), Heading(title, note, meaning))
 
@@ -221,6 +264,10 @@ def _over_seeds(curves: pd.DataFrame, column: str, time: str, look_of: Mapping[s
     points = known.dropna().groupby(["condition", time])["y"].agg(["mean", "min", "max", "count"])
     points = points.rename(columns={"min": "low", "max": "high"})
     of = {str(name): part.droplevel("condition") for name, part in points.groupby(level="condition")}
+    ways: dict[str, tuple[pd.Series[float], ...]] = {}
+    if "lost" in curves:
+        for (name, _), way in known[curves["lost"]].dropna().groupby(["condition", curves["seed"]]):
+            ways[str(name)] = (*ways.get(str(name), ()), way.set_index(time)["y"])
     latest = max((part.index[-1] for part in of.values()), default=0)
     lines = []
     for name, n in zip(map(str, seeds.index), seeds, strict=True):
@@ -230,7 +277,7 @@ def _over_seeds(curves: pd.DataFrame, column: str, time: str, look_of: Mapping[s
             beside += ", no finite value"
         elif line.end[0] < latest:
             beside += f", to {time} {line.end[0]:g}"
-        lines.append(replace(line, beside=beside))
+        lines.append(replace(line, beside=beside, lost=ways.get(name, ())))
     return lines
 
 
@@ -238,15 +285,18 @@ def _seeds_meaning(lines: Sequence[Line]) -> list[str]:
     """What lines and bands are, and n."""
     if not lines:
         return ["n = 0: nothing to draw"]
+    lost = [line.called for line in lines if line.end is None]
+    nothing = f"not drawn, without a finite value: {words.few(lost)}" if lost else ""
     low, high = min(line.seeds for line in lines), max(line.seeds for line in lines)
     if high == 1:
-        return ["n = 1 seed each, so no band"]
+        return ["n = 1 seed each, so no band", nothing]
     n = f"n = {low} seeds each" if low == high else f"n = {low} to {high} seeds"
     n += ", at the end fewer where it is said" if any(0 < line.left < line.seeds for line in lines) else ""
     dotted = "dotted: not all seeds" if any((line.points["count"] < line.seeds).any() for line in lines) else ""
-    lost = [line.called for line in lines if line.end is None]
-    nothing = f"not drawn, without a finite value: {words.few(lost)}" if lost else ""
-    return ["line: mean over seeds; band: smallest to largest seed", n, dotted, nothing]
+    point = all(len(line.points) <= 1 for line in lines)
+    crossed = "×: where a seed was lost" if any(line.lost for line in lines) and not point else ""
+    what = "point: mean over seeds; bar: smallest" if point else "line: mean over seeds; band: smallest"
+    return [f"{what} to largest seed", n, dotted * (not point), crossed, nothing]
 
 
 # --- layers ----------------------------------------------------------------------------------------------------
@@ -327,7 +377,9 @@ def _stack(panels: Sequence[Panel], time: str, heading: Heading) -> Figure:
     """Panels over each other, with the names of lines at their ends in the uppermost that has them."""
     labels, above = list[list[str]](), set[str]()
     for panel in panels:  # a line is named where it first ends; further down only with what is not as there
-        texts = [fitted(of.called, NAME_INCHES) + of.beside if of.label is None else of.label for of in panel.lines]
+        names = apart([of.called for of in panel.lines], NAME_INCHES)
+        own = list(zip(panel.lines, names, strict=True))
+        texts = [name + of.beside if of.label is None else of.label for of, name in own]
         labels.append(["" if of.label is None and text in above else text
                        for of, text in zip(panel.lines, texts, strict=True)])  # fmt: skip
         above |= {text for of, text in zip(panel.lines, texts, strict=True) if of.end}
@@ -338,11 +390,12 @@ def _stack(panels: Sequence[Panel], time: str, heading: Heading) -> Figure:
         axes.grid(True, axis="y")
         on.name_value_axis(axes, panel.label + ("" if panel.scale == "linear" else ", log scale"))
         if panel.set_scale(axes):
-            count = len(panel.lines)
-            for line in panel.lines:
-                _draw(axes, line, bands=count <= BANDS_UP_TO, thin=count >= THIN_FROM)
-            on.set_time_axis(axes, time, *_span(panels))
-            named = [(line, label) for line, label in zip(panel.lines, some, strict=True) if label and line.end]
+            first, last = _span(panels)
+            lines = panel.lines if first < last else _side_by_side(panel.lines)
+            for line in lines:
+                _draw(axes, line, bands=len(lines) <= BANDS_UP_TO, thin=len(lines) >= THIN_FROM)
+            on.set_time_axis(axes, time, first, last)
+            named = [(line, label) for line, label in zip(lines, some, strict=True) if label and line.end]
             on.label_line_ends(axes, [on.LineEnd(*line.end, label, line.look) for line, label in named if line.end])
         axes.tick_params(labelbottom=axes is grid[-1])
         axes.set_xlabel(label_of(time) if axes is grid[-1] else "")
@@ -351,26 +404,41 @@ def _stack(panels: Sequence[Panel], time: str, heading: Heading) -> Figure:
 
 def _multiples(panels: Sequence[Panel], time: str, heading: Heading) -> Figure:
     """A cell for each line, of the panels over each other, with all the other lines in grey behind."""
-    lines, several = panels[0].lines[:MOST_CELLS], len(panels) > 1
+    lines, several, many = panels[0].lines[:MOST_CELLS], len(panels) > 1, len(panels[0].lines) >= MANY
     said = [panel.label for panel in panels]
     if several:
         said = [f"upper: {said[0]}", f"lower: {said[1]}"] if len(said) == 2 else [f"from the top: {', '.join(said)}"]
     part = f"the first {MOST_CELLS} of {len(panels[0].lines)} conditions" if len(panels[0].lines) > MOST_CELLS else ""
-    heading = Heading(heading.title, heading.note, (*said, *heading.meaning, part, "grey: all others"))
-    titles, chosen = [line.called + line.beside for line in lines], [line.look for line in lines]
+    grey = AROUND if many else "grey: all others"
+    heading = Heading(heading.title, heading.note, (*said, *heading.meaning, part, grey))
+    titles, chosen = {line.called: line.beside for line in lines}, [line.look for line in lines]
     figure, cells = on.small_multiples(heading, titles, chosen, 0.97 if several else 1.13, len(panels))
     for axes, panel in zip(cells.stack, panels, strict=True):
         some = panel.set_scale(axes)
         on.set_time_axis(axes, time, *_span(panels))
         if some:
-            others = [line.points["mean"].dropna().reset_index().to_numpy() for line in panel.lines]
-            fine = 0.7 if len(others) < MANY else 0.25  # of so many, thick ones are one grey area
-            cells.draw_in_all(axes, others, axes.transData, FAINT, fine, 1)
+            others = [line.points["mean"].dropna() for line in panel.lines]
+            if many:
+                at = pd.concat(others, axis=1).interpolate(limit_area="inside").quantile(PART, axis=1).T
+                around = [np.vstack([at[[low]].reset_index(), at[[high]].reset_index()[::-1]])
+                          for low, high in zip(PART, PART[::-1], strict=True) if low < high]  # fmt: skip
+                for area, shade in zip(around, (GRID, FAINT), strict=True):
+                    cells.draw_in_all(axes, [area], axes.transData, shade, 0, 0.8, fill=True)
+            else:
+                points = [other.reset_index().to_numpy() for other in others]
+                cells.draw_in_all(axes, points, axes.transData, FAINT, 0.7, 1)
             for cell, line in enumerate(panel.lines[:MOST_CELLS]):
                 solid = replace(line, look=replace(line.look, linestyle="-"))
                 _draw(axes, solid, transform=cells.moved(cell, axes.transData), clip_on=False)
     cells.finish(label_of(time))
     return figure
+
+
+def _side_by_side(lines: Sequence[Line]) -> list[Line]:
+    """Lines of a single evaluation moved apart, by what has no meaning on the axis of time."""
+    shifts = SIDE * (np.arange(len(lines)) - (len(lines) - 1) / 2)
+    return [replace(line, points=line.points.set_axis(line.points.index + shift))
+            for line, shift in zip(lines, shifts, strict=True)]  # fmt: skip
 
 
 def _span(panels: Sequence[Panel]) -> tuple[float, float]:
@@ -380,12 +448,18 @@ def _span(panels: Sequence[Panel]) -> tuple[float, float]:
 
 
 def _draw(axes: Axes, line: Line, bands: bool = True, thin: bool = False, **how: Any) -> None:
-    """Mean and band; dotted where not every seed has a value; a marker for a single point."""
+    """Mean and band, of a single point as a marker and a bar; dotted where not every seed has a value, and how those
+    went that were lost."""
     points, how = line.points, {"color": line.look.color, "gid": line.look.gid, **how}
     whole = points if "count" not in points else points[points["count"] == line.seeds]
     marker = "o" if points["mean"].notna().sum() == 1 else ""
     if bands and "low" in points and (line.seeds > 1 or "count" not in points):
         axes.fill_between(whole.index, whole["low"], whole["high"], alpha=0.16, linewidth=0, **how)
+    if marker and "low" in points:
+        axes.vlines(points.index, points["low"], points["high"], linewidth=1.6, **how)
+    for way in line.lost if bands and not marker else ():
+        axes.plot(way.index, way, linestyle=":", linewidth=1.1, alpha=0.8, **how)
+        axes.plot(way.index[-1:], way.iloc[-1:], "x", markersize=5, markeredgewidth=1.4, **how)
     width = 0.9 if thin else 2.0 if bands else 1.4
     axes.plot(whole.index, whole["mean"], linestyle=line.look.linestyle, linewidth=width, marker=marker,
               label=line.name, **how)  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 
 from actlab.runs.folder import WEIGHT_FILM, read_arrays
 from actlab.show.figures.axes import PANEL_POINTS
-from actlab.show.figures.style import EDGE, INK, Heading, Look, fitted, page, styled
+from actlab.show.figures.style import EDGE, INK, Heading, Look, apart, fitted, page, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,6 +58,7 @@ def films_figure(runs: Mapping[str, Path], heading: Heading, look_of: Mapping[st
     width = max(width, LEAST_INCHES / columns)  # room for words beside small ones
     size = 2 * EDGE + columns * (width + GAP) - GAP, TITLE_INCHES + rows * (height + TITLE_INCHES) - 0.5
     figure, (first,) = page(heading, size, left=EDGE, right=EDGE, over=0.5)
+    called = apart([look_of[name].label or name for name in shown], 0.92 * width, PANEL_POINTS)  # bold is wider
     (page_width, page_height), top = figure.get_size_inches(), first.get_position().y1
     first.remove()
     for place, (name, picture, text) in enumerate(zip(shown, pictures, texts, strict=True)):
@@ -68,8 +69,7 @@ def films_figure(runs: Mapping[str, Path], heading: Heading, look_of: Mapping[st
         axes = figure.add_axes(box)
         axes.imshow(picture, interpolation="nearest", aspect="auto")
         axes.set_axis_off()
-        called = fitted(look_of[name].label or name, width, PANEL_POINTS, bold=True)
-        for line, words, weight in ((18, called, "bold"), (5, fitted(text, width, PANEL_POINTS), "normal")):
+        for line, words, weight in ((18, called[place], "bold"), (5, fitted(text, width, PANEL_POINTS), "normal")):
             axes.annotate(words, (0, 1), (0, line), xycoords="axes fraction", textcoords="offset points", color=INK,
                           fontsize=PANEL_POINTS, fontweight=weight, gid=look_of[name].gid)  # fmt: skip
     return figure

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from actlab.show.figures.axes import LineEnd, label_line_ends, name_value_axis, room_for, set_scale
-from actlab.show.figures.style import FAINT, Heading, fitted, look, page, styled
+from actlab.show.figures.style import FAINT, Heading, apart, look, page, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,7 +31,7 @@ def functions_figure(tables: Mapping[str, pd.DataFrame], title: str, x_label: st
         title: drawn as it is.
         x_label: under it.
     """
-    names = [fitted(name, NAME_INCHES) if len(tables) > 1 else "" for name in tables]
+    names = apart(list(tables), NAME_INCHES) if len(tables) > 1 else [""]
     right, kinks = room_for(names) if any(names) else 0.3, False
     figure, grid = page(Heading(title), (6.1 + right, 5.4), right=right, rows=2)
     for axes, column, label, most in zip(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from actlab.show.figures import axes as on
 from actlab.show.figures import style
 from actlab.show.figures.axes import Floats, LineEnd, Scale, label_of, set_scale
 from actlab.show.figures.rows import INTERVAL, count
-from actlab.show.figures.style import EDGE, FAINT, INK, QUIET, SMALL_POINTS, Heading, Look, fitted, page, styled
+from actlab.show.figures.style import EDGE, FAINT, INK, QUIET, SMALL_POINTS, Heading, Look, page, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 MOST_TOGETHER = 5  # lines that share one pair of axes: with intervals and seeds, more are a thicket
 NAME_INCHES = 2.2
 LEAST_RATIO, LEAST_RATIO_WITH_ZERO = 4.0, 10.0  # of the largest to the smallest, below which a scale is linear
+SCALES = {"linear": "", "log": ", log scale", "symlog": ", log scale with 0", "to one": ", log scale of 1 − {}"}
 SIDE_POINTS = 7.0  # at most, between lines at the same number, so that their intervals lie side by side
 SEEDS_BESIDE = 3.0  # points from an interval to the dots of its seeds
 CELL_INCHES, SMALL_CELL_INCHES, GAP = (0.80, 0.50), (0.36, 0.28), (0.25, 0.55)
@@ -37,16 +39,22 @@ ON_DARK, ON_LIGHT, EMPTY = "#fdfdfd", "#101010", "#eeeeee"  # in a map; none tha
 
 
 def scale_of(numbers: Sequence[float]) -> Scale:
-    """The scale on which numbers are spread the most evenly; "symlog" is "log" with 0 left of the smallest."""
+    """The scale on which numbers are spread the most evenly; "symlog" is "log" with 0 left of the smallest, "to one"
+    is that of the distance from 1."""
     tried = np.unique(np.asarray(numbers, dtype=float))
     positive, zero = tried[tried > 0], bool((tried == 0).any())
-    if (tried < 0).any() or positive.size < 2:
+    if (tried < 0).any() or len(tried) < 2:
         return "linear"
 
     def unevenness(ascending: Floats) -> float:
         gaps = np.diff(ascending)
         return float(gaps.std() / gaps.mean())
 
+    to_one = tried[-1] < 1 and (1 - tried[0]) / (1 - tried[-1]) >= LEAST_RATIO_WITH_ZERO
+    if to_one and unevenness(-np.log(1 - tried)) < unevenness(tried):
+        return "to one"
+    if positive.size < 2:
+        return "linear"
     ratio = positive[-1] / positive[0]
     if ratio < (LEAST_RATIO_WITH_ZERO if zero else LEAST_RATIO) or unevenness(np.log(positive)) > unevenness(tried):
         return "linear"
@@ -85,8 +93,8 @@ def number_figure(
         heading = heading.plus(f"dot: a seed; line and bar: mean and {INTERVAL}", n)
     ends = [end for r in drawn for end in (*r.summary.values, r.summary.low, r.summary.high)]
     scale: Scale = "log" if on.needs_log(metric, [end for r in drawn for end in r.summary.values]) else "linear"
-    up = label_of(metric) + (", log scale" if scale == "log" else "")
-    across = label_of(key) + {"linear": "", "log": ", log scale", "symlog": ", log scale with 0"}[scale_of(numbers)]
+    up = label_of(metric, on.tested(comparison.runs)) + (", log scale" if scale == "log" else "")
+    across = label_of(key) + SCALES[scale_of(numbers)].format(on.quantity(key)[0])
     means = [np.array([(x, r.summary.mean) for x, r in of if r.values]).reshape(-1, 2) for of in points.values()]
     colors = [{look_of[result.name].color for _, result in of} for of in points.values()]
     shades = [of.pop() if len(of) == 1 else QUIET for of in map(set, colors)]
@@ -110,7 +118,7 @@ def number_figure(
 
     if len(points) > MOST_TOGETHER:
         heading = Heading(heading.title, heading.note, (up, across, *heading.meaning, "grey: all others"))
-        figure, cells = on.small_multiples(heading, list(points), [Look(shade) for shade in shades], 1.13)
+        figure, cells = on.small_multiples(heading, dict.fromkeys(points, ""), [Look(shade) for shade in shades], 1.13)
         (axes,) = cells.stack
         if set_axes(axes):
             cells.draw_in_all(axes, means, axes.transData, FAINT, 0.7, 1)
@@ -118,7 +126,7 @@ def number_figure(
                 draw(axes, place, cells.moved(place, axes.transData))
         cells.finish(label_of(key))
         return figure
-    names = [fitted(name, NAME_INCHES) for name in points]
+    names = style.apart(list(points), NAME_INCHES)
     figure, (axes,) = page(heading, (5.6 + on.room_for(names), 3.55), right=on.room_for(names))
     axes.grid(True, axis="y")
     on.name_value_axis(axes, up)
@@ -216,10 +224,10 @@ def heat_map(
     counts = [result.summary.n for result in results]
     n = f"{min(counts)} to {max(counts)}" if len(set(counts)) > 1 else f"{counts[0]}"
     heading = Heading(heading.title, heading.note, (
-        label_of(metric) + (", log scale" if log else ""), *heading.meaning,
+        label_of(metric, on.tested(comparison.runs)) + (", log scale" if log else ""), *heading.meaning,
         f"colour: mean over n = {n} seeds" if small else "cell: mean over n seeds",
         "hatched: seeds without a value" if small and any(result.lacking for result in results) else "",
-        "blank: not run" if len(results) < len(shown) * len(across) * len(up) else "",
+        "blank: not run" if small and len(results) < len(shown) * len(across) * len(up) else "",
         f"the first {MOST_MAPS} of {len(maps)} maps" if len(maps) > MOST_MAPS else "",
     ))  # fmt: skip
 
@@ -235,6 +243,7 @@ def heat_map(
     write = words.Numbers(metric, [low, high])
     colors: Any = ScalarMappable((LogNorm if log else Normalize)(low, high), colormaps["viridis"])
     every = ceil((max(style.text_width(f"{number:g}") for number in across) + 0.1) * len(across) / width)
+    titles = style.apart(shown, width, on.PANEL_POINTS, 2)
     for index, axes in enumerate(grid):
         if index >= len(shown):
             axes.remove()
@@ -246,8 +255,7 @@ def heat_map(
         at_bottom = index + columns >= len(shown)
         axes.tick_params(length=0, labelleft=index % columns == 0, labelbottom=at_bottom)
         axes.set_xlabel(label_of(keys[0]) if at_bottom else "")
-        title = "\n".join(style.wrapped(shown[index], width, on.PANEL_POINTS))
-        axes.set_title(title, loc="left", fontsize=on.PANEL_POINTS, color=INK, pad=4, linespacing=1.1, y=1.0)
+        axes.set_title(titles[index], loc="left", fontsize=on.PANEL_POINTS, color=INK, pad=4, linespacing=1.1, y=1.0)
         for (x, y), result in cells[index].items():
             summary, gid = result.summary, look_of[result.name].gid
             color, i, j = to_rgb(colors.to_rgba(summary.mean) if summary.n else EMPTY), across.index(x), up.index(y)
@@ -257,10 +265,14 @@ def heat_map(
                 continue
             ink = ON_LIGHT if np.dot(color, (0.299, 0.587, 0.114)) > 0.5 else ON_DARK
             text: Any = {"ha": "center", "va": "center", "color": ink, "gid": gid}
-            seeds = count(result.values, result.lacking)
-            axes.text(i, j - 0.22 if summary.n else j, seeds, fontsize=SMALL_POINTS, **text)
-            if summary.n:
-                axes.text(i, j + 0.15, write(summary.mean), fontsize=on.PANEL_POINTS, **text)
+            ends = Counter(lack.status for lack in result.lacking.values())
+            shown_as = write(summary.mean) if summary.n else ends.most_common(1)[0][0] if ends else ""
+            axes.text(i, j - 0.22, count(result.values, result.lacking), fontsize=SMALL_POINTS, **text)
+            axes.text(i, j + 0.15, shown_as, fontsize=on.PANEL_POINTS if summary.n else SMALL_POINTS, **text)
+        missing = {(i, j) for i in range(len(across)) for j in range(len(up))}
+        missing -= {(across.index(x), up.index(y)) for x, y in cells[index]}
+        for i, j in () if small else sorted(missing):
+            axes.text(i, j, "not run", fontsize=SMALL_POINTS, color=QUIET, ha="center", va="center")
     on.name_value_axis(grid[0], label_of(keys[1]))
     grid[0].yaxis.set_label_coords((EDGE - left) / width, 1 + (0.38 if named else 0.07) / height)
     if low < high:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from actlab.errors import RunDirError
 from actlab.runs.folder import HISTORY, LAYERS, WEIGHT_FILM, read_arrays, read_table, write_bytes
 from actlab.runs.record import Run
 from actlab.show import words
 from actlab.show.figures import curves
+from actlab.show.figures.axes import tested
 from actlab.show.figures.histograms import histograms_figure
 from actlab.show.figures.style import Draw, png
 
@@ -29,12 +32,14 @@ def draw_run(path: Path, title: str, note: str) -> list[str]:
     Returns:
         The names of the files that could not be drawn; stderr says why. A training is worth more than its figures.
     """
-    history = read_table(path / HISTORY)
+    history, on_test = read_table(path / HISTORY), False
+    with suppress(RunDirError):  # a picture with a wrong word is better than none
+        on_test = tested([Run(path)])
     figures: dict[str, Draw] = {
-        metric: partial(curves.history_figure, history, metric, title, note) for metric in ("accuracy", "loss")
+        metric: partial(curves.history_figure, history, metric, title, note, on_test) for metric in ("accuracy", "loss")
     }
     if (path / LAYERS).exists():
-        figures |= probe_figures(history, read_table(path / LAYERS), title, note)
+        figures |= probe_figures(history, read_table(path / LAYERS), title, note, on_test)
     made: dict[tuple[str, ...], Callable[[], Sequence[bytes]]] = {
         (f"{name}.png",): partial(_png, draw) for name, draw in figures.items()
     }
@@ -82,7 +87,9 @@ def _film(path: Path, title: str, note: str) -> tuple[bytes, bytes, bytes]:
     return made.webp, made.gif, made.png
 
 
-def probe_figures(history: pd.DataFrame, layers: pd.DataFrame, title: str, note: str = "") -> dict[str, Draw]:
+def probe_figures(
+    history: pd.DataFrame, layers: pd.DataFrame, title: str, note: str = "", on_test: bool = False
+) -> dict[str, Draw]:
     """What draws each figure of what the probes of one run saw that its columns allow.
 
     Args:
@@ -90,6 +97,7 @@ def probe_figures(history: pd.DataFrame, layers: pd.DataFrame, title: str, note:
         layers: a row an evaluation and layer, as in layers.csv.
         title: drawn as it is.
         note: what nobody may overlook (a stand-in dataset); drawn under the title.
+        on_test: whether validation was done on the test images.
 
     Returns:
         The stem of a file name to what draws it; empty where nothing was measured yet.
@@ -100,7 +108,7 @@ def probe_figures(history: pd.DataFrame, layers: pd.DataFrame, title: str, note:
     counts = [column for column in curves.COUNTS if column in history and column in layers]
     if counts:
         units = watched_units(layers, counts[0])
-        figures["dead_units"] = partial(curves.dead_units_figure, history, title, note, units)
+        figures["dead_units"] = partial(curves.dead_units_figure, history, title, note, units, on_test=on_test)
     if "gradient_norm_mean" in layers:
         figures["gradient_norms"] = partial(curves.gradient_norms_figure, layers, title, note)
     if "activation_histogram_00" in layers:

@@ -11,10 +11,11 @@ import io
 import threading
 import warnings
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, lru_cache, wraps
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ FONTS = ("DejaVu Sans", "Noto Sans CJK JP", "IPAexGothic", "Hiragino Sans", "Yu 
 
 EDGE, LEFT = 0.16, 0.72  # inches around a page, and left of axes for the numbers of their ticks
 TITLE_POINTS, TEXT_POINTS, SMALL_POINTS = 13.0, 10.0, 8.0
+CONTEXT = (24, 16, 12, 8, 5, 3, 0)  # characters that a name cut at both ends keeps of what it shares with others
 MOST_CHARACTERS_AN_INCH = 40  # of the narrowest letter; bounds the search in texts without end
 _ONE_AT_A_TIME = threading.RLock()
 
@@ -169,7 +171,7 @@ class Heading:
     """What stands over a figure.
 
     Args:
-        title: drawn as it is, at most two lines.
+        title: drawn as it is, at most three lines.
         note: what nobody may overlook (a stand-in dataset); bold, under the title.
         meaning: smaller, under it: when it was measured, what lines and bands are, n. Empty parts are left out.
     """
@@ -212,7 +214,7 @@ def page(
 
     width, y = size[0], EDGE
     lines: list[tuple[float, str, dict[str, Any]]] = []
-    parts = ((heading.title, TITLE_POINTS, INK, "normal", 2), (heading.note, TEXT_POINTS, ALERT, "bold", 3),
+    parts = ((heading.title, TITLE_POINTS, INK, "normal", 3), (heading.note, TEXT_POINTS, ALERT, "bold", 3),
              ("; ".join(filter(None, heading.meaning)), TEXT_POINTS, QUIET, "normal", 3))  # fmt: skip
     for text, points, color, weight, most in parts:
         for line in wrapped(text, width - 2 * EDGE, points, weight == "bold", most):
@@ -277,6 +279,57 @@ def wrapped(text: str, width: float, points: float = TEXT_POINTS, bold: bool = F
         lines.append(fitted(" ".join(words[:count]), width, points, bold))
         words = words[count:]
     return lines
+
+
+def apart(names: Sequence[str], width: float, points: float = TEXT_POINTS, most: int = 1) -> list[str]:
+    """The names, each on at most `most` lines of at most `width` inches, of which no two are alike.
+
+    Where one is too long, words that all of them have are left out; of those that look alike even so, the beginning and
+    the end that they share; what then cannot be told apart is numbered.
+
+    Args:
+        names: all different.
+        width, points, most: as `wrapped` takes them.
+    """
+
+    def fit(text: str) -> str:
+        return "\n".join(wrapped(text, width, points, most=most))
+
+    found = [fit(name) for name in names]
+    if len(names) > 1 and any("…" in shown for shown in found):
+        words = [name.split(", ") for name in names]
+        everywhere = set.intersection(*map(set, words))
+        short = [", ".join(word for word in of if word not in everywhere) for of in words]
+        found = [fit(text) for text in (short if all(short) and len(set(short)) == len(names) else names)]
+    too_long = [place for place, shown in enumerate(found) if "…" in shown]
+    for places in (too_long, *_alike(found)):
+        if len(places) > 1:
+            whole = [literal(names[place]) for place in places]
+            start = _shared(whole)
+            end = _shared([name[start:][::-1] for name in whole])
+            for around in CONTEXT:  # as much of what they share as there is room for
+                first, last = max(start - around, 0), max(end - around, 0)
+                cut = [f"{'…' * bool(first)}{name[first : len(name) - last]}{'…' * bool(last)}" for name in whole]
+                if all(fit(text).replace("\n", " ") == text for text in cut):
+                    break
+            for place, text in zip(places, cut, strict=True):
+                found[place] = fit(text)
+    for place in [place for places in _alike(found) for place in places]:
+        found[place] = fit(f"{place + 1}. {names[place]}")
+    return found
+
+
+def _alike(texts: Sequence[str]) -> list[list[int]]:
+    """The places of texts that are the same, for each that comes several times."""
+    places: dict[str, list[int]] = {}
+    for place, text in enumerate(texts):
+        places.setdefault(text, []).append(place)
+    return [of for of in places.values() if len(of) > 1]
+
+
+def _shared(names: Sequence[str]) -> int:
+    """With how many characters all names begin."""
+    return sum(1 for _ in takewhile(lambda signs: len(set(signs)) == 1, zip(*names, strict=False)))
 
 
 # --- bytes -----------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from actlab.errors import RunDirError
 from actlab.runs.folder import LAYERS
 from actlab.runs.record import Run
 from actlab.show import words
+from actlab.show.figures.axes import quantity, tested
 from actlab.show.figures.comparison import FILMS, comparison_figures, stand_in_note
 from actlab.show.figures.curves import curves_figure, dead_units_figure, gradient_norms_figure
 from actlab.show.figures.histograms import histograms_figure
@@ -66,7 +67,7 @@ class Drawer:
     def __init__(self, comparison: Comparison, looks: Mapping[str, Look], prefix: str, experiments: int) -> None:
         self.comparison, self.looks, self.prefix, self.experiments = comparison, looks, prefix, experiments
         self.curves = comparison.curves()
-        self.stand_in = stand_in_note(comparison)
+        self.stand_in, self.on_test = stand_in_note(comparison), tested(comparison.runs)
 
     def figures(self) -> dict[str, Any]:
         """`first`, the figure that stands under the table; and `groups`, all others."""
@@ -76,8 +77,12 @@ class Drawer:
         # what a number of the config does comes first, then the differences from the baseline
         for stem in sorted(drawn, key=lambda stem: (not stem.startswith("by_"), stem != "differences")):
             if stem in self.curves:
-                title = words.metric_name(stem)
+                title = quantity(stem, self.on_test)[0]
                 curves.figures.append(self._figure(drawn[stem], stem, title, self._last_values(stem)))
+            elif stem == "training":
+                title = f"training accuracy over {quantity('val_accuracy', self.on_test)[0]}"
+                about = self._last_values("train_eval_accuracy" if "train_eval_accuracy" in self.curves else "accuracy")
+                curves.figures.append(self._figure(drawn[stem], stem, title, about))
             else:
                 seeds.figures.append(self._figure(drawn[stem], stem, *self._about(stem)))
         found = [seeds, curves, *self._probes(), self._films()]
@@ -102,8 +107,8 @@ class Drawer:
             base = words.baseline_name(of)
             return f"Difference from {base}", f"Mean over the pairs that share a seed: {_some(pairs, ' pairs')}"
         means = [(r.short, words.number(r.summary.mean, metric), r.summary.n) for r in of.results if r.summary.n]
-        title = words.metric_name(metric) + (" of every seed" if stem == "seeds" else f" {stem.replace('_', ' ')}")
-        return title, f"Mean over seeds {words.moment(of.at)}: {_some(means)}"
+        title = "of every seed" if stem == "seeds" else stem.replace("_", " ")
+        return f"{quantity(metric, self.on_test)[0]} {title}", f"Mean over seeds {words.moment(of.at)}: {_some(means)}"
 
     def _last_values(self, column: str) -> str:
         """Where each condition's curve ends, for those who cannot see it."""
@@ -121,9 +126,10 @@ class Drawer:
         if "dead_units" in columns:
             units = {watched_units(table) for _, table in layers.values()}
             of = units.pop() if len(units) == 1 else None
-            draw = partial(dead_units_figure, self.curves, "", self.stand_in, of, look_of=self.looks)
-            about = "Validation accuracy over dead units", self._last_values("dead_units")
-            dead.figures.append(self._figure(draw, "dead", *about))
+            draw = partial(dead_units_figure, self.curves, "", self.stand_in, of, look_of=self.looks,
+                           on_test=self.on_test)  # fmt: skip
+            title = f"{quantity('val_accuracy', self.on_test)[0]} over dead units"
+            dead.figures.append(self._figure(draw, "dead", title, self._last_values("dead_units")))
         if "gradient_norm_mean" in columns:
             gradients.figures.append(self._overlay("gradient_norm_mean"))
         names = {column: words.metric_name(column) for column in FURTHER if column in columns}

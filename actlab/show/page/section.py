@@ -196,16 +196,26 @@ def _function(run: Run) -> dict[str, Any]:
             how = "with the mean of what one run learned" if (run.path / FUNCTION).exists() else "as it starts"
             remarks.append(f"drawn {how}; {words.listed(entry.facts.learned).replace('_', ' ')} is learned")
     shown = words.typeset_minus(", ".join(f"{key} = {value}" for key, value in parameters.items()))
-    return {"equation": equation, "parameters": shown, "remark": "; ".join(remarks), "path": _curve(run)}
+    path = ""
+    try:
+        path = _curve(run)
+    except RunDirError as error:  # another curve, as before the training, would pass for what was learned
+        remarks = [f"not drawn: {error}"]
+    return {"equation": equation, "parameters": shown, "remark": "; ".join(remarks), "path": path}
 
 
 def _curve(run: Run) -> str:
-    """The function of a run as an SVG path; empty where its table is neither shipped nor in the run."""
+    """The function of a run as an SVG path; empty where its table is neither shipped nor in the run.
+
+    Raises:
+        RunDirError: the table in the run is damaged, or not the one of its record.
+    """
     part = run.config.get("activation")
     table = function_table(part) if isinstance(part, dict) else None
+    if fault := run.faults((FUNCTION,)).get(FUNCTION):
+        raise RunDirError(f"{FUNCTION} of {run.path.name} {fault}")
     if (run.path / FUNCTION).exists():  # with what was learned, or other parameters
-        with suppress(RunDirError):
-            table = read_numbers(run.path / FUNCTION, ("x", "y", "slope"))
+        table = read_numbers(run.path / FUNCTION, ("x", "y", "slope"))
     if table is None:
         return ""
     table = table[table["x"].between(-4, 4)]
