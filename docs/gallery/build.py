@@ -37,8 +37,9 @@ from actlab.spec.plan import read as read_plan
 from actlab.spec.where import Condition, parse_where
 from actlab.study import folders
 from actlab.study import frame as framing
-from actlab.study.claims import ClaimVerdict, Evidence, judge_claims, read_folder
+from actlab.study.claims import ClaimVerdict, Evidence, Study, judge_claims, read_folder
 from actlab.study.judge import Comparison, compare
+from actlab.study.registration import registered
 from actlab.study.stats.pairs import Paired, paired
 
 PAGES = {HERE / f"{name}.md.j2": HERE.parent / f"{name}.md" for name in ("gallery", "experiments")}
@@ -81,10 +82,14 @@ class Experiment:
         return framing.frame_of(folders.read([self.folder]).runs)
 
     @cached_property
+    def study(self) -> Study:
+        """The claims and the runs that they are about."""
+        return read_folder(self.folder)
+
+    @cached_property
     def judged(self) -> list[ClaimVerdict]:
         """The claims with their verdicts."""
-        study = read_folder(self.folder)
-        return list(judge_claims(study.claims, study.runs))
+        return list(judge_claims(self.study.claims, self.study.runs))
 
     def chosen(self, where: str) -> pd.DataFrame:
         """The runs that are as `where` says."""
@@ -167,11 +172,12 @@ class Experiment:
         judged = self.judged
         counts = Counter(of.verdict for of in judged)
         summary = ", ".join(f"{counts[word]} {word}" for word in ("supported", "refuted", "undecided") if counts[word])
-        rows = [
-            f"| {_cell(of.claim.says)}<br><sub>{_cell(words.claim_exactly(of.claim))}</sub> | **{of.verdict}** | "
-            f"{_evidence(of)} |"
-            for of in judged
-        ]
+        rows = []
+        for of, known in zip(judged, registered(self.study).claims, strict=True):
+            exactly = "; ".join(filter(None, [words.claim_exactly(of.claim), words.when_registered(known)]))
+            rows.append(
+                f"| {_cell(of.claim.says)}<br><sub>{_cell(exactly)}</sub> | **{of.verdict}** | {_evidence(of)} |"
+            )
         table = "\n".join(["| the claim, and what is tested | verdict | evidence |", "| --- | --- | --- |", *rows])
         return _folded(f"Claims of the config: {summary}", table)
 

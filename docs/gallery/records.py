@@ -3,10 +3,10 @@
     python docs/gallery/records.py restored
     actlab compare restored/leaky_slope
 
-Each folder of the gallery keeps experiment.yaml, runs.csv (a row a run: what its record says besides its config) and
-histories.csv (five significant digits); layers.csv where claims or figures are about single layers, of the first and
-the last evaluation. That is all that comparisons, claims and figures read. Digests of the weights and versions are
-gone, and a restored record says so by not having them.
+Each folder of the gallery keeps experiment.yaml, claims.jsonl where there is one, runs.csv (a row a run: what its
+record says besides its config) and histories.csv (five significant digits); layers.csv where claims or figures are
+about single layers, of the first and the last evaluation. That is all that comparisons, claims and figures read.
+Digests of the weights and versions are gone, and a restored record says so by not having them.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def keep(folder: Path, kept: Path) -> None:
     """Take the finished runs of an experiment into the gallery."""
     runs = [(label, run) for label, _, run in labelled(folder) if run and run.status == "done"]
     kept.mkdir(exist_ok=True)
-    shutil.copy(folder / "experiment.yaml", kept / "experiment.yaml")
+    _copy(folder, kept)
     pd.DataFrame([_row(label, run) for label, run in runs]).to_csv(kept / "runs.csv", index=False)
     histories = [_timed(run).filter((*COLUMNS, "wall_seconds")) for _, run in runs]
     _write(histories, [label for label, _ in runs], kept / "histories.csv")
@@ -59,6 +59,13 @@ def keep(folder: Path, kept: Path) -> None:
         _write(tables, [label for label, _ in runs], kept / "layers.csv")
 
 
+def _copy(folder: Path, target: Path) -> None:
+    """What was asked for and, if that is known, when it was claimed."""
+    for name in ("experiment.yaml", "claims.jsonl"):
+        if (folder / name).is_file():
+            shutil.copy(folder / name, target / name)
+
+
 def _row(label: str, run: Run) -> dict[str, Any]:
     record, environment = run.record, run.environment
     final, git = record["results"]["final"], environment.get("git") or {}
@@ -66,7 +73,7 @@ def _row(label: str, run: Run) -> dict[str, Any]:
         "run": label, "seconds": record.get("wall_seconds"), "threads": environment.get("threads"),
         "commit": str(git.get("commit") or "")[:8], "parameters": record.get("parameters"),
         "data": record["dataset"]["name"], "sha256": str(record["dataset"].get("sha256") or "")[:8],
-        "best_step": record["results"]["best"]["step"],
+        "best_step": record["results"]["best"]["step"], "claims_sha256": record.get("claims_sha256"),
         "test_accuracy": final.get("test_accuracy"), "test_loss": final.get("test_loss"),
     }  # fmt: skip
 
@@ -85,7 +92,7 @@ def _write(tables: list[pd.DataFrame], labels: list[str], path: Path) -> None:
 def restore(kept: Path, target: Path) -> Path:
     """The run directories of one experiment, as far as they are kept."""
     target.mkdir(parents=True)
-    shutil.copy(kept / "experiment.yaml", target / "experiment.yaml")
+    _copy(kept, target)
     records = pd.read_csv(kept / "runs.csv", index_col="run", dtype={"commit": str, "sha256": str})
     histories = _read(kept / "histories.csv")
     layers = _read(kept / "layers.csv") if (kept / "layers.csv").is_file() else {}
@@ -108,6 +115,7 @@ def restore(kept: Path, target: Path) -> Path:
             "environment": {"threads": int(of["threads"])} if "threads" in of else {},
             **({"wall_seconds": float(of["seconds"])} if "seconds" in of else {}),
             **({"parameters": int(of["parameters"])} if "parameters" in of else {}),
+            **({"claims_sha256": of["claims_sha256"]} if "claims_sha256" in of else {}),
             "files": {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in tables},
         }  # fmt: skip
         (folder / "run.json").write_text(json.dumps(record), "utf-8")
