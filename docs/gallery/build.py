@@ -32,7 +32,7 @@ from actlab.show import words
 from actlab.show.figures import style
 from actlab.show.figures.comparison import comparison_figures, stacked
 from actlab.show.figures.style import Draw
-from actlab.show.tables import comparison_text
+from actlab.show.rendering import comparison_text
 from actlab.spec.plan import read as read_plan
 from actlab.spec.where import Condition, parse_where
 from actlab.study import folders
