@@ -1122,11 +1122,20 @@ def data(
             ])  # fmt: skip
             return
         facts = [DATASETS.get(status.name).facts for status in found]
-        images = [f"{f.train_images:,} + {f.test_images:,} of {'×'.join(map(str, f.shape))}" for f in facts]
-        where = [s.problem or ", ".join(map(str, s.found or s.cached)) or "not on this machine" for s in found]
+        images = [
+            "what a config names" if f.look
+            else f"{f.train_images:,} + {f.test_images:,} of {'×'.join(map(str, f.shape))}" for f in facts
+        ]  # fmt: skip
+        where = [
+            s.problem
+            or ", ".join(map(str, s.found or s.cached))
+            or ("none was read" if f.look else "not on this machine")
+            for s, f in zip(found, facts, strict=True)
+        ]
+        kinds = ["your own" if f.look else "rendered" if f.synthetic else "collected" for f in facts]
         Terminal().print(Table([
             Column("dataset", [status.name for status in found], "word"),
-            Column("kind", ["rendered" if status.synthetic else "collected" for status in found], "word", drop=2),
+            Column("kind", kinds, "word", drop=2),
             Column("images", images, "word"),
             Column("size", [f"{status.bytes / 1e6:,.0f} MB" if status.bytes else "" for status in found], drop=1),
             Column("where", where, "name"),
@@ -1134,15 +1143,19 @@ def data(
         return
     talk, answers = Terminal(stderr=True), list[dict[str, Any]]()
     for name in chosen:
-        ok = True
+        ok, stated = True, DATASETS.get(name).facts
         try:
-            if action == "fetch":
+            if action == "fetch" and stated.look:  # which is wrong only where it was asked for
+                ok, texts = not names, ["your own data is not fetched: a config names its file"]
+            elif action == "fetch":
                 prepared = datasets.prepare(name, {}, data_dir, say=talk.print)
                 texts = [f"{prepared.folder}: sha256 {prepared.sha256} ({prepared.checked})"]
             elif not (texts := datasets.verify(name, data_dir)):
-                if DATASETS.get(name).facts.synthetic:
+                if stated.synthetic:
                     texts = ["nothing to verify: it is rendered when a run needs it"]
-                else:  # which is wrong only where it was asked for
+                elif stated.look:
+                    texts = ["nothing to verify: none was read"]
+                else:  # as above
                     get = f"`actlab data fetch {name}` gets it, or --data-dir names the folder of {name}.npz"
                     ok, texts = not names, [f"not on this machine; {get}"]
         except DatasetError as error:

@@ -494,7 +494,8 @@ def note(of: Note, metric: str = "") -> str:
         case "compared with nothing":
             return f"{who}: compared with nothing, since no condition differs in {listed(fact['axis'])} alone"
         case "standard error":
-            of_images = f"{fact['metric']} of {number(fact['accuracy'], fact['metric'])} on {fact['images']:,} images"
+            those = "examples" if fact.get("vectors") else "images"
+            of_images = f"{fact['metric']} of {number(fact['accuracy'], fact['metric'])} on {fact['images']:,} {those}"
             return f"{difference(fact['error'], fact['metric'], signed=False)} is the standard error of a {of_images}"
         case "uncommitted changes":
             how_many = f"{fact['runs']} of {counted(fact['of'], 'run')}"

@@ -16,6 +16,7 @@ from actlab.registry import find
 from actlab.runs.folder import HISTORY, TIMING
 from actlab.runs.record import LOST, Run
 from actlab.spec.metrics import higher_is_better
+from actlab.spec.where import at_key
 from actlab.study.baseline import Against, covers
 from actlab.study.frame import (
     CODE,
@@ -56,7 +57,7 @@ NoteKind = Literal[
     "seeds without a run",   # {seeds, baseline}: the conditions have no run of seeds that their baseline has
     "seeds without a pair",  # {seeds, baseline}: the conditions have seeds that their baseline has not
     "compared with nothing", # {axis: columns}: no condition differs from these in the axis alone
-    "standard error",        # {metric, error, accuracy, images}: √(a(1 − a)/images), as a share, not in points
+    "standard error",        # {metric, error, accuracy, images, vectors}: √(a(1 − a)/images), a share
     "uncommitted changes",   # {runs, of}: so many of the runs were trained by code with uncommitted changes
     "pooled",                # {facts: fact -> values}: the seeds of the conditions were trained with several of these
     "counted once",          # {path, same_as}: two directories hold the same run
@@ -359,6 +360,8 @@ def standard_errors(frame: pd.DataFrame, metrics: Sequence[str], at: str) -> lis
             accuracy = known[len(known) // 2]
             error = math.sqrt(accuracy * (1 - accuracy) / count)
             facts = {"metric": metric, "error": error, "accuracy": accuracy, "images": count}
+            if any(len(at_key(run.config, "dataset.content.shape") or "hwc") == 1 for run in frame["run", "run"]):
+                facts["vectors"] = True
             found.append(Note("standard error", (), facts))
     return found
 
