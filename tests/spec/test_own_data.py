@@ -76,7 +76,7 @@ def test_a_record_needs_no_data(write_config: WriteConfig, tmp_path: Path) -> No
 
 WRONG: dict[str, tuple[str, str]] = {
     "absent": ("dataset: {npz: none.npz}\nmodel: linear", "1:16: dataset.npz: "),
-    "in a sweep": ("model: linear\nsweep: {dataset: [{npz: x.npz}, {csv: t.csv, label: k}]}", "2:42: dataset.csv: "),
+    "in a sweep": ("model: linear\nsweep: {dataset: [{npz: x.npz}, {csv: t.csv, label: k}]}", "2:39: dataset.csv: "),
     "vectors": ("dataset: {npz: v.npz}\nmodel: simple_cnn", "2:8: model: simple_cnn is for images, and"),
     "small": ("dataset: {npz: x.npz}\nmodel: cifar10_cnn", "2:8: model: images of 6×5 do not survive"),
     "kernel": ("dataset: {npz: x.npz}\nmodel: simple_cnn", "2:8: model: kernel_size 5 and strides 1"),
@@ -136,7 +136,7 @@ def test_own_data_is_called_by_its_path(write_config: WriteConfig, tmp_path: Pat
     arrays(tmp_path / "y.npz")
     text = f"{REST}sweep: {{dataset: [{{npz: x.npz}}, {{npz: y.npz}}, mnist]}}\n"
     plan = read(write_config(text))
-    assert [label for label, _ in plan.runs] == ["x.npz-relu-seed0", "y.npz-relu-seed0", "mnist-relu-seed0"]
+    assert [label for label, _ in plan.runs] == ["relu-x.npz-seed0", "relu-y.npz-seed0", "relu-mnist-seed0"]
     values: list[Any] = [config.canonical()["dataset"] for config in configs(plan)]
     assert texts("dataset", [{k: v for k, v in of.items() if k != "content"} for of in values]) == [
         "x.npz",
