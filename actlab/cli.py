@@ -876,18 +876,17 @@ def reproduce(
     json: Json = False,
 ) -> None:
     """Train a finished run again from its record, and say whether every byte came out the same."""
-    import tempfile
-
     from actlab.runs import reproduction
+    from actlab.runs.folder import scratch
     from actlab.runs.forecast import Forecast
     from actlab.runs.progress import Display
     from actlab.show import words
     from actlab.show.tables import Terminal
 
     first, talk = _run_at(run), Terminal(stderr=json)
-    with tempfile.TemporaryDirectory(prefix="actlab-reproduce-") as scratch, Signals() as signals:
+    with scratch() as folder, Signals() as signals:
         with Display(talk, [], 1, Forecast([first])) as display:
-            found = reproduction.reproduce(first, Path(scratch), data_dir, signals, display.update, talk.print)
+            found = reproduction.reproduce(first, folder, data_dir, signals, display.update, talk.print)
         if signals.received:
             raise typer.Exit(128 + signals.received)
     if json:
@@ -1193,6 +1192,53 @@ def doctor(data_dir: DataDir = None, json: Json = False) -> None:
         Column("found", [finding.found for finding in findings], "name"),
     ]))  # fmt: skip
     raise typer.Exit(int(bool(lacks)))
+
+
+@app.command(name="gc")
+def gc_(
+    paths: SomePaths = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="free it without asking")] = False,
+    json: Json = False,
+) -> None:
+    """Show what could be freed, and free it after a yes. No record is touched, nor what trains or can go on."""
+    from actlab.runs.leftovers import find
+    from actlab.show.tables import Column, Table, Terminal
+    from actlab.show.words import counted, file_size
+
+    found, note = find([path for path in _folders(paths) if path.is_dir()])
+    out, total = Terminal(stderr=json), sum(of.bytes for of in found)
+    out.print(f"{file_size(total)} could be freed" if found else "nothing to free", style="bold")
+    if found:
+        shown = found[:MOST_RUNS]
+        out.print(Table([
+            Column("what", [str(of.path) for of in shown], "name"),
+            Column("why", [of.kind for of in shown], "word", drop=1),
+            Column("size", [file_size(of.bytes) for of in shown]),
+        ]))  # fmt: skip
+        if len(found) > len(shown):
+            out.print(f"... and {len(found) - len(shown):,} more")
+    if note:
+        out.print(f"note: {note}")
+    if found and not yes and sys.stdin.isatty() and not json:
+        with contextlib.suppress(EOFError):
+            yes = input("free them? [y/N] ").strip().lower() in ("y", "yes")
+    left = []
+    for of in found if yes else ():
+        try:
+            of.free()
+        except ActlabError as error:
+            out.print(str(error), style="bold yellow", soft_wrap=True)
+        left += [of] if of.path.exists() else []
+    if found:
+        freed = file_size(total - sum(of.bytes for of in left))
+        more = f"; {counted(len(left), 'thing')} stayed" if left else ""
+        out.print(f"freed: {freed}{more}" if yes else "nothing was freed; --yes frees it")
+    if json:
+        _print_json({
+            "freed": yes, "note": note,
+            "found": [{"path": str(of.path), "why": of.kind, "bytes": of.bytes} for of in found],
+        })  # fmt: skip
+    raise typer.Exit(int(bool(left)))
 
 
 # --- what is asked, and how it is answered -------------------------------------------------------------------------

@@ -27,6 +27,7 @@ import json
 import os
 import shutil
 import socket
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -49,6 +50,7 @@ PROGRESS, CHECKPOINT, LOCK, OWNER = "progress.json", "checkpoint", ".lock", ".ow
 FUNCTION = "function.csv"  # the curve of its activation, where that is not one of the shipped ones
 WEIGHTS, STATE = "weights.npz", "state.npz"
 WEIGHT_FILM, FRAMES = "weight_film.npz", ".weight_film.frames"
+SCRATCH = "actlab-*.tmp"  # temporary folders of processes that train
 EXPERIMENT, CLAIMS, COMPARISON, REPORT = "experiment.yaml", "claims.jsonl", "comparison.csv", "report.html"
 HISTORY_COLUMNS = ("epoch", "step", "val_loss", "val_accuracy")  # what a reader may rely on
 LAYER_COLUMNS = ("epoch", "step", "layer", "units")
@@ -129,10 +131,15 @@ def make_folder(path: Path) -> None:
     clear_leftovers(path)
 
 
+def _of_this_process() -> str:
+    """The end of a temporary file's name: it says which process of which machine writes it."""
+    return f".{socket.gethostname()}-{os.getpid()}.tmp"
+
+
 @contextlib.contextmanager
 def _in_place_of(path: Path, flush: bool = True) -> Iterator[Path]:
     """Where to write what takes the place of a file or folder at once when it is whole; the name says who writes it."""
-    temporary = path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}{_of_this_process()}")
     try:
         with naming(path, "written"):
             remove(temporary)
@@ -149,14 +156,32 @@ def _in_place_of(path: Path, flush: bool = True) -> Iterator[Path]:
         raise
 
 
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A temporary folder of this process; those that killed ones could not remove are removed first."""
+    discard(*leftovers(Path(tempfile.gettempdir()), SCRATCH))
+    with tempfile.TemporaryDirectory(_of_this_process(), SCRATCH[:-5], ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def leftovers(folder: Path, pattern: str = ".*.tmp", alive: bool = False) -> list[Path]:
+    """The temporary files and folders in a folder whose writers have died; or those whose writers live.
+
+    What a process of another machine writes is neither: nobody here knows.
+    """
+    found = []
+    with contextlib.suppress(OSError):
+        for path in folder.glob(pattern):
+            writer, _, pid = path.stem.rpartition("-")
+            here = writer.endswith(f".{socket.gethostname()}") and pid.isdecimal()
+            found += [path] if here and _is_dead(int(pid)) is not alive else []
+    return found
+
+
 def clear_leftovers(folder: Path, held: bool = False) -> None:
     """Remove the temporary files of writers that died: in a folder that is held by a lock, all there are."""
     with contextlib.suppress(OSError):
-        for left in folder.glob(".*.tmp"):
-            writer, _, pid = left.stem.rpartition("-")
-            here = writer.endswith(f".{socket.gethostname()}") and pid.isdecimal()
-            if held or (here and _is_dead(int(pid))):
-                discard(left)
+        discard(*(folder.glob(".*.tmp") if held else leftovers(folder)))
 
 
 def _is_dead(pid: int) -> bool:
@@ -625,19 +650,24 @@ def clear_working_files(path: Path) -> None:
     discard(*(path / name for name in (PROGRESS, FRAMES, CHECKPOINT)))
 
 
-def tidy(path: Path, done: bool) -> None:
-    """Remove what a writer that died has left in the directory of a run that has ended; nothing while one lives.
+def spare(path: Path, done: bool) -> list[Path]:
+    """What a writer that died has left in the directory of a run that has ended.
 
     Args:
         path: the run directory.
         done: whether it needs no checkpoint any more.
     """
     left = {OWNER, PROGRESS, *((FRAMES, CHECKPOINT) if done else ())}
+    return [file for file in path.iterdir() if file.name in left or file.name.endswith(".tmp")]
+
+
+def tidy(path: Path, done: bool) -> None:
+    """Remove what is `spare`; nothing while a writer lives."""
     with contextlib.suppress(RunDirError, OSError):
-        if any(file.name in left or file.name.endswith(".tmp") for file in path.iterdir()):
-            with lock(path):  # which clears all but these
-                for name in left - {OWNER}:
-                    remove(path / name)
+        if left := spare(path, done):
+            with lock(path):
+                for file in left:
+                    remove(file)
 
 
 def forget(path: Path) -> None:

@@ -170,6 +170,13 @@ def counted(count: int, one: str) -> str:
     return f"{count:,} {one}{'s' * (count != 1)}"
 
 
+def file_size(count: int) -> str:
+    """Bytes as a person says them: 12 kB, 365 MB, 1.2 GB; less than a kilobyte is 1."""
+    if count >= 1e9:
+        return f"{count / 1e9:.1f} GB"
+    return f"{count / 1e6:,.0f} MB" if count >= 1e6 else f"{math.ceil(count / 1e3)} kB"
+
+
 def listed(names: Iterable[Any]) -> str:
     """ "a, b and c"."""
     *first, last = [*map(str, names)] or [""]

@@ -137,6 +137,20 @@ def write(name: str, arrays: Arrays, origin: Origin, checked: str) -> Path:
     return folder
 
 
+def discard(folder: Path) -> None:
+    """Remove a cached set, whole or not at all, while nobody prepares one of its name.
+
+    Raises:
+        DatasetError: the disk refuses.
+    """
+    with locked(folder.name.rpartition("-")[0]):
+        try:
+            with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
+                folder.rename(Path(temporary) / "old")
+        except OSError as error:
+            raise _unwritable(folder.parent, error) from error
+
+
 def open_arrays(folder: Path) -> Arrays:
     """The memory-mapped arrays of a cached set, by the names in PARTS, unchecked.
 

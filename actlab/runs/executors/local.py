@@ -12,7 +12,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 from actlab.environment import gpus
 from actlab.errors import ActlabError, RunDirError
 from actlab.runs.executors import worker
-from actlab.runs.folder import PROGRESS, RECORD, discard, lock, read_json, read_progress, write_json
+from actlab.runs.folder import PROGRESS, RECORD, discard, lock, read_json, read_progress, scratch, write_json
 from actlab.runs.job import Finish, Job, Outcome
 from actlab.runs.record import is_done
 from actlab.signals import Signals, kill_workers
@@ -117,8 +116,8 @@ def run(
     Returns:
         run directory to how its training ended. A job that was not begun when a signal came is "interrupted".
     """
-    with tempfile.TemporaryDirectory(prefix="actlab-") as scratch, _importable_main():
-        queue = _Queue(jobs, limits, Path(scratch) / "stop", finish)
+    with scratch() as folder, _importable_main():
+        queue = _Queue(jobs, limits, folder / "stop", finish)
         try:
             while queue.step(stopping=signals.count > 0):
                 watch(queue.running(), queue.outcomes)
@@ -146,8 +145,8 @@ class _Spawn(SpawnContext):
 class _Slot:
     """A place for one worker: a pool of one, since a pool of several can be broken by the death of one of them."""
 
-    def __init__(self, job: Job, gpu: str | None) -> None:
-        self.start = (job.threads, job.device, os.getpid(), gpu)
+    def __init__(self, job: Job, gpu: str | None, folder: Path) -> None:
+        self.start = (job.threads, job.device, os.getpid(), gpu, folder)
         self.spawn = _Spawn()
         self.pool: ProcessPool | None = None
         self.job: Job | None = None
@@ -244,7 +243,9 @@ class _Queue:
         self.waiting, self.limits, self.stop_file, self.finish = list(jobs), limits, stop_file, finish
         self.outcomes: dict[Path, Outcome] = {}
         self.attempts: Counter[Path] = Counter()
-        self.slots = [_Slot(jobs[0], gpu) for gpu in gpu_of_each_worker(jobs[0].device, limits.workers)]
+        self.slots = [
+            _Slot(jobs[0], gpu, stop_file.parent) for gpu in gpu_of_each_worker(jobs[0].device, limits.workers)
+        ]
 
     def running(self) -> list[Job]:
         return [slot.job for slot in self.slots if slot.job]

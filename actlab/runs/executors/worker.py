@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -26,7 +27,7 @@ from actlab.runs.job import Finish, Job, Outcome
 _terminated = threading.Event()  # set by SIGTERM: a scheduler stops workers that way too
 
 
-def start(threads: int, device: str, parent: int, gpu: str | None) -> None:
+def start(threads: int, device: str, parent: int, gpu: str | None, scratch: Path) -> None:
     """Prepare the process, before TensorFlow is imported.
 
     Args:
@@ -34,8 +35,10 @@ def start(threads: int, device: str, parent: int, gpu: str | None) -> None:
         device: "cpu" or "gpu".
         parent: the process without which it must not live.
         gpu: the GPU that it alone, or with others, is to use, by the name that CUDA has for it; None for what is there.
+        scratch: for temporary files. TensorFlow's stay where a worker is killed; the parent removes this folder.
     """
     pin_variables()
+    tempfile.tempdir = str(scratch)
     os.environ.update(worker_variables(threads, device))
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
