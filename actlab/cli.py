@@ -27,6 +27,7 @@ import typer
 from actlab import __version__
 from actlab.environment import pin_process
 from actlab.errors import ActlabError, DatasetError, RunDirError, UnknownName, nearest
+from actlab.show import completion
 from actlab.signals import Signals
 
 if TYPE_CHECKING:
@@ -47,15 +48,30 @@ app = typer.Typer(
     help="Compare activation functions: train every condition of a study from one YAML file, and say what came out.",
 )  # fmt: skip
 
-RESULTS = Path("results")
+RESULTS = completion.RESULTS
 MOST_RUNS = 200  # rows of a table of runs
 Files = Annotated[
-    list[Path], typer.Argument(metavar="FILE...", help="config files; - reads standard input", show_default=False)
+    list[Path],
+    typer.Argument(
+        metavar="FILE...",
+        help="config files; - reads standard input",
+        show_default=False,
+        autocompletion=completion.configs,
+    ),
 ]
 Paths = Annotated[
-    list[Path], typer.Argument(metavar="PATH...", help="run or experiment directories", show_default=False)
+    list[Path],
+    typer.Argument(
+        metavar="PATH...",
+        help="run or experiment directories",
+        show_default=False,
+        autocompletion=completion.experiments,
+    ),
 ]
-SomePaths = Annotated[list[Path] | None, typer.Argument(metavar="[PATH...]", help="default: results")]
+SomePaths = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="[PATH...]", help="default: results", autocompletion=completion.experiments),
+]
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="change a key of the config; may be repeated")
 ]
@@ -78,15 +94,33 @@ Plugins = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output on stdout, all else on stderr")]
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="folder with NAME.npz files; or $ACTLAB_DATA_DIR")]
 Metrics = Annotated[
-    list[str] | None, typer.Option("--metric", "-m", help="such as val_accuracy; repeatable, the first is judged")
+    list[str] | None,
+    typer.Option(
+        "--metric",
+        "-m",
+        help="such as val_accuracy; repeatable, the first is judged",
+        autocompletion=completion.metrics,
+    ),
 ]
 At = Annotated[str, typer.Option("--at", help="last, best-validation, 'step N', 'epoch N', area, max, min or mean")]
 Baseline = Annotated[
-    str | None, typer.Option("--baseline", help="condition, value or key=value to compare with; default: the first")
+    str | None,
+    typer.Option(
+        "--baseline",
+        help="condition, value or key=value to compare with; default: the first",
+        autocompletion=completion.baselines,
+    ),
 ]
-By = Annotated[list[str] | None, typer.Option("--by", help="config keys to group by; repeatable")]
+By = Annotated[
+    list[str] | None, typer.Option("--by", help="config keys to group by; repeatable", autocompletion=completion.keys)
+]
 Where = Annotated[
-    list[str] | None, typer.Option("--where", help="which runs, as in activation=relu,optimizer.learning_rate<0.1")
+    list[str] | None,
+    typer.Option(
+        "--where",
+        help="which runs, as in activation=relu,optimizer.learning_rate<0.1",
+        autocompletion=completion.wheres,
+    ),
 ]
 
 
@@ -342,7 +376,10 @@ def configs(json: Json = False) -> None:
 def init(
     name: Annotated[str, typer.Argument(metavar="[NAME]", help="of the experiment, and of its file")] = "study",
     like: Annotated[
-        Path | None, typer.Option("--like", metavar="CONFIG", help="a config to take, file or name")
+        Path | None,
+        typer.Option(
+            "--like", metavar="CONFIG", help="a config to take, file or name", autocompletion=completion.configs
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -526,7 +563,13 @@ def compare(
 @app.command()
 def claims(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="experiment directories or config files", show_default=False)
+        list[Path],
+        typer.Argument(
+            metavar="PATH...",
+            help="experiment directories or config files",
+            show_default=False,
+            autocompletion=completion.experiments,
+        ),
     ],
     results: Annotated[
         Path | None, typer.Option("--results", "-o", help="where the runs of the config files are; default: results")
@@ -650,8 +693,13 @@ def _evidence(of: Evidence, metric: str) -> dict[str, Any]:
 
 @app.command()
 def diff(
-    first: Annotated[Path, typer.Argument(metavar="FIRST", help="a run directory", show_default=False)],
-    second: Annotated[Path, typer.Argument(metavar="SECOND", help="another one", show_default=False)],
+    first: Annotated[
+        Path,
+        typer.Argument(metavar="FIRST", help="a run directory", show_default=False, autocompletion=completion.runs),
+    ],
+    second: Annotated[
+        Path, typer.Argument(metavar="SECOND", help="another one", show_default=False, autocompletion=completion.runs)
+    ],
     json: Json = False,
 ) -> None:
     """Say what differs between two runs: config, data, environment, outcome. Ends with 1 where something does."""
@@ -795,7 +843,10 @@ def list_(paths: SomePaths = None, json: Json = False) -> None:
 
 @app.command()
 def show(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="a run directory, or its name in results")],
+    run: Annotated[
+        Path,
+        typer.Argument(metavar="RUN", help="a run directory, or its name in results", autocompletion=completion.runs),
+    ],
     layers: Annotated[bool, typer.Option("--layers", help="what the probes saw, layer by layer, instead")] = False,
     json: Json = False,
 ) -> None:
@@ -870,7 +921,9 @@ def _show_layers(run: Run, json: bool) -> None:
 
 @app.command()
 def reproduce(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="the directory of a finished run")],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="the directory of a finished run", autocompletion=completion.runs)
+    ],
     data_dir: DataDir = None,
     plugin: Plugins = None,
     json: Json = False,
@@ -903,7 +956,12 @@ def reproduce(
 @app.command()
 def activations(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME...]", help="all if absent; or '{name: prelu, share: layer}'")
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME...]",
+            help="all if absent; or '{name: prelu, share: layer}'",
+            autocompletion=completion.names("activation"),
+        ),
     ] = None,
     at: Annotated[str | None, typer.Option("--at", metavar="X,...", help="points, as in --at=-2,-1,0,1,2")] = None,
     formula: Annotated[str | None, typer.Option("--formula", help='your own, as in "where(x > 0, x, 0.1*x)"')] = None,
@@ -1100,7 +1158,10 @@ def probes(plugin: Plugins = None, json: Json = False) -> None:
 @app.command()
 def data(
     action: Annotated[str, typer.Argument(help="list, fetch or verify")] = "list",
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="datasets; all if absent")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME...]", help="datasets; all if absent", autocompletion=completion.names("dataset")),
+    ] = None,
     data_dir: DataDir = None,
     plugin: Plugins = None,
     json: Json = False,
@@ -1353,6 +1414,7 @@ def _answer() -> int:
 def main() -> None:
     """The command `actlab`: an error that a person can mend is one message, and exit code 2."""
     codecs.register_error("plain-signs", _plain_signs)
+    completion.join_words()
     try:
         pin_process()
         for stream in (sys.stdout, sys.stderr):

@@ -11,7 +11,6 @@ import re
 from pathlib import Path
 
 from actlab.errors import ActlabError
-from actlab.spec.schema import schema
 
 PACKAGE = Path(__file__).parents[1]
 CONFIGS = Path("configs")  # of the current folder
@@ -66,6 +65,8 @@ def begin(name: str, text: str | None = None) -> Path:
     Raises:
         ActlabError: there is such a file; it stays as it is.
     """
+    from actlab.spec.schema import schema  # what it imports is slow, and a shell that completes a name waits
+
     file = Path(name if Path(name).suffix in SUFFIXES else f"{name}.yaml")
     text = Path(__file__).with_name("template.yaml").read_text(encoding="utf-8") if text is None else text
     first, _, rest = re.sub("^name:.*\n", "", text, count=1, flags=re.MULTILINE).partition("\n")
