@@ -462,6 +462,9 @@ def note(of: Note, metric: str = "") -> str:
             return f"{listed(fact['metrics'])}: taken where it is best in each run, and so too good by itself"
         case "kept apart":
             return f"runs of {who} are on different data, and are never averaged: {listed(fact['data'])}"
+        case "taken on others":
+            where = listed([f"of {few(names)} on {images} images" for images, names in fact["images"].items()])
+            return f"{fact['metric']} is {where}: its difference is none of networks"
         case "damaged":
             return f"{fact['path']}: {fact['problem']}"
         case "not asked for":

@@ -246,8 +246,10 @@ def judge_claims(
         UnknownName: a claim is about a measure that does not exist.
     """
     frame = framing.frame_of([one.run for one in runs if one.run])
-    guard, names = Guard(frame), framing.names_of([one.config for one in runs])
-    drafts = [_drafts(claim, runs, names, frame, guard) for claim in claims]
+    names = framing.names_of([one.config for one in runs])
+    frames = {metric: framing.taken_on(frame, metric) for metric in dict.fromkeys(claim.metric for claim in claims)}
+    guards = {metric: Guard(of) for metric, of in frames.items()}
+    drafts = [_drafts(claim, runs, names, frames[claim.metric], guards[claim.metric]) for claim in claims]
     waiting = [draft for found in drafts for draft in found if isinstance(draft, _Comparing)]
     made = {(table.metric, table.at): table for table in reversed(tables)}
     standing = [_in_table(draft, made, frame) for draft in waiting]
@@ -362,8 +364,8 @@ def _drafts(
 
 def _other_data(mine: Condition, rest: Sequence[Condition], keys: Sequence[str], guard: Guard) -> Note | None:
     """Why the numbers of a condition, or of two, cannot be held against each other; None if they can."""
-    if len(set(mine.rows["run", "sha256"]) - {""}) > 1:
-        return Note("kept apart", (mine.name,), {"data": list(dict.fromkeys(framing.data_names(mine.rows)))})
+    if len(data := list(dict.fromkeys(filter(None, framing.data_names(mine.rows))))) > 1:
+        return Note("kept apart", (mine.name,), {"data": data})
     return guard.other_data(mine, rest[0], keys) if rest and len(mine.rows) and len(rest[0].rows) else None
 
 

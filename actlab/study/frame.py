@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 DATA = "data"  # the column of what a condition was trained on, where that tells conditions apart
 PARAMETERS, WEIGHTS, ENDED, CODE = "parameters", "initial weights", "trained to", "code"
 VARIABLES = "environment variables"
+TAKEN_ON = ("run", "images")
 OF_RUN = ("run", "seed", "status", "reason", "hash", "dataset", "real", "sha256")
 OF_FACTS = (PARAMETERS, WEIGHTS, "device", "processor", "threads", "oneDNN", "op determinism", VARIABLES, ENDED, CODE)
 LOST = ("diverged", "failed")  # ends that leave a seed without a number for good
@@ -344,10 +345,13 @@ def conditions(
 def data_names(frame: pd.DataFrame) -> list[str]:
     """What each run was trained on; with the beginning of its sha256 where one name is of different bytes.
 
-    A stand-in bears its own name and that of the set it is not. Empty where the record does not say: a run that failed
-    before it had its data.
+    A stand-in bears its own name and that of the set it is not. Where a measure was taken on different images
+    (`taken_on`), these are named too. Empty where the record does not say: a run that failed before it had its data.
     """
     names, digests = full_data_names(frame), list(frame["run", "sha256"])
+    images = list(frame[TAKEN_ON]) if TAKEN_ON in frame else []
+    if len({*images} - {""}) > 1:
+        names = [f"{name} ({of} images)" if of else name for name, of in zip(names, images, strict=True)]
     several: dict[str, set[str]] = {}
     for name, digest in zip(names, digests, strict=True):
         several.setdefault(name, set()).update({digest} - {""})
@@ -413,6 +417,13 @@ class Values:
         ends = {**dict.fromkeys(self.by_seed, "done"), **{seed: lack.status for seed, lack in self.lacking.items()}}
         of_own = ("done", "no value", "diverged")
         return {seed: end == "diverged" for seed, end in sorted(ends.items()) if end in of_own}
+
+
+def taken_on(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The frame with the images that probes took a measure on as a column: part of the data of a run, for this one."""
+    found = frame.copy()
+    found[TAKEN_ON] = [measures.images_of(config, metric) for config in configs_of(frame)]
+    return found
 
 
 def measured(frame: pd.DataFrame, metric: str, at: str) -> pd.DataFrame:

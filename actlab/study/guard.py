@@ -30,6 +30,7 @@ from actlab.study.frame import (
     described,
     differing,
 )
+from actlab.study.measures import images_of
 from actlab.study.stats.joint import MINIMUM_PAIRS
 from actlab.study.stats.pairs import skewness
 
@@ -44,6 +45,7 @@ NoteKind = Literal[
     "validated on test",     # {}: val_accuracy and val_loss are of the test images; nothing was chosen by them
     "taken at its best",     # {metrics}: the number is each run's best one, and so too good by itself
     "kept apart",            # {data: names}: the runs of condition about[0] are on different data, never averaged
+    "taken on others",       # {metric, images: where -> names of conditions}: probes looked at other images in each
     "damaged",               # {path, problem}: a file of a run is unreadable, or not the one that its record states
     "not asked for",         # {path, runs}: names of runs that lie beside an experiment.yaml which asks for others
     "not begun",             # {runs}: so many of the conditions; or the names of folders that are of no known condition
@@ -317,6 +319,19 @@ def chance_level(runs: Sequence[Run], metric: str, values: Iterable[float]) -> f
 def both_at_chance(mine: float, theirs: float) -> float:
     """The level of chance if both sides are there; NaN if either is not."""
     return min(mine, theirs) if mine + theirs > 0 else math.nan
+
+
+def taken_on_others(conditions: Sequence[Condition], metrics: Iterable[str]) -> list[Note]:
+    """A note for each measure that stands beside the judged one, and was taken on other images in some conditions."""
+    notes = []
+    for metric in metrics:
+        images: dict[str, list[str]] = {}
+        for one in conditions:
+            for where in _unique(images_of(run.config, metric) for run in one.runs):
+                images.setdefault(where, []).append(one.name)
+        images.pop("", None)
+        notes += [Note("taken on others", (), {"metric": metric, "images": images}, True)] if len(images) > 1 else []
+    return notes
 
 
 def at_chance(levels: Mapping[str, float]) -> list[Note]:

@@ -552,6 +552,7 @@ def compare(
             measures.check_metric(metric, list(frame["run", "run"]))
         check_at(at, metric)
         frame = framing.measured(frame, metric, at)
+    frame = framing.taken_on(frame, metrics[0])
     conditions, apart = framing.conditions(frame, by, everything)
     pairings = against(conditions, frame, baseline, by)
     values = {one.name: framing.by_seed(one.rows, metrics[0]) for one in conditions}
@@ -576,7 +577,8 @@ def compare(
         *(note for note in beforehand if note.changes_reading),
         *(note for name, of in values.items() for note in guarding.left_out(name, of)),
         *guarding.not_begun(unknown, conditions), *guarding.damaged([*frame["run", "run"], *unknown]),
-        *guarding.at_chance(chance), *([Note("skewed", tuple(skewed), {"pairs": skewed}, True)] if skewed else []),
+        *guarding.taken_on_others(conditions, metrics[1:]), *guarding.at_chance(chance),
+        *([Note("skewed", tuple(skewed), {"pairs": skewed}, True)] if skewed else []),
         *guarding.single_seeds(values),
         *guarding.means_of_runs(values, guard.unnamed(conditions[0].keys)),
         *guarding.without_partner(values, pairings), *guarding.unused(conditions, pairings),

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from actlab.errors import RunDirError, UnknownName
 from actlab.runs.record import Run
@@ -63,6 +63,13 @@ def value(run: Run, metric: str, at: str = "last") -> float:
     width = steps[-1] - steps[0]
     areas = (steps[1:] - steps[:-1]) * (values[1:] + values[:-1]) / 2
     return float(areas.sum() / width) if width > 0 else float(values.mean())
+
+
+def images_of(config: Mapping[str, Any], metric: str) -> str:
+    """On which images a probe of a config takes a measure, "validation" or "training"; empty if none takes it."""
+    writing = probes_writing(metric.rpartition(".")[2])
+    probes = [probe for probe in config.get("probes") or [] if probe["name"] in writing]
+    return str(probes[0].get("on", "validation")) if probes else ""
 
 
 def _at_row(rows: pd.DataFrame, column: str, number: float) -> float:

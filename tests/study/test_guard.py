@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from as_text import beside, notes
 
+from actlab.runs.folder import HISTORY
 from actlab.runs.record import Run
+from actlab.show import words
 from actlab.study.guard import Note
 from actlab.study.judge import compare
 
@@ -386,3 +388,46 @@ def test_uncommitted_changes_are_said_once_for_all(study: Study) -> None:
     changed = environment(git={"commit": "a" * 40, "dirty": True})
     found = notes(compare(study(changed)))
     assert "6 of 12 runs were trained by code with uncommitted changes: which, nobody can tell" in found
+
+
+# --- images of a probe -------------------------------------------------------------------------------------------
+
+
+def probed(train: Train, relu: str, elu: str, folder: str = "probed") -> list[Run]:
+    """Six seeds each, whose probes looked at these images; elu has more dead units."""
+    runs = []
+    for name, where, dead in (("relu", relu, 10), ("elu", elu, 90)):
+        for seed in range(6):
+            probes = [{"name": "dead_units", "on": where}]
+            record = {"dataset": DATA, "environment": ENVIRONMENT}
+            run = train([0.9], activation=name, seed=seed, probes=probes, record=record, folder=folder)
+            head, row = (run.path / HISTORY).read_text().splitlines()
+            (run.path / HISTORY).write_text(f"{head},dead_units\n{row},{dead + seed}\n")
+            runs.append(Run(run.path))
+    return runs
+
+
+def test_dead_units_on_other_images_are_no_difference_of_networks(train: Train) -> None:
+    comparison = compare(probed(train, "validation", "training"), metrics=["dead_units"])
+    facts = {"mine": ["mnist (training images)"], "theirs": ["mnist (validation images)"]}
+    result = comparison["elu"]
+    assert (result.pairs, result.verdict) == (None, "not established")
+    assert result.reason == Note("other data", ("elu",), facts)
+    assert compare(probed(train, "training", "training", "alike"), metrics=["dead_units"])["elu"].verdict == "worse"
+
+
+def test_a_condition_probed_on_both_is_two_and_never_averaged(train: Train) -> None:
+    both = [*probed(train, "validation", "validation", "a"), *probed(train, "training", "training", "b")]
+    comparison = compare(both, metrics=["dead_units"])
+    assert comparison.names == [
+        f"{name} mnist ({where} images)" for where in ("validation", "training") for name in ("relu", "elu")
+    ]  # fmt: skip
+    assert "kept apart" in [note.kind for note in comparison.notes]
+    assert len(compare(both, metrics=["val_accuracy"]).names) == 2
+
+
+def test_a_second_metric_on_other_images_is_noted(train: Train) -> None:
+    runs = probed(train, "validation", "training")
+    (note,) = [one for one in compare(runs, metrics=["val_accuracy", "dead_units"]).notes if "taken on" in one.kind]
+    expected = "dead_units is of relu on validation images and of elu on training images: its difference is none of"
+    assert words.note(note) == f"{expected} networks"
