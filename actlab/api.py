@@ -409,7 +409,7 @@ def _draw_run(path: Path, title: str, note: str) -> list[str]:
 
 def draw(sweep: Sweep, outcomes: Mapping[Path, Outcome]) -> str:
     """Draw the curves of an experiment, unless they stand for all of it already; returns what is not drawn, or ""."""
-    runs = sweep.runs()
+    runs = sweep.runs(outcomes)
     if any(outcome.status == "interrupted" for outcome in outcomes.values()):  # then nobody waits for figures
         return ""
     drawn = (sweep.folder / "val_accuracy.png").exists() and not (outcomes or sweep.elsewhere)

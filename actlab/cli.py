@@ -236,7 +236,7 @@ def _finish(sweep: Sweep, outcomes: dict[Path, Outcome], talk: Terminal, json: b
     from actlab.show.tables import runs_table
     from actlab.show.words import ends
 
-    runs = sweep.runs()
+    runs = sweep.runs(outcomes)
     counts = count(outcomes)
     pending = sum(out.status == "interrupted" and state_of(path) == "pending" for path, out in outcomes.items())
     counts |= {"interrupted": counts.get("interrupted", 0) - pending, "pending": pending}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from actlab.runs import folder as disk
 from actlab.runs import register
 from actlab.runs.folder import EXPERIMENT, PROGRESS, RECORD, inside, make_folder
 from actlab.runs.forecast import Forecast, recent_runs
-from actlab.runs.job import Job
+from actlab.runs.job import Job, Outcome
 from actlab.runs.record import ENDED, Run, by_hash, run_at, state_of
 from actlab.spec.budget import sizes_of
 from actlab.spec.config import OF_A_RUN, RunConfig
@@ -136,9 +136,18 @@ class Sweep:
         named = {"config": {**run.config, "dataset": job.config.canonical()["dataset"]}} if own else {}
         return {**job.placed, **named}
 
-    def runs(self) -> list[Run]:
-        """All runs of the plan that have a record by now, in its order."""
-        found = [*self.ended, *filter(None, (run_at(job.path) for job in self.jobs))]
+    def runs(self, outcomes: Mapping[Path, Outcome]) -> list[Run]:
+        """All runs of the plan that were begun, in its order; also those that failed before they had a record.
+
+        Args:
+            outcomes: of the trainings of this call.
+        """
+        found = list(self.ended)
+        for job in self.jobs:
+            outcome, run = outcomes.get(job.path), run_at(job.path)
+            if run is None and outcome and outcome.status == "failed":  # as on a full disk
+                run = Run(job.path, {**job.identity, "status": "failed", "reason": outcome.reason})
+            found += [run] if run else []
         order = {digest: place for place, digest in enumerate(self.planned)}
         return sorted(found, key=lambda run: order[run.hash])
 

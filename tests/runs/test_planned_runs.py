@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -12,7 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 from actlab.cli import app
+from actlab.runs.job import Outcome
 from actlab.runs.sweep import Options, Sweep, prepare
+from actlab.show.words import ends
 from actlab.spec.plan import read as read_plan
 
 MakeRun, WriteConfig = Callable[..., Path], Callable[..., Path]
@@ -42,6 +45,20 @@ def test_runs_that_the_file_does_not_ask_for_are_named(
     mine.rename(out / "study" / "base (copy)")
     (warning,) = prepared("sweep: {seed: {range: 9}}\n").warnings
     assert "base (copy)" in warning
+
+
+def test_what_failed_before_it_had_a_record_is_among_the_runs(
+    prepared: Callable[..., Sweep], make_run: MakeRun, out: Path
+) -> None:
+    """As on a full disk: the closing table tells of it, and why."""
+    sweep = prepared("sweep: {seed: {range: 3}}\n")
+    done, lost, _ = sweep.jobs
+    done = dataclasses.replace(done, path=make_run(out / "study", done.config, [0.1]))
+    sweep.jobs[0] = done
+    outcomes = {done.path: Outcome("done"), lost.path: Outcome("failed", "no space left on device")}
+    runs = sweep.runs(outcomes)
+    assert [(run.path, run.status) for run in runs] == [(done.path, "done"), (lost.path, "failed")]
+    assert ends(runs) == [f"failed (no space left on device): {lost.path.name}"]
 
 
 def test_runs_of_the_stand_in_are_asked_for(make_run: MakeRun, write_config: WriteConfig, out: Path) -> None:
