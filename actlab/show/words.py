@@ -311,7 +311,7 @@ def _why_none(results: Sequence[ConditionResult]) -> str:
     """Where seeds are what is missing for all of them, how many there are and how many would do; or that all guess."""
     reasons = [result.reason for result in results]
     if all(reason is not None and reason.kind == "both at chance" for reason in reasons):
-        return ": both are at chance level" if len(results) == 1 else ": at chance level, as the baseline is"
+        return ": at chance level on both sides"
     if not all(reason is not None and reason.kind == "too few pairs" for reason in reasons):
         return ""
     pairs = max(result.pairs.n for result in results if result.pairs)

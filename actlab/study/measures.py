@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from actlab.errors import RunDirError, UnknownName
 from actlab.runs.record import Run
 from actlab.spec import metrics
-from actlab.spec.metrics import GAP, TEST_METRICS, TIMING_METRICS, TRAIN_EVAL_METRICS
+from actlab.spec.metrics import GAP, TEST_METRICS, TIMING_METRICS, TRAIN_EVAL_METRICS, probes_writing
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -334,7 +334,7 @@ def test_two_that_guess_have_no_winner(train: Train) -> None:
     assert comparison["tanh"].verdict == "better"
     assert "relu and sigmoid: at chance level (10.00%, 1 of 10 classes) at every seed: not learned" in notes(comparison)
     two = compare([run for run in comparison.runs if run.config["activation"]["name"] != "tanh"])
-    assert words.sentence(two).endswith("is established (-1.90 points): both are at chance level")
+    assert words.sentence(two).endswith("is established (-1.90 points): at chance level on both sides")
 
 
 def test_one_seed_that_learned_is_not_chance(train: Train) -> None:
