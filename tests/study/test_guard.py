@@ -189,11 +189,11 @@ def test_uncommitted_changes_on_both_sides_may_be_others(study: Study) -> None:
     runs = study(environment(git={"commit": "a" * 40, "dirty": True}))
     dirty = {"environment": {**ENVIRONMENT, "git": {"commit": "a" * 40, "dirty": True}}}
     for run in runs[:6]:
-        run.record.update(dirty)
+        run.environment = dirty["environment"]
     said = "code aaaaaaaa with uncommitted changes on both sides, which may not be the same"
     assert beside(compare(runs))["elu"] == [said]
-    runs[8].record.update({"environment": ENVIRONMENT})
-    runs[2].record.update({"environment": ENVIRONMENT})
+    runs[8].environment = ENVIRONMENT
+    runs[2].environment = ENVIRONMENT
     assert beside(compare(runs))["elu"] == [f"{said} in 5 of 6 pairs"]
 
 
