@@ -20,11 +20,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache, cached_property
+from io import BytesIO
 from pathlib import Path
 from statistics import fmean
 
 import jinja2
 import pandas as pd
+from PIL import Image
 from records import HERE, keep, restore
 
 from actlab.runs.record import Run
@@ -292,7 +294,8 @@ def main() -> None:
             shutil.copy(sorted((of.take / name).glob(f"{label}*-seed*/{file}"))[0], HERE / name / kept)
         if title := FILMS.get(name):  # of which no more is kept than this
             figures = comparison_figures(Experiment(of.take / name).compared(), title)
-            (HERE / name / "weight_films.png").write_bytes(style.png(figures["weight_films"]()))
+            with Image.open(BytesIO(style.png(figures["weight_films"]()))) as picture:  # as PNG it has 2 MB
+                picture.convert("RGB").save(HERE / name / "weight_films.webp", quality=70)
     with tempfile.TemporaryDirectory() as folder:
         experiments = restored(Path(folder))
         for template, page in PAGES.items():
