@@ -214,7 +214,7 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
             if state_of(path) == "damaged":
                 again = "goes on from its checkpoint" if resumable(job) else "trains anew"
                 sweep.warnings.append(f"{path}: {again}: its {RECORD} is damaged")
-    asked_for = {digest[:8] for digest in (*plan.asks_for(), *sweep.planned)}
+    asked_for = {digest[:8] for digest in (*plan.wanted, *sweep.planned)}
     if others := [path.name for digits, paths in here.items() if digits not in asked_for for path in paths]:
         few = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
         sweep.warnings.append(

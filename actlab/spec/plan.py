@@ -72,11 +72,21 @@ class Plan:
         """The sha256 of each plug-in of which a run has a part."""
         return list(dict.fromkeys(digest for _, config in self.runs for digest in config.plugins))
 
-    def asks_for(self) -> set[str]:
-        """The hashes of its runs, on the dataset that is asked for and on its stand-in."""
-        configs = [config for _, config in self.runs]
-        stood_in = [c.on_stand_in(name) for c in configs if (name := c.dataset.parameters.get("offline"))]
-        return {config.hash for config in (*configs, *stood_in)}
+    @property
+    def wanted(self) -> dict[str, RunConfig]:
+        """Hash to config of each run that is asked for, as `wanted` has it."""
+        return wanted([config for _, config in self.runs])
+
+
+def wanted(configs: Sequence[RunConfig]) -> dict[str, RunConfig]:
+    """Hash to config of each run that is asked for; on the stand-in that it names too, which is another run."""
+    found = {}
+    for config in configs:
+        found[config.hash] = config
+        if stand_in := config.dataset.parameters.get("offline"):
+            there = config.on_stand_in(stand_in)
+            found[there.hash] = there
+    return found
 
 
 def read_all(paths: Sequence[FilePath], overrides: Sequence[str] = ()) -> list[Plan]:

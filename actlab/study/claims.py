@@ -32,7 +32,7 @@ from actlab.runs.register import Register
 from actlab.spec.claim import EVERY_SEED, Claim, groups_of, opposites
 from actlab.spec.config import RunConfig
 from actlab.spec.metrics import higher_is_better
-from actlab.spec.plan import Plan
+from actlab.spec.plan import Plan, wanted
 from actlab.spec.where import conditions_of
 from actlab.study import folders
 from actlab.study import frame as framing
@@ -147,7 +147,7 @@ def planned(configs: Sequence[RunConfig], runs: Sequence[Run]) -> list[PlannedRu
     for run in sorted(runs, key=lambda run: run.status != "done"):
         trained.setdefault(run.hash, run)
     return [
-        PlannedRun(config.canonical(), next(filter(None, map(trained.get, folders.wanted([config]))), None))
+        PlannedRun(config.canonical(), next(filter(None, map(trained.get, wanted([config]))), None))
         for config in configs
     ]
 

@@ -51,7 +51,7 @@ class Found:
         for folder in folders or self.plans:
             plan = self.plans.get(folder)
             if isinstance(plan, Plan):
-                asked = wanted([config for _, config in plan.runs])
+                asked = plan.wanted
                 more = [r.path.name for r in self.runs if r.is_known and folder_of(r) == folder and r.hash not in asked]
                 notes += [Note("not asked for", (), {"path": plan.source, "runs": more}, True)] if more else []
             elif plan:
@@ -62,17 +62,6 @@ class Found:
 def folder_of(run: Run) -> Path:
     """Of its experiment."""
     return run.path.resolve().parent
-
-
-def wanted(configs: Sequence[RunConfig]) -> dict[str, RunConfig]:
-    """Hash to config of each run that is asked for; on the stand-in that it names too, which is another run."""
-    found = {}
-    for config in configs:
-        found[config.hash] = config
-        if stand_in := config.dataset.parameters.get("offline"):
-            there = config.on_stand_in(stand_in)
-            found[there.hash] = there
-    return found
 
 
 def read(paths: Sequence[Path]) -> Found:
@@ -93,7 +82,7 @@ def read(paths: Sequence[Path]) -> Found:
     for folder, of in inside.items():
         plan = plans.get(folder)
         lost = not all(run.is_known for run in of)
-        asked = wanted([config for _, config in plan.runs]) if lost and isinstance(plan, Plan) else {}
+        asked = plan.wanted if lost and isinstance(plan, Plan) else {}
         found += [_known(run, asked) for run in of]
     return Found(found, plans, passed_over)
 

@@ -64,7 +64,7 @@ def test_what_failed_before_it_had_a_record_is_among_the_runs(
 def test_runs_of_the_stand_in_are_asked_for(make_run: MakeRun, write_config: WriteConfig, out: Path) -> None:
     (_, config), *_ = (plan := read_plan(write_config(BASE.replace(DATA, "{name: mnist, offline: synth_mnist}")))).runs
     stood_in = config.on_stand_in("synth_mnist")
-    assert plan.asks_for() == {config.hash, stood_in.hash}
+    assert set(plan.wanted) == {config.hash, stood_in.hash}
     make_run(out / "study", stood_in, [0.1])
     make_run(out / "study", config, [0.1])
     warnings = prepare(plan, Options(out, "cpu"), lambda sentence: None).warnings
