@@ -198,7 +198,7 @@ def run(
         answer, ended = _finish(sweep, outcomes, talk, json)
         answers.append(answer)
         code = max(code, ended)
-        if page:
+        if page and not signals.received:  # who stops a sweep waits for no page
             page.finish()
             talk.print(page.problem or f"report: {page.path}", soft_wrap=True)
         if signals.received:

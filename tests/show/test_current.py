@@ -303,6 +303,12 @@ def test_a_page_that_fails_leaves_the_sweep_alone(study: Path, monkeypatch: pyte
     assert not (study / "report.html").exists()
 
 
+TWO = (
+    "name: two\ndataset: {name: synth_mnist, train_images: 100, test_images: 50}\nmodel: mnist_dense\n"
+    "activation: relu\nepochs: 2\nsweep: {seed: {range: 2}}\n"
+)
+
+
 def test_run_with_report_keeps_the_page_current(
     tmp_path: Path, make_run: Make, write_config: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -325,10 +331,7 @@ def test_run_with_report_keeps_the_page_current(
         return outcomes
 
     monkeypatch.setattr(local, "run", pretend)
-    config = write_config(
-        "name: two\ndataset: {name: synth_mnist, train_images: 100, test_images: 50}\nmodel: mnist_dense\n"
-        "activation: relu\nepochs: 2\nsweep: {seed: {range: 2}}\n"
-    )
+    config = write_config(TWO)
     done = CliRunner().invoke(app, ["run", str(config), "-o", str(out), "--device", "cpu", "--report"])
     assert done.exit_code == 0, done.output
     assert f"report: {out / 'two' / 'report.html'}" in done.output
@@ -337,3 +340,20 @@ def test_run_with_report_keeps_the_page_current(
     assert "Not finished" not in last
     assert "2 runs of 1 condition" in last
     assert discover([out])[1] == []
+
+
+def test_a_sweep_that_is_stopped_waits_for_no_page(
+    tmp_path: Path, write_config: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(
+        jobs: list[Any], limits: Any, signals: Any, look: Callable[..., None], draw: Any
+    ) -> dict[Path, Outcome]:
+        signals.received = 2
+        return {job.path: Outcome("interrupted") for job in jobs}
+
+    monkeypatch.setattr(local, "run", stopped)
+    arguments = ["run", str(write_config(TWO)), "-o", str(tmp_path / "results"), "--device", "cpu", "--report"]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 130, done.output
+    assert "report:" not in done.output
+    assert not list(tmp_path.rglob("report.html"))
