@@ -60,7 +60,7 @@ class UnknownName(ActlabError):
 
     def __init__(self, kind: str, name: str, known: Collection[str], also: Collection[str] = ()) -> None:
         self.kind, self.name, self.known, self.nearest = kind, name, list(known), nearest(name, [*known, *also])
-        super().__init__(f"unknown {kind} {name!r}; {meant(name, [*known, *also]) or listing(known)}")
+        super().__init__(f"unknown {kind} {name!r}; {suggestion(name, [*known, *also]) or listing(known)}")
 
 
 def nearest(name: str, known: Collection[str]) -> list[str]:
@@ -69,7 +69,7 @@ def nearest(name: str, known: Collection[str]) -> list[str]:
     return close or [k for k in sorted(known) if len(name) > 2 and (name.lower() in k or k in name.lower())][:3]
 
 
-def meant(name: str, known: Collection[str]) -> str:
+def suggestion(name: str, known: Collection[str]) -> str:
     """ "did you mean 'relu'?", as a message ends; empty where no known name is near."""
     close = nearest(name, known)
     return f"did you mean {close[0]!r}?" if close else ""

@@ -27,7 +27,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
-from actlab.errors import ActlabError, ConfigError, UnknownName, meant
+from actlab.errors import ActlabError, ConfigError, UnknownName, suggestion
 from actlab.registry import find
 from actlab.spec import yaml
 from actlab.spec.budget import budget_of, weight_layers
@@ -293,7 +293,7 @@ def _unmatched(
         if configs and not any(matches(config, [condition]) for config in configs):
             values = list(dict.fromkeys(_short(at_key(config, condition.key)) for config in configs))
             read = _short(condition.value)
-            hint = meant(read, values) or f"there are {', '.join(values[:8])}"
+            hint = suggestion(read, values) or f"there are {', '.join(values[:8])}"
             message = f"no run of this file has {condition.key} {condition.operator} {read}; {hint}"
             found.append((condition.key, message))
     if not found and configs and written and not any(matches(c, conditions_of(written)) for c in configs):

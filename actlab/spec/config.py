@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
-from actlab.errors import DatasetError, listing, meant
+from actlab.errors import DatasetError, listing, suggestion
 from actlab.registry import find
 from actlab.spec.budget import impossible
 from actlab.spec.claim import Claim
@@ -256,7 +256,7 @@ def wrong_stand_in(name: str, offline: str) -> str | None:
     ]  # fmt: skip
     if offline in fitting:
         return None
-    return f"{offline!r} cannot stand in for {name!r}; {meant(offline, fitting) or listing(fitting)}"
+    return f"{offline!r} cannot stand in for {name!r}; {suggestion(offline, fitting) or listing(fitting)}"
 
 
 def parse_experiment(data: Any, default_name: str) -> tuple[Experiment | None, list[Issue]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from actlab.errors import ActlabError, listing, meant
+from actlab.errors import ActlabError, listing, suggestion
 from actlab.registry import find
 from actlab.spec.config import DEFAULT_PARTS, Experiment, RunConfig
 from actlab.spec.labels import slug
@@ -107,7 +107,7 @@ def _axis(key: str, written: Any, path: Path, problems: Problems) -> list[Cell]:
     """The values of an axis, a cell each, with the place of each in the file; that of the axis, if it is a range."""
     head = key.split(".")[0]
     if head not in RunConfig.model_fields:
-        hint = meant(head, RunConfig.model_fields) or listing(RunConfig.model_fields)
+        hint = suggestion(head, RunConfig.model_fields) or listing(RunConfig.model_fields)
         problems.add(path, f"unknown key '{head}'; {hint}", "unknown key")
     if isinstance(written, list):
         if not written:
@@ -115,7 +115,7 @@ def _axis(key: str, written: Any, path: Path, problems: Problems) -> list[Cell]:
         return [Cell({key: value}, {key: (*path, i)}) for i, value in enumerate(written)]
     kind = next(iter(written)) if isinstance(written, dict) and len(written) == 1 else ""
     if kind not in RANGES:
-        hint = f"; {close}" if (close := meant(kind, RANGES)) else ""
+        hint = f"; {close}" if (close := suggestion(kind, RANGES)) else ""
         problems.add(path, f"expected a list of values or one of {', '.join(RANGES)}, read {show(written)}{hint}")
         return []
     try:
@@ -175,7 +175,7 @@ def _exclusions(written: Any, path: Path, axes: list[str], problems: Problems) -
             problems.add(where, f"expected a mapping of path to value, read {show(rule)}")
             continue
         for key in (key for key in rule if key not in axes):
-            hint = meant(key, axes) or f"swept here: {', '.join(axes) or 'nothing'}"
+            hint = suggestion(key, axes) or f"swept here: {', '.join(axes) or 'nothing'}"
             problems.add((*where, key), f"unknown key '{key}'; {hint}", "unknown key")
         try:
             rules.append(conditions_of(rule))

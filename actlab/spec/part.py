@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, PydanticUserError, ValidationError, create_model
 from pydantic_core import PydanticSerializationError
 
-from actlab.errors import UnknownName, listing, meant
+from actlab.errors import UnknownName, listing, suggestion
 from actlab.registry import Entry, Kind, Parameter, find
 from actlab.spec.problems import Issue
 from actlab.spec.yaml import Path
@@ -164,7 +164,7 @@ def explain(
             issues.append(Issue(where, f"`{key}` is required", "missing"))
         elif item["type"] == "extra_forbidden":
             inside = known if len(where) < len(path) + 2 else (nested or {}).get(str(where[len(path)]), [])
-            hint = f"; {meant(str(key), inside) or listing(inside)}" if inside else ""
+            hint = f"; {suggestion(str(key), inside) or listing(inside)}" if inside else ""
             issues.append(Issue(where, f"unknown key '{key}'{hint}", "unknown key"))
         elif item["type"] == "value_error":
             issues.append(Issue(where, str(item["ctx"]["error"])))
@@ -182,7 +182,7 @@ def _expected(items: Sequence[Any]) -> str:
         expected.append(template.format(**item.get("ctx", {})))
         if item["type"] == "literal_error":
             choices = [choice.strip("' ") for choice in expected[-1].replace(" or ", ",").split(",")]
-            hint = f"; {close}" if (close := meant(str(item["input"]), choices)) else ""
+            hint = f"; {close}" if (close := suggestion(str(item["input"]), choices)) else ""
     return f"expected {' or '.join(dict.fromkeys(expected))}, read {show(items[-1]['input'])}{hint}"
 
 

@@ -37,21 +37,10 @@ from actlab.spec.where import conditions_of
 from actlab.study import folders
 from actlab.study import frame as framing
 from actlab.study import guard as guarding
+from actlab.study import judge as judging
 from actlab.study.frame import LOST, Condition, Lack, Values
 from actlab.study.guard import Guard, Note
-from actlab.study.judge import (
-    Comparison,
-    ConditionResult,
-    Judgement,
-    Pair,
-    compare,
-    divergence_of,
-    judge_divergence,
-    judge_pairs,
-    pair_of,
-    step_of,
-    verdict_on,
-)
+from actlab.study.judge import Comparison, ConditionResult, Judgement, Pair
 from actlab.study.measures import value
 from actlab.study.stats.joint import MINIMUM_PAIRS
 from actlab.study.stats.pairs import Paired
@@ -261,8 +250,8 @@ def judge_claims(
             if result is None or draft.claim.margin or math.isnan(result.p):
                 alone[i, end] = pair
             else:
-                judged[i, end] = verdict_on(pair, result.p, result.family)
-    judged |= dict(zip(alone, judge_pairs(list(alone.values())), strict=True))
+                judged[i, end] = judging.verdict_on(pair, result.p, result.family)
+    judged |= dict(zip(alone, judging.judge_pairs(list(alone.values())), strict=True))
     evidence = iter(
         _evidence(draft, {end: judged[i, end] for end in draft.pairs}) for i, draft in enumerate(waiting)
     )  # fmt: skip
@@ -463,13 +452,13 @@ def _pairs(claim: Claim, side: Side, other: Side) -> dict[float, Pair]:
     Whether the difference is above or below the end; higher counts as better, whatever the measure.
     """
     asked, runs = region(claim), [one.run for of in (side, other) for one in of.runs if one.run]
-    step = step_of(runs, claim.metric, [*side.values.values(), *other.values.values()])
+    step = judging.step_of(runs, claim.metric, [*side.values.values(), *other.values.values()])
     chance = guarding.both_at_chance(*(_chance_level(claim, of) for of in (side, other)))
     found = {}
     for end in (asked.low, asked.high):
         if math.isfinite(end):
             moved = {seed: number + end for seed, number in other.values.items()}
-            pair = pair_of(side.values, moved, claim.metric, step, chance=chance)
+            pair = judging.pair_of(side.values, moved, claim.metric, step, chance=chance)
             found[end] = replace(pair, higher_is_better=True)
     return found
 
@@ -487,7 +476,7 @@ def _in_table(
         return None
     if (claim.metric, claim.at) not in tables:
         try:
-            tables[claim.metric, claim.at] = compare(frame, [claim.metric], at=claim.at)
+            tables[claim.metric, claim.at] = judging.compare(frame, [claim.metric], at=claim.at)
         except ActlabError:  # there is no such table, so no pair stands in it
             return None
     table = tables[claim.metric, claim.at]
@@ -504,11 +493,11 @@ def _with_notes(waiting: Sequence[_Comparing], standing: Sequence[ConditionResul
     """The pairs with what a table notes of its own: how often either side diverged, and skewed differences."""
     ends = [(_ends(draft.side), _ends(draft.other)) for draft in waiting]
     outside = [i for i, result in enumerate(standing) if result is None]
-    diverged = dict(zip(outside, judge_divergence([ends[i] for i in outside]), strict=True))
+    diverged = dict(zip(outside, judging.judge_divergence([ends[i] for i in outside]), strict=True))
     for i, result in enumerate(standing):
         if result and result.divergence:
-            diverged[i] = divergence_of(*ends[i], result.divergence.p, result.divergence.family)
-    pairs = [pair_of(draft.side.values, draft.other.values, draft.claim.metric, 0.0) for draft in waiting]
+            diverged[i] = judging.divergence_of(*ends[i], result.divergence.p, result.divergence.family)
+    pairs = [judging.pair_of(draft.side.values, draft.other.values, draft.claim.metric, 0.0) for draft in waiting]
     skewed = guarding.skewed({i: (pair.seeds, pair.numbers.differences) for i, pair in enumerate(pairs)})
     noted = []
     for i, draft in enumerate(waiting):
@@ -530,7 +519,7 @@ def _evidence(draft: _Comparing, judged: Mapping[float, Judgement]) -> Evidence:
     """
     side, other, asked = draft.side, draft.other, region(draft.claim)
     family = max(judgement.family for judgement in judged.values())
-    unmoved = pair_of(side.values, other.values, draft.claim.metric, 0.0, max(1, family))
+    unmoved = judging.pair_of(side.values, other.values, draft.claim.metric, 0.0, max(1, family))
     numbers = unmoved.numbers
     values = dict(zip(unmoved.seeds, numbers.differences, strict=True))
     mean = fmean(values.values()) if values else math.nan

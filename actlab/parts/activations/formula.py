@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from actlab.errors import FormulaError, listing, meant
+from actlab.errors import FormulaError, listing, suggestion
 
 MAX_CHARACTERS = 500
 MAX_NODES = 200
@@ -269,7 +269,7 @@ class _Reader:
         """Refuse a name that is not known here; with the advice if it is one that stands elsewhere."""
         if name not in otherwise:
             kind = "function" if isinstance(node, ast.Call) else "name"
-            advice = f"unknown {kind} {name!r}; {meant(name, known) or listing(known)}"
+            advice = f"unknown {kind} {name!r}; {suggestion(name, known) or listing(known)}"
         self._refuse(advice, node)
 
 
