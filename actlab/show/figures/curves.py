@@ -229,24 +229,23 @@ def curves_figure(
 
 @styled
 def dead_units_figure(
-    curves: pd.DataFrame, title: str, note: str = "", units: int | None = None, metric: str = "val_accuracy",
+    curves: pd.DataFrame, title: str, note: str = "", units: int | None = None,
     look_of: Mapping[str, Look] | None = None, on_test: bool = False,
 ) -> Figure:  # fmt: skip
     """Accuracy in the upper panel, dead units in the lower one, over the same epochs.
 
     Args:
-        curves: as `curves_figure` takes it, with `metric` and `dead_units`; or the history of one run, of which
+        curves: as `curves_figure` takes it, with `val_accuracy` and `dead_units`; or the history of one run, of which
             training and validation accuracy stand over each count of units that it has.
         title, note: drawn over it as they are.
         units: how many units there are to die, if it is the same number everywhere.
-        metric: the accuracy to draw, of conditions.
         look_of: condition to its look; by default in order of first appearance.
         on_test: whether validation was done on the test images.
     """
     of = f" (of {units})" if units else ""
     if "condition" in curves:
-        labels = [label_of(metric, on_test), f"dead units{of}"]
-        return curves_figure(curves, [metric, "dead_units"], Heading(title, note, (DEAD,)), look_of, labels)
+        labels = [label_of("val_accuracy", on_test), f"dead units{of}"]
+        return curves_figure(curves, ["val_accuracy", "dead_units"], Heading(title, note, (DEAD,)), look_of, labels)
     upper = _training_and_validation(curves, "accuracy", on_test)
     lower = _of_run(curves, {column: (column.removesuffix("_units"), look) for column, look in COUNTS.items()})
     names = [line.name for line in lower]
