@@ -15,7 +15,7 @@ from actlab.show import words
 from actlab.show.words import Numbers
 from actlab.study.frame import Lack
 from actlab.study.guard import Note, NoteKind
-from actlab.study.judge import Comparison, ConditionResult
+from actlab.study.judge import Comparison, ConditionResult, Divergence
 from actlab.study.stats.pairs import paired
 from actlab.study.stats.summaries import summary
 
@@ -97,7 +97,6 @@ def test_names_and_counts() -> None:
     ]
     assert words.few([f"f{i}" for i in range(8)]) == "f0, f1, f2, f3, f4 and 3 more"
     assert [words.counted(n, "run") for n in (0, 1, 1200)] == ["0 runs", "1 run", "1,200 runs"]
-    assert words.counted(2, "entry", "entries") == "2 entries"
     assert [words.seeds(of) for of in ([3], [0, 1], [0, 1, 2], [1, 2, 5])] == [
         "seed 3", "seeds 0 and 1", "seeds 0 to 2", "seeds 1, 2 and 5",
     ]  # fmt: skip
@@ -135,6 +134,10 @@ NOTES: dict[str, tuple[Mapping[str, Any], str]] = {
         {"data": ["mnist", "synth_mnist"]},
         "runs of a and b are on different data, and are never averaged: mnist and synth_mnist",
     ),
+    "taken on others": (
+        {"metric": "dead_units", "images": {"validation": ["relu"], "training": ["elu"]}},
+        "dead_units is of relu on validation images and of elu on training images: its difference is none of networks",
+    ),
     "damaged": ({"path": "results/x", "problem": "no table"}, "results/x: no table"),
     "not asked for": (
         {"path": "x/experiment.yaml", "runs": ["r", "s"]},
@@ -142,10 +145,18 @@ NOTES: dict[str, tuple[Mapping[str, Any], str]] = {
     ),
     "not begun": ({"runs": 2}, "a and b: 2 runs not begun"),
     "no plan": ({"problem": "x: cannot be read"}, "x: cannot be read; so which runs it asks for is not known"),
+    "skewed": (
+        {"pairs": {"elu": {"mean": 0.01, "seed": 3, "without": 0.001}}},
+        "skewed differences, on which sign flips err: elu (+0.0100; +0.00100 without seed 3); "
+        "that others look even may be luck",
+    ),
+    "at chance": (
+        {"chance": 0.1}, "a and b: at chance level (10.00%, 1 of 10 classes) at every seed: not learned",
+    ),
     "one seed": ({}, "a and b: one seed has no spread; a difference between single seeds may be luck"),
     "seeds left out": (
-        {"seeds": [1, 3], "lack": DIVERGED},
-        "a and b: seeds 1 and 3 diverged (loss is not finite at step 300); left out of the mean and of the pairs",
+        {"seeds": [1, 3], "lack": DIVERGED, "left": 4},
+        "a and b: seeds 1 and 3 diverged (loss is not finite at step 300); its numbers are those of the survivors",
     ),
     "mean of runs": (
         {"runs": 4, "keys": ["batch_size"]}, "a and b: a seed's value is the mean of its 4 runs over batch_size",
@@ -173,6 +184,7 @@ NOTES: dict[str, tuple[Mapping[str, Any], str]] = {
     "counted once": ({"path": "x", "same_as": "y"}, "x is the same run as y; it counts once"),
     "established": ({}, ""),
     "no pairs": ({"needed": 6}, "no seed has a number in both conditions; 6 pairs would do"),
+    "both at chance": ({"chance": 0.1}, "both are at chance level (10.00%): neither has learned"),
     "no difference": ({}, "every difference is exactly 0"),
     "too few pairs": (
         {"needed": 6, "smallest_p": 0.25},
@@ -217,6 +229,10 @@ NOTES: dict[str, tuple[Mapping[str, Any], str]] = {
     "not at every seed": ({"values": {0: 3.0, 1: 4.0}, "differences": False}, "not so at seeds 0 and 1: 3, 4"),
     "no such run": ({}, "the file asks for no run that is as `of` says"),
     "no counterpart": ({}, "no run of the file differs from these in the other condition alone"),
+    "diverged": (
+        {"divergence": Divergence((6, 6), (0, 6), 0.03125, 1, "diverges more often")},
+        "a diverged at 6 of 6 seeds, b at 0 of 6; diverges more often (p = 0.031)",
+    ),
     "differs in more": (
         {"keys": ["activation"], "notes": [Note("other initial weights", (), {"pairs": 1, "of": 2})]},
         "a and b differ in more than activation: other initial weights in 1 of 2 pairs",
