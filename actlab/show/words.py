@@ -148,10 +148,16 @@ def typeset_minus(text: str) -> str:
 # --- words -----------------------------------------------------------------------------------------------------
 
 
-def metric_name(metric: str) -> str:
-    """ "val_accuracy" as "validation accuracy"; "dense.dead_units" as "dead units of dense"."""
+def tested(runs: Iterable[Run]) -> bool:
+    """Whether all runs validated on the test images, so that what they call validation is a test."""
+    parts = [run.config.get("dataset") for run in runs]
+    return bool(parts) and all(isinstance(part, Mapping) and part.get("validation") == "test" for part in parts)
+
+
+def metric_name(metric: str, on_test: bool = False) -> str:
+    """ "val_accuracy" as "validation accuracy", or "test accuracy" where validation was done on the test images."""
     layer, _, column = metric.rpartition(".")
-    name = column.replace("val_", "validation ").replace("_", " ")
+    name = column.replace("val_", "test " if on_test else "validation ").replace("_", " ")
     return f"{name} of {layer}" if layer and layer != "*" else name
 
 
@@ -275,7 +281,7 @@ def _on_metric(comparison: Comparison, judged: Sequence[ConditionResult]) -> str
 
     def by(result: ConditionResult) -> str:
         distance = result.pairs.difference if result.pairs else math.nan
-        return f"{difference(abs(distance), metric, signed=False)} of {metric_name(metric)}"
+        return f"{difference(abs(distance), metric, signed=False)} of {metric_name(metric, tested(comparison.runs))}"
 
     if len(judged) == 1:
         (result,) = judged
@@ -326,7 +332,7 @@ def _level(comparison: Comparison) -> str:
         return f"no finished run has {comparison.metric} {moment(comparison.at)}"
     choose = max if higher_is_better(comparison.metric) else min
     best = choose(known, key=lambda result: result.summary.mean)
-    of = f"{metric_name(comparison.metric)} of {number(best.summary.mean, comparison.metric)}"
+    of = f"{metric_name(comparison.metric, tested(comparison.runs))} of {number(best.summary.mean, comparison.metric)}"
     rest = "" if len(known) == 1 else f", the best of {counted(len(known), 'condition')}; nothing is compared"
     return f"{best.short}: {of}, mean of {counted(best.summary.n, 'seed')}{rest}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import ceil, floor, log10
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.transforms import Transform
 
-    from actlab.runs.record import Run
 
 Floats = NDArray[np.float64]
 Scale = Literal["linear", "log", "symlog", "to one"]  # "symlog" is "log" with 0 left of (or under) the smallest
@@ -58,12 +57,6 @@ MOST_DECADES = 6  # ticks of a logarithmic axis
 
 
 # --- columns ---------------------------------------------------------------------------------------------------
-
-
-def tested(runs: Iterable[Run]) -> bool:
-    """Whether all runs validated on the test images, so that what they call validation is a test."""
-    parts = [run.config.get("dataset") for run in runs]
-    return bool(parts) and all(isinstance(part, Mapping) and part.get("validation") == "test" for part in parts)
 
 
 def quantity(column: str, on_test: bool = False) -> tuple[str, str]:

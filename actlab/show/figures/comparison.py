@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from actlab.errors import ActlabError
 from actlab.runs.folder import WEIGHT_FILM, write_bytes
 from actlab.show import words
-from actlab.show.figures.axes import label_of, tested
+from actlab.show.figures.axes import label_of
 from actlab.show.figures.curves import curves_figure
 from actlab.show.figures.films import films_figure
 from actlab.show.figures.numbers import heat_map, number_figure
@@ -101,7 +101,7 @@ def comparison_figures(
     """
     (look_of,) = [look_of] if look_of else looks_of([comparison])
     heading = Heading(title, stand_in_note(comparison))
-    metric, curves, on_test = comparison.metric, comparison.curves(), tested(comparison.runs)
+    metric, curves, on_test = comparison.metric, comparison.curves(), words.tested(comparison.runs)
     judged = [metric] if metric.isidentifier() else []  # a layer's column is in no history
     figures: dict[str, Draw] = {
         column: partial(curves_figure, curves, [column], heading, look_of, [label_of(column, on_test)])
@@ -150,7 +150,7 @@ def stacked(comparison: Comparison, columns: Sequence[str], title: str) -> dict[
         raise ActlabError(f"--stack: {at_end[0]} is measured once, when a training has ended: it has no curve; {read}")
     columns = [column.removeprefix("*.") for column in columns]
     heading, (look_of,) = Heading(title, stand_in_note(comparison)), looks_of([comparison])
-    names = [label_of(column, tested(comparison.runs)) for column in columns]
+    names = [label_of(column, words.tested(comparison.runs)) for column in columns]
     draw = partial(curves_figure, comparison.curves(columns), columns, heading, look_of, names)
     return {"_over_".join(map(_slug, columns)): draw}
 

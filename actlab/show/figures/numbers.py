@@ -93,7 +93,7 @@ def number_figure(
         heading = heading.plus(f"dot: a seed; line and bar: mean and {INTERVAL}", n)
     ends = [end for r in drawn for end in (*r.summary.values, r.summary.low, r.summary.high)]
     scale: Scale = "log" if on.needs_log(metric, [end for r in drawn for end in r.summary.values]) else "linear"
-    up = label_of(metric, on.tested(comparison.runs)) + (", log scale" if scale == "log" else "")
+    up = label_of(metric, words.tested(comparison.runs)) + (", log scale" if scale == "log" else "")
     across = label_of(key) + SCALES[scale_of(numbers)].format(on.quantity(key)[0])
     means = [np.array([(x, r.summary.mean) for x, r in of if r.values]).reshape(-1, 2) for of in points.values()]
     colors = [{look_of[result.name].color for _, result in of} for of in points.values()]
@@ -224,7 +224,7 @@ def heat_map(
     counts = [result.summary.n for result in results]
     n = f"{min(counts)} to {max(counts)}" if len(set(counts)) > 1 else f"{counts[0]}"
     heading = Heading(heading.title, heading.note, (
-        label_of(metric, on.tested(comparison.runs)) + (", log scale" if log else ""), *heading.meaning,
+        label_of(metric, words.tested(comparison.runs)) + (", log scale" if log else ""), *heading.meaning,
         f"colour: mean over n = {n} seeds" if small else "cell: mean over n seeds",
         "hatched: seeds without a value" if small and any(result.lacking for result in results) else "",
         "blank: not run" if small and len(results) < len(shown) * len(across) * len(up) else "",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from actlab.show import words
-from actlab.show.figures.axes import Scale, label_of, needs_log, quantity, set_scale, size_inches, tested
+from actlab.show.figures.axes import Scale, label_of, needs_log, quantity, set_scale, size_inches
 from actlab.show.figures.style import EDGE, FAINT, INK, QUIET, Heading, Look, apart, fitted, page, styled, text_width
 from actlab.spec.metrics import higher_is_better
 
@@ -61,7 +61,7 @@ def seeds_figure(comparison: Comparison, heading: Heading, look_of: Mapping[str,
     rows = [Row(r.name, r.values, r.summary, count(r.values, r.lacking)) for r in comparison.results]
     log = needs_log(comparison.metric, [value for row in rows for value in row.values.values()])
     meaning = *_meaning(rows, "seed"), "grey: the same seed" if len(rows) == 2 else ""
-    label = label_of(comparison.metric, tested(comparison.runs)) + (", log scale" if log else "")
+    label = label_of(comparison.metric, words.tested(comparison.runs)) + (", log scale" if log else "")
     return _figure(comparison.metric, rows, label, heading.plus(*meaning), look_of, log=log)
 
 
@@ -86,7 +86,7 @@ def differences_figure(comparison: Comparison, heading: Heading, look_of: Mappin
         rows.append(Row(result.name, pairs, result.pairs, f"{verdict}, {n}" if verdict else n, strong))
     better = f"{'right' if higher_is_better(metric) else 'left'} of 0 is better"
     beside = f"{BESIDE} see what the table says beside it" if any(BESIDE in row.words for row in rows) else ""
-    name, unit = quantity(metric, tested(comparison.runs))
+    name, unit = quantity(metric, words.tested(comparison.runs))
     unit = "points" if words.is_accuracy(metric) else unit
     label = f"{name} minus that of {words.baseline_name(comparison)}" + (f" ({unit})" if unit else "")
     return _figure(metric, rows, label, heading.plus(better, *_meaning(rows, "pair"), beside), look_of, zero=True)

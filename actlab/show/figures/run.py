@@ -16,9 +16,9 @@ from actlab.runs.folder import HISTORY, LAYERS, WEIGHT_FILM, read_arrays, read_t
 from actlab.runs.record import Run
 from actlab.show import words
 from actlab.show.figures import curves
-from actlab.show.figures.axes import tested
 from actlab.show.figures.histograms import histograms_figure
 from actlab.show.figures.style import Draw, png
+from actlab.show.words import tested
 
 
 def draw_run(path: Path, title: str, note: str) -> list[str]:

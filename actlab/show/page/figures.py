@@ -16,7 +16,7 @@ from actlab.errors import RunDirError
 from actlab.runs.folder import LAYERS
 from actlab.runs.record import Run
 from actlab.show import words
-from actlab.show.figures.axes import quantity, tested
+from actlab.show.figures.axes import quantity
 from actlab.show.figures.comparison import FILMS, comparison_figures, stand_in_note
 from actlab.show.figures.curves import curves_figure, dead_units_figure, gradient_norms_figure
 from actlab.show.figures.histograms import histograms_figure
@@ -24,6 +24,7 @@ from actlab.show.figures.run import watched_units
 from actlab.show.figures.style import PALETTE, Draw, Heading, Look, svg
 from actlab.show.page.section import address
 from actlab.show.page.svg import inline
+from actlab.show.words import tested
 
 if TYPE_CHECKING:
     import pandas as pd
