@@ -102,6 +102,7 @@ def test_names_and_counts() -> None:
     ]  # fmt: skip
     assert words.seeds(range(0, 20, 2)) == "seeds 0, 2, 4, 6, 8, 10, 12, 14 and 2 more"
     assert words.metric_name("val_accuracy") == "validation accuracy"
+    assert words.metric_name("val_accuracy", on_test=True) == "test accuracy"
     assert words.metric_name("dense.dead_units") == "dead units of dense"
     assert words.metric_name("*.weight_norm") == "weight norm"
     assert words.moment("step 500") == "at step 500"
