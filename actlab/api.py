@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from actlab import environment
 from actlab.errors import ActlabError, RunDirError
-from actlab.runs.folder import EXPERIMENT, REPORT, WEIGHTS, read_arrays
+from actlab.runs.folder import EXPERIMENT, REPORT, WEIGHTS, check_outside_runs, make_folder, read_arrays, write_bytes
 from actlab.runs.record import Run
 from actlab.signals import RESUME, Interrupts, Signals
 
@@ -39,13 +39,14 @@ if TYPE_CHECKING:
     from actlab.study import judge
     from actlab.study.folders import Found
 
+MODEL_FORMATS = (".keras", ".onnx")
 Config = str | os.PathLike[str] | Mapping[str, Any]
 
 
 class LoadedRun(Run):
     """A run whose model can be had again; what it was and what it did is read from its directory.
 
-    `.config`, `.history` and `.layers` (DataFrames), `.results`, `.environment`, `.status`, `.model()`.
+    `.config`, `.history` and `.layers` (DataFrames), `.results`, `.environment`, `.status`, `.model()`, `.export()`.
     """
 
     def model(self) -> Any:
@@ -74,6 +75,44 @@ class LoadedRun(Run):
         for variable, value in zip(model.variables, arrays, strict=True):
             variable.assign(value)
         return model
+
+    def export(self, file: str | os.PathLike[str]) -> Path:
+        """Write the model into a file that needs no run directory; returns its path.
+
+        Args:
+            file: ends in .keras, which `keras.models.load_model` reads after `from actlab import Activation`; or in
+                .onnx, which needs nothing of actlab or Keras any more.
+
+        Raises:
+            RunDirError: the run is not done, its weights are not those of the record, or the file cannot be written.
+            ActlabError: the ending is another; or ONNX is not installed, or lacks what the model computes by.
+        """
+        import tempfile
+
+        file = Path(file)
+        if file.suffix not in MODEL_FORMATS:
+            raise ActlabError(f"{file}: a model is written into a file that ends in {' or '.join(MODEL_FORMATS)}")
+        check_outside_runs(file)
+        if file.suffix == ".onnx":
+            need("onnx", "tf2onnx", "onnx")
+            if (precision := self.config.get("precision")) != "float32":
+                raise ActlabError(
+                    f"{self.path}: computes in {precision}, and to ONNX goes float32 only; export to .keras"
+                )
+        if self.status != "done":
+            raise RunDirError(f"{self.path}: is {self.status}; a finished run has a model to export")
+        if faults := self.faults((WEIGHTS,)):
+            raise RunDirError(f"{self.path / WEIGHTS}: {faults[WEIGHTS]}")
+        model = self.model()
+        with tempfile.TemporaryDirectory(prefix="actlab-export-") as scratch:
+            made = Path(scratch, f"model{file.suffix}")
+            if file.suffix == ".onnx":
+                _export_onnx(model, made, self.config["activation"]["name"])
+            else:
+                model.save(made)
+            make_folder(file.parent)
+            write_bytes(file, made.read_bytes())
+        return file
 
     def _repr_html_(self) -> str:
         return _html([self], self.label)
@@ -121,6 +160,20 @@ class TrainedExperiment:
              **run.results.get("final", {})}
             for run in self.runs
         ])  # fmt: skip
+
+    def histories(self, timing: bool = False, layers: bool = False) -> pd.DataFrame:
+        """A row an evaluation and run: experiment, run, hash, status, the config, and the columns of history.csv.
+
+        Args:
+            timing: also the columns of timing.csv.
+            layers: the rows of layers.csv instead: a row an evaluation, layer and run.
+
+        Raises:
+            ActlabError: no run has a row; or both choices are made.
+        """
+        from actlab.study.histories import histories
+
+        return histories([self.path], timing, layers)[0]
 
     def compare(self, metrics: str | Sequence[str] = (), **choices: Any) -> Comparison:
         """Its conditions held against each other; the arguments are those of `actlab.compare`."""
@@ -428,6 +481,18 @@ def draw(sweep: Sweep, outcomes: Mapping[Path, Outcome]) -> str:
     return ""
 
 
+def need(extra: str, *packages: str) -> None:
+    """Raise unless the packages of an extra are installed.
+
+    Raises:
+        ActlabError: says how to install them.
+    """
+    from importlib.util import find_spec
+
+    if missing := [name for name in packages if find_spec(name) is None]:
+        raise ActlabError(f"{', '.join(missing)}: not installed; get it by: pip install 'actlab[{extra}]'")
+
+
 def conditions(where: Sequence[str]) -> list[Condition]:
     """The conditions of --where."""
     from actlab.spec.where import parse_where
@@ -461,6 +526,24 @@ def _plan(config: Config, changes: Mapping[str, Any]) -> Plan:
     if isinstance(config, str) and "\n" in config:
         return plan.parse(config, "the config", overrides)
     return plan.read(Path(config), overrides)
+
+
+def _export_onnx(model: Any, file: Path, activation: str) -> None:
+    """Write a model by Keras's own exporter, with any number of images at a time, called `images`.
+
+    Raises:
+        ActlabError: tf2onnx has left an operator of TensorFlow in it, which no reader of ONNX knows.
+    """
+    import keras
+    import onnx
+
+    images = keras.InputSpec(shape=model.input_shape, dtype="float32", name="images")
+    model.export(file, format="onnx", verbose=False, input_signature=[images])
+    nodes = onnx.load(file).graph.node
+    if unknown := sorted({node.op_type for node in nodes if not onnx.defs.has(node.op_type, node.domain)}):
+        raise ActlabError(
+            f"{activation}: ONNX has no operator {', '.join(unknown)}, and tf2onnx has no other way; export to .keras"
+        )
 
 
 def _paths(paths: Paths) -> list[Path]:

@@ -787,6 +787,66 @@ def report(
 
 
 @app.command()
+def export(
+    paths: Paths,
+    to: Annotated[
+        tuple[str, Path], typer.Option("--to", metavar="FORMAT FILE", help="keras, onnx, csv or parquet, and the file")
+    ],
+    timing: Annotated[bool, typer.Option("--timing", help="csv, parquet: also the columns of timing.csv")] = False,
+    layers: Annotated[bool, typer.Option("--layers", help="csv, parquet: the rows of layers.csv instead")] = False,
+    plugin: Plugins = None,
+    json: Json = False,
+) -> None:
+    """Write the model of a run (keras, onnx), or the histories of many as one table (csv, parquet), into a file."""
+    from actlab import api
+    from actlab.runs.folder import check_outside_runs, make_folder, write_bytes
+    from actlab.show.tables import Terminal
+    from actlab.show.words import counted
+
+    form, file = to
+    _check_name("format", form, ("keras", "onnx", "csv", "parquet"))
+    if file.suffix != f".{form}":
+        example = file.with_suffix(f".{form}").name
+        raise ActlabError(f"--to {form} {file}: expected a file that ends in .{form}, such as {example}")
+    talk = Terminal(stderr=json)
+    if form in ("keras", "onnx"):
+        if len(paths) > 1:
+            raise ActlabError(f"a model is of one run, and {len(paths)} paths were named")
+        if timing or layers:
+            raise ActlabError(f"--timing and --layers are of tables, and {form} is a model")
+        run = api.LoadedRun(_run_at(paths[0]).path)
+        with _quiet_tensorflow():
+            run.export(file)
+        kept, parameters = run.config.get("keep_weights", "final"), run.record.get("parameters")
+        answer: dict[str, Any] = {"file": str(file), "run": str(run.path), "weights": kept, "parameters": parameters}
+        talk.print(f"{file}: {run.label}, {kept} weights ({file.stat().st_size / 1e6:.2f} MB)", soft_wrap=True)
+        if form == "keras":
+            talk.print("to load it: from actlab import Activation; keras.models.load_model(...)", style="dim")
+    else:
+        from actlab.study.histories import histories
+
+        check_outside_runs(file)
+        if form == "parquet":
+            api.need("parquet", "pyarrow")
+        table, left_out, unfinished = histories(_folders(paths), timing, layers)
+        make_folder(file.parent)
+        if form == "csv":
+            write_bytes(file, table.to_csv(index=False).encode())
+        else:
+            write_bytes(file, table.to_parquet(index=False, engine="pyarrow"))
+        runs = table["hash"].nunique()
+        answer = {"file": str(file), "rows": len(table), "columns": list(table), "left_out": left_out,
+                  "not_done": unfinished}  # fmt: skip
+        talk.print(f"{file}: {len(table):,} rows, {len(table.columns)} columns, {counted(runs, 'run')}", soft_wrap=True)
+        for text in unfinished:
+            talk.print(f"as far as it went: {text}", soft_wrap=True)
+        for text in left_out:
+            talk.print(f"left out: {text}", style="bold yellow", soft_wrap=True)
+    if json:
+        _print_json(answer)
+
+
+@app.command()
 def watch(
     paths: Paths,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one")] = 0,

@@ -120,6 +120,19 @@ def inside(folder: Path, name: str) -> Path:
     return path
 
 
+def check_outside_runs(file: Path) -> None:
+    """Raise where a file would lie in the folder of a run, whose files are its record.
+
+    Raises:
+        RunDirError: it would, or a folder is there.
+    """
+    for folder in file.resolve().parents:
+        if (folder / RECORD).exists() or (folder.parent / EXPERIMENT).exists():
+            raise RunDirError(f"{file}: would lie in {folder}, where a run has its record; name a place outside of it")
+    if file.is_dir():
+        raise RunDirError(f"{file}: is a folder; name a file")
+
+
 def make_folder(path: Path) -> None:
     """Make a folder and those above it; one that is there is cleared of what writers that died have left in it.
 

@@ -19,7 +19,7 @@ class Activation(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no ty
 
     Weights are float32 whatever the compute dtype, and have no regularizer. Random numbers come from a Keras seed
     generator, whose state is one of the layer's variables; like that of Keras's Dropout it is not in a saved model,
-    so a checkpoint must hold `model.variables`. To load a saved model, import this module first.
+    so a checkpoint must hold `model.variables`. To load a saved model, `from actlab import Activation` first.
 
     Args:
         activation: a registered name or alias.
