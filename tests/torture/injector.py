@@ -26,6 +26,7 @@ import pytest
 
 from actlab import cli
 from actlab.errors import ActlabError
+from actlab.parts.datasets import Prepared
 from actlab.runs import training
 from actlab.runs.folder import make_folder, write_bytes
 from actlab.runs.job import Job
@@ -200,7 +201,7 @@ def config(**changes: Any) -> RunConfig:
 def job(path: Path, made: RunConfig, checkpoint_seconds: float = 0.0) -> Job:
     """A job for `train` whose training is that of `without_tensorflow`; a checkpoint is due at every pause."""
     make_folder(path)
-    data: Any = SimpleNamespace(name="synth_mnist", sha256="0" * 64, stand_in_for=None, shape=(4,), classes=2)
+    data = Prepared("synth_mnist", Path(), "0" * 64, (4,), 2, 40, 5, origin="", checked="")
     return Job(made, "label", path, data, "cpu", 1, checkpoint_seconds)
 
 
