@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from actlab.runs.executors.local import Limits
     from actlab.runs.job import Job, Outcome
     from actlab.runs.sweep import Sweep
     from actlab.show.page.current import CurrentReport
@@ -284,7 +283,6 @@ def run(
         KeyboardInterrupt: after Ctrl-C; nothing is lost, and the same call goes on.
     """
     from actlab.plugins import use
-    from actlab.runs.executors.local import Limits
     from actlab.runs.sweep import Options, prepare
     from actlab.show.tables import Terminal
 
@@ -299,8 +297,7 @@ def run(
         for warning in sweep.warnings:
             talk.print(f"NOTE  {warning}", style="bold yellow")
         sweep.begin()
-        limits = Limits(min(sweep.workers, len(sweep.jobs)), retries, run_timeout, fail_fast)
-        outcomes = train(sweep, limits, signals, talk)
+        outcomes = train(sweep, signals, talk, retries=retries, run_timeout_seconds=run_timeout, fail_fast=fail_fast)
         if problem := draw(sweep, outcomes):
             talk.print(f"not drawn: {problem}", style="bold yellow")
         if signals.received:
@@ -423,32 +420,33 @@ def activations() -> pd.DataFrame:
 
 
 def train(
-    sweep: Sweep, limits: Limits, signals: Signals, talk: Terminal, page: CurrentReport | None = None
+    sweep: Sweep, signals: Signals, talk: Terminal, page: CurrentReport | None = None, **limits: Any
 ) -> dict[Path, Outcome]:
     """Train what is left of a sweep, in view of a person; returns how each training ended, by its folder."""
+    if not sweep.jobs:
+        return {}
     from actlab.runs.executors import local
     from actlab.runs.progress import Display
     from actlab.show.figures.comparison import import_plotting
     from actlab.show.words import counted
 
-    if not sweep.jobs:
-        return {}
+    workers = min(sweep.workers, len(sweep.jobs))
     there = f", {len(sweep.ended)} there already" if sweep.ended else ""
     talk.print(
         f"{sweep.plan.experiment.name}: {counted(len(sweep.jobs), 'run')} to train{there}; "
-        f"{counted(limits.workers, 'worker')} of {counted(sweep.jobs[0].threads, 'thread')} on {sweep.jobs[0].device}",
+        f"{counted(workers, 'worker')} of {counted(sweep.jobs[0].threads, 'thread')} on {sweep.jobs[0].device}",
         style="bold",
     )
-    with Display(talk, sweep.jobs, limits.workers, sweep.forecast, sweep.folder) as display:
+    with Display(talk, sweep.jobs, workers, sweep.forecast, sweep.folder) as display:
 
         def look(running: list[Job], outcomes: dict[Path, Outcome]) -> None:
             display.update(running, outcomes)
             if page:
                 page.update(len(outcomes))
-            if len(running) < limits.workers and not signals.count:
+            if len(running) < workers and not signals.count:
                 import_plotting()
 
-        outcomes = local.run(sweep.jobs, limits, signals, look, _draw_run)
+        outcomes = local.run(sweep.jobs, local.Limits(workers, **limits), signals, look, _draw_run)
         display.update([], outcomes)
     return outcomes
 

@@ -164,7 +164,6 @@ def run(
 ) -> None:
     """Train every run of the config files, sweeps included. What is done already is skipped."""
     from actlab import api, environment
-    from actlab.runs.executors.local import Limits
     from actlab.runs.sweep import Options, prepare
     from actlab.show.tables import Terminal
 
@@ -193,8 +192,8 @@ def run(
             page = CurrentReport(sweep.folder, sweep.folder / REPORT)
         with Signals() as signals:
             sweep.begin()
-            limits = Limits(min(sweep.workers, len(sweep.jobs)), retries, run_timeout, fail_fast)
-            outcomes = api.train(sweep, limits, signals, talk, page)
+            limits = {"retries": retries, "run_timeout_seconds": run_timeout, "fail_fast": fail_fast}
+            outcomes = api.train(sweep, signals, talk, page, **limits)
         answer, ended = _finish(sweep, outcomes, talk, json)
         answers.append(answer)
         code = max(code, ended)
