@@ -53,7 +53,7 @@ MOST_RUNS = 200  # rows of a table of runs
 Files = Annotated[
     list[Path],
     typer.Argument(
-        metavar="FILE...",
+        metavar="FILE",
         help="config files; - reads standard input",
         show_default=False,
         autocompletion=completion.configs,
@@ -62,7 +62,7 @@ Files = Annotated[
 Paths = Annotated[
     list[Path],
     typer.Argument(
-        metavar="PATH...",
+        metavar="PATH",
         help="run or experiment directories",
         show_default=False,
         autocompletion=completion.experiments,
@@ -70,7 +70,7 @@ Paths = Annotated[
 ]
 SomePaths = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="[PATH...]", help="default: results", autocompletion=completion.experiments),
+    typer.Argument(metavar="PATH", help="default: results", autocompletion=completion.experiments),
 ]
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="change a key of the config; may be repeated")
@@ -373,7 +373,7 @@ def configs(json: Json = False) -> None:
 
 @app.command()
 def init(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="of the experiment, and of its file")] = "study",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="of the experiment, and of its file")] = "study",
     like: Annotated[
         Path | None,
         typer.Option(
@@ -564,7 +564,7 @@ def claims(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            metavar="PATH...",
+            metavar="PATH",
             help="experiment directories or config files",
             show_default=False,
             autocompletion=completion.experiments,
@@ -1017,7 +1017,7 @@ def activations(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME...]",
+            metavar="NAME",
             help="all if absent; or '{name: prelu, share: layer}'",
             autocompletion=completion.names("activation"),
         ),
@@ -1219,7 +1219,7 @@ def data(
     action: Annotated[str, typer.Argument(help="list, fetch or verify")] = "list",
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME...]", help="datasets; all if absent", autocompletion=completion.names("dataset")),
+        typer.Argument(metavar="NAME", help="datasets; all if absent", autocompletion=completion.names("dataset")),
     ] = None,
     data_dir: DataDir = None,
     plugin: Plugins = None,
@@ -1373,8 +1373,15 @@ def _found(path: Path, holding: str = "") -> Path:
     """
     from glob import escape
 
-    if path.exists() or path.is_absolute() or ".." in path.parts:
+    from actlab.runs.folder import EXPERIMENT, RECORD
+    from actlab.runs.record import experiments
+
+    if path.is_absolute() or ".." in path.parts:
         return path
+    if path.exists():  # a folder of images may be called as the experiment on them is
+        ours = RESULTS / path
+        other = path.is_dir() and not experiments([path]) and not any(path.glob(f"*/{RECORD}"))
+        return ours if other and (ours / EXPERIMENT).is_file() and not (path / RECORD).is_file() else path
     name, digits = escape(str(path)), "[0-9a-f]" * 8
     patterns = (name, f"*/{name}", f"*/{name}-{digits}", f"{name}-{digits}")
     matches = sorted({match for pattern in patterns for match in RESULTS.glob(pattern) if match.is_dir()})

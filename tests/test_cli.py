@@ -282,6 +282,18 @@ def test_a_watch_waits_on_a_folder_that_is_empty(ask: Ask, tmp_path: Path, monke
     assert ask("watch", "results", "--no-browser").code == 0
 
 
+def test_an_experiment_may_be_called_as_a_folder_of_data_is(ask: Ask, study: Path, tmp_path: Path) -> None:
+    (tmp_path / study.name / "class").mkdir(parents=True)
+    assert ask("list", study.name).code == 0
+    assert "no runs" not in ask("list", study.name).out
+    assert ask("compare", study.name).code == 0
+
+
+def test_a_config_that_is_named_for_its_runs_is_answered_with_their_name(ask: Ask, study: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("")
+    assert "the runs of a config lie in the results: name the experiment, mine\n" in ask("compare", "mine.yaml").err
+
+
 def test_a_name_that_list_prints_will_do(ask: Ask, study: Path) -> None:
     path = next(study.glob("relu-seed0-*"))
     for name in ("relu-seed0", path.name, f"study/{path.name}", "study/relu-seed0"):
