@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from actlab.parts.initializers import INITIALIZERS
     from actlab.parts.models import MODELS, Layers, ModelFacts
     from actlab.parts.optimizers import OPTIMIZERS, SCHEDULES
-    from actlab.parts.probes import PROBES, EvaluationProbe, GradientProbe, ProbeFacts, WeightProbe
+    from actlab.parts.probes import PROBES, EvaluationProbe, GradientProbe, OutcomeProbe, ProbeFacts, WeightProbe
 
 __all__ = [
     "ACTIVATIONS", "DATASETS", "INITIALIZERS", "MODELS", "OPTIMIZERS", "PROBES", "SCHEDULES", "Activation",
-    "ActivationFacts", "DatasetFacts", "EvaluationProbe", "GradientProbe", "Layers", "ModelFacts", "ProbeFacts",
+    "ActivationFacts", "DatasetFacts", "EvaluationProbe", "GradientProbe", "Layers", "ModelFacts", "OutcomeProbe",
+    "ProbeFacts",
     "Rendered", "WeightProbe", "__version__", "activation", "activations", "compare", "keras", "load", "ops",
     "plugins", "report", "run", "testing", "tf",
 ]  # fmt: skip
@@ -43,7 +44,7 @@ _HOMES = {
     "actlab.parts.initializers": ("INITIALIZERS",),
     "actlab.parts.models": ("MODELS", "Layers", "ModelFacts"),
     "actlab.parts.optimizers": ("OPTIMIZERS", "SCHEDULES"),
-    "actlab.parts.probes": ("PROBES", "EvaluationProbe", "GradientProbe", "ProbeFacts", "WeightProbe"),
+    "actlab.parts.probes": ("PROBES", "EvaluationProbe", "GradientProbe", "OutcomeProbe", "ProbeFacts", "WeightProbe"),
 }
 
 

@@ -910,10 +910,10 @@ def show(
     json: Json = False,
 ) -> None:
     """Show one run: config, environment, outcome, files; or what its probes saw."""
-    from actlab.runs.folder import RECORD
+    from actlab.runs.folder import CONFUSION, RECORD
     from actlab.runs.progress import duration
-    from actlab.show.tables import Terminal
-    from actlab.show.words import shortened
+    from actlab.show.tables import Terminal, classes_table
+    from actlab.show.words import class_names, shortened
     from actlab.spec import yaml
 
     found = _run_at(run)
@@ -941,6 +941,10 @@ def show(
             out.print(yaml.dump(shortened(data) if section == "dataset" else data).rstrip())
         except ValueError as error:  # JSON may hold text and numbers that a config cannot
             raise RunDirError(f"{found.path / RECORD}: damaged: {section}: {error}") from None
+    if (found.path / CONFUSION).is_file():
+        names = class_names(record.get("dataset", {}), len(found.confusion))
+        out.print("\nclasses of the test set, by the final weights", style="bold")
+        out.print(classes_table(found.confusion, names))
     damaged = found.damaged() if found.status == "done" else []
     out.print(f"\nfiles in {found.path}", style="bold")
     for name, digest in record.get("files", {}).items():

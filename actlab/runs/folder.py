@@ -4,6 +4,7 @@
     history.csv   a row an evaluation, with Keras's column names; the same bytes at every repetition
     timing.csv    the same rows: wall_seconds, images_per_second
     layers.csv    a row an evaluation and layer: what the probes saw, where there are probes
+    confusion.csv what the final weights take each class of the test set for, where that is asked for
     weight_film.npz  the frames of the weight film, where one is asked for
     checkpoint/   state.npz, the last complete state, while the run is not done
     weights.npz   the model's variables at the end
@@ -30,7 +31,7 @@ import socket
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,7 @@ if TYPE_CHECKING:  # pandas takes 0.3 s to import; only a comparison reads table
 
 RECORD, HISTORY, TIMING, LAYERS, LOG = "run.json", "history.csv", "timing.csv", "layers.csv", "log.txt"
 PROGRESS, CHECKPOINT, LOCK, OWNER = "progress.json", "checkpoint", ".lock", ".owner.json"
+CONFUSION = "confusion.csv"  # of the probe of this name
 FUNCTION = "function.csv"  # the curve of its activation, where that is not one of the shipped ones
 WEIGHTS, STATE = "weights.npz", "state.npz"
 WEIGHT_FILM, FRAMES = "weight_film.npz", ".weight_film.frames"
@@ -379,19 +381,22 @@ def start_table(path: Path, columns: Sequence[str]) -> None:
     write_bytes(path, (",".join(columns) + "\n").encode())
 
 
-def append_rows(path: Path, rows: Sequence[Sequence[Any]]) -> None:
-    """Add rows to a CSV table; None is an empty cell.
-
-    Floats have nine significant digits: enough to give a float32 again.
+def append_rows(path: Path, rows: Iterable[Iterable[Any]]) -> None:
+    """Add rows to a CSV table.
 
     Raises:
         RunDirError: the disk is full, or may not be written.
     """
+    append_bytes(path, table_bytes(rows))
+
+
+def table_bytes(rows: Iterable[Iterable[Any]]) -> bytes:
+    """Rows as CSV; None is an empty cell. Floats have nine significant digits: enough to give a float32 again."""
 
     def cell(value: Any) -> str:
         return "" if value is None else format(value, ".9g") if isinstance(value, float) else str(value)
 
-    append_bytes(path, "".join(",".join(map(cell, row)) + "\n" for row in rows).encode())
+    return "".join(",".join(map(cell, row)) + "\n" for row in rows).encode()
 
 
 def append_bytes(path: Path, data: bytes) -> None:

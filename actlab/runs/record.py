@@ -12,13 +12,24 @@ from typing import TYPE_CHECKING, Any
 
 from actlab.errors import RunDirError
 from actlab.runs import folder as disk
-from actlab.runs.folder import AGAIN, EXPERIMENT, HISTORY, LAYERS, RECORD, TIMING, is_locked, read_numbers, refused
+from actlab.runs.folder import (
+    AGAIN,
+    CONFUSION,
+    EXPERIMENT,
+    HISTORY,
+    LAYERS,
+    RECORD,
+    TIMING,
+    is_locked,
+    read_numbers,
+    refused,
+)
 
 if TYPE_CHECKING:  # pandas takes 0.3 s to import; only a comparison reads tables
     import pandas as pd
 
 ENDED = ("done", "failed", "diverged")
-TABLES = {HISTORY: "history", TIMING: "timing", LAYERS: "layers"}
+TABLES = {HISTORY: "history", TIMING: "timing", LAYERS: "layers", CONFUSION: "confusion"}
 STATUSES = (*ENDED, "running", "interrupted")
 LOST = ("damaged", "pending")  # no record says that a run is so, but that none can be read
 
@@ -80,6 +91,19 @@ class Run:
             RunDirError: this run has none, or it is damaged.
         """
         return read_numbers(self.path / LAYERS, disk.LAYER_COLUMNS, text_columns=("layer",))
+
+    @functools.cached_property
+    def confusion(self) -> pd.DataFrame:
+        """A row a class: class, images, accuracy, and of how many of them which class was predicted.
+
+        Raises:
+            RunDirError: this run has none, or it is damaged.
+        """
+        table = read_numbers(self.path / CONFUSION, ("class", "images", "accuracy"))
+        wanted = [f"predicted_{i}" for i in range(len(table))]
+        if list(table)[3:] != wanted or not (table[wanted].to_numpy(float) >= 0).all():
+            raise RunDirError(f"{self.path / CONFUSION}: damaged: it has no column of counts for each class")
+        return table
 
     def damaged(self, names: Sequence[str] | None = None) -> list[str]:
         """Those files of the record, or of `names` among them, that are missing or have another sha256 than stated."""

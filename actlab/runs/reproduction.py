@@ -14,7 +14,7 @@ from actlab.errors import PluginError, RunDirError
 from actlab.parts import datasets
 from actlab.registry import Plugin
 from actlab.runs.executors import local
-from actlab.runs.folder import HISTORY, LAYERS, RECORD, WEIGHTS, kept_plugin, make_folder
+from actlab.runs.folder import CONFUSION, HISTORY, LAYERS, RECORD, WEIGHTS, kept_plugin, make_folder
 from actlab.runs.job import Job
 from actlab.runs.record import Run
 from actlab.signals import Signals
@@ -22,7 +22,7 @@ from actlab.spec.config import RunConfig, resolve
 from actlab.spec.part import plugins_of
 from actlab.spec.where import flat
 
-COMPARED = (HISTORY, LAYERS, WEIGHTS)
+COMPARED = (HISTORY, LAYERS, CONFUSION, WEIGHTS)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from actlab import environment
 from actlab.errors import Diverged
 from actlab.lazy import keras
 from actlab.parts.datasets import load, split
-from actlab.parts.probes import Probes
+from actlab.parts.probes import AllSums, Probes
 from actlab.parts.probes.weight_film import WeightFilm
 from actlab.runs import folder as disk
 from actlab.runs.engines.build import build_model, build_optimizer, initial_weights_sha256
@@ -134,6 +134,7 @@ class _Training:
         }  # fmt: skip
         # first of all the record says that this run is not done (any more): the tables change from here on
         disk.write_json(job.path / disk.RECORD, self.record)
+        self.tested: AllSums = {}  # what probes saw at the last pass over the test set
         self.position, self.best_weights = _Position(), list[NDArray[Any]]()
         if not self._resume():
             self.position.origin = self._origin()
@@ -252,7 +253,7 @@ class _Training:
 
     def _test(self) -> dict[str, float]:
         indices = np.arange(len(self.images.x_test), dtype=np.int32)
-        loss, accuracy = self.engine.evaluate("test", indices, EVALUATION_BATCH)
+        loss, accuracy, self.tested = self.engine.look("test", indices, EVALUATION_BATCH, "test")
         numbers = {"test_loss": loss, "test_accuracy": accuracy}
         self._check(numbers)
         return numbers
@@ -333,6 +334,8 @@ class _Training:
 
         path, dataset = self.job.path, self.job.dataset
         disk.sync_tables(path)
+        for name, rows in self.probes.tables(self.tested).items() if self.tested else ():
+            disk.write_bytes(path / f"{name}.csv", disk.table_bytes([list(rows[0]), *(of.values() for of in rows)]))
         if kept := {"final": self.engine.weights(), "best": self.best_weights, "none": []}[self.config.keep_weights]:
             disk.write_bytes(path / disk.WEIGHTS, disk.npz({f"{i:04d}": array for i, array in enumerate(kept)}))
         if self.film and (frames := (path / disk.FRAMES).read_bytes()):

@@ -356,6 +356,21 @@ def diff_table(differing: Mapping[str, tuple[Any, Any]]) -> Table:
     return Table([Column("", list(differing), "name"), *sides])
 
 
+def classes_table(confusion: pd.DataFrame, names: Sequence[str]) -> Table:
+    """A row a class of the test set: its accuracy, and the class that it is most often taken for wrongly."""
+    counts = confusion.iloc[:, 3:].to_numpy(float)
+    wrong = counts.copy()
+    for i, row in enumerate(wrong):
+        row[i] = 0
+    for_which = [f"{names[int(row.argmax())]} ({row.max():.0f} times)" if row.any() else "" for row in wrong]
+    return Table([
+        Column("class", list(names), "name"),
+        Column("images", [f"{n:,.0f}" for n in counts.sum(axis=1)]),
+        Column("accuracy", ["" if math.isnan(a) else words.number(a, "accuracy") for a in confusion["accuracy"]]),
+        Column("most often taken for", for_which, "name"),
+    ])  # fmt: skip
+
+
 # --- layers ----------------------------------------------------------------------------------------------------
 
 BLOCKS, ASCII = "▁▂▃▄▅▆▇█", ".:-=+*#@"  # from the lowest to the highest

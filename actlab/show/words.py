@@ -183,6 +183,16 @@ def file_size(count: int) -> str:
     return f"{count / 1e6:,.0f} MB" if count >= 1e6 else f"{math.ceil(count / 1e3)} kB"
 
 
+def class_names(dataset: Mapping[str, Any], classes: int) -> list[str]:
+    """What the classes of a dataset are called, by its record: the labels of own data, known names, or numbers."""
+    from actlab.parts.datasets import DATASETS
+
+    name, labels = dataset.get("name"), dataset.get("labels")
+    known = DATASETS.get(name).facts.class_names if name in DATASETS.names() else ()
+    named = labels if isinstance(labels, list) else known
+    return [printable(str(label)) for label in named] if len(named) == classes else list(map(str, range(classes)))
+
+
 def listed(names: Iterable[Any]) -> str:
     """ "a, b and c"."""
     *first, last = [*map(str, names)] or [""]

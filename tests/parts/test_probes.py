@@ -391,6 +391,8 @@ def test_a_probe_does_what_it_states() -> None:
     images, labels = rng.integers(0, 256, (12, 28, 28, 1), np.uint8), rng.integers(0, 10, 12)
     for entry in PROBES:
         facts = entry.facts
+        if facts.sees == "test":  # of the outcome: below
+            continue
         assert facts.sees in ("evaluation", "gradients", "weights")
         assert all((entry.summary, facts.equation, facts.cost, facts.source, facts.columns)), entry.name
         cnn = {"name": "simple_cnn", "filters": 2, "kernel_size": 9, "units": 3}
@@ -413,6 +415,27 @@ def test_a_probe_does_what_it_states() -> None:
             for place in places:
                 assert list(rows[0][place].values()) == pytest.approx(list(rows[1][place].values())), entry.name
             assert set(rows[0]["logits"].values()) == {None}
+
+
+def test_a_confusion_matrix_counts_what_the_net_takes_for_what() -> None:
+    """Two logits that are the two pixels: an image is taken for the brighter one."""
+    images = [[[[9], [0]]], [[[0], [9]]], [[[9], [0]]], [[[7], [1]]], [[[2], [3]]]]
+    labels = [0, 1, 1, 0, 1]
+    model = dense_net("linear", [[1, 0], [0, 1]], [0, 0], [[1, 0], [0, 1]])
+    net = Net(model, images, labels, [{"name": "confusion"}])
+    assert not net.probes.layers and not net.probes.columns  # without others there is no layers.csv
+    assert net.engine.look("train", net.indices, 2)[2] == {}  # nothing is looked at while it trains
+    for batch_size in (1, 2, 5):
+        _, accuracy, seen = net.engine.look("train", net.indices, batch_size, "test")
+        rows = net.probes.tables(seen)["confusion"]
+        assert [list(row.values()) for row in rows] == [[0, 2, 1.0, 2, 0], [1, 3, pytest.approx(2 / 3), 1, 2]]
+        assert list(rows[0]) == ["class", "images", "accuracy", "predicted_0", "predicted_1"]
+        assert accuracy == pytest.approx(4 / 5)
+
+
+def test_all_probes_are_those_of_layers() -> None:
+    """So that a config that asks for all is the same run as before there was a table of the outcome."""
+    assert "confusion" not in [part.name for part in parts("all")]
 
 
 def test_a_net_without_activations_has_no_units_to_look_at() -> None:

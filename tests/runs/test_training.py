@@ -69,7 +69,7 @@ def stopped_and_resumed(folder: Path, made: RunConfig, *calls: int) -> int:
 
 
 def outcome(folder: Path) -> dict[str, bytes]:
-    names = ("history.csv", "weights.npz", "layers.csv", "weight_film.npz")
+    names = ("history.csv", "weights.npz", "layers.csv", "confusion.csv", "weight_film.npz")
     return {name: (folder / name).read_bytes() for name in names if (folder / name).exists()}
 
 
@@ -82,7 +82,8 @@ FEATURES: dict[str, dict[str, Any]] = {
     "adamw, cosine": {"optimizer": {"name": "adamw", "schedule": "cosine"}, "activation": "prelu"},
     "rmsprop, rrelu": {"optimizer": "rmsprop", "activation": "rrelu"},
     "nadam, step": {"optimizer": {"name": "nadam", "schedule": {"name": "step", "every_epochs": 0.5}}},
-    "adagrad, steps": {"optimizer": {"name": "adagrad", "learning_rate": 0.01}, "steps": 25, "evaluate_every": 6},
+    "adagrad, steps": {"optimizer": {"name": "adagrad", "learning_rate": 0.01}, "steps": 25, "evaluate_every": 6,
+                       "probes": ["confusion"]},
     "adadelta, exponential": {"optimizer": {"name": "adadelta", "schedule": "exponential"}, "activation": "swish"},
     "lion, early stopping": {"optimizer": {"name": "lion", "learning_rate": 0.03}, "epochs": 6, "early_stopping": {
         "metric": "val_loss", "patience": 1, "restore_best": True}},
@@ -226,12 +227,18 @@ def test_the_loop_takes_the_steps_that_keras_takes(activation: str, tmp_path: Pa
 
 
 def test_a_loaded_model_gives_the_recorded_test_accuracy(tmp_path: Path) -> None:
-    run = trained(tmp_path, activation="swish", model={"name": "mnist_dense", "hidden": [16], "batch_norm": "after"})
+    model = {"name": "mnist_dense", "hidden": [16], "batch_norm": "after"}
+    run = trained(tmp_path, activation="swish", model=model, probes=["confusion"])
     images = datasets.load(datasets.prepare("synth_mnist", {k: v for k, v in SYNTH.items() if k != "name"}))
     probabilities = load(tmp_path).model().predict(images.x_test / np.float32(255), verbose=0)
     assert probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
     accuracy = (probabilities.argmax(axis=1) == images.y_test).mean()
     assert accuracy == pytest.approx(run.results["final"]["test_accuracy"])
+    counts = run.confusion.iloc[:, 3:].to_numpy()
+    assert counts.diagonal().sum() / counts.sum() == run.results["final"]["test_accuracy"]
+    assert (counts.sum(axis=1) == np.bincount(images.y_test, minlength=10)).all()
+    assert not (tmp_path / "layers.csv").exists()  # no other probe wants it
+    assert "confusion.csv" in run.record["files"]
 
 
 # --- probes ----------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """What is stated of a probe, and what a probe does.
 
-A probe is a class whose keyword-only parameters are its entry in a config, of one of three kinds by what it looks at:
-the evaluation pass, the gradients of the training steps, or the weights at each row.
+A probe is a class whose keyword-only parameters are its entry in a config, of one of four kinds by what it looks at:
+the evaluation pass, the gradients of the training steps, the weights at each row, or the outcome on the test set.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class ProbeFacts:
 
     Args:
         equation: what is measured, of one layer.
-        sees: the evaluation pass, the gradients of the training steps, or the weights at each evaluation.
+        sees: the evaluation pass, the gradients of the training steps, the weights at each evaluation; or the test set,
+            once, at the end: then it has a table of its own, NAME.csv, no columns here, and is not among `all`.
         columns: those of layers.csv, each with what it is; `<parameter>` stands for the name of a learned one.
         total: what the columns of the same names in history.csv are; None where they are not there.
         cost: what it costs.
@@ -37,7 +38,7 @@ class ProbeFacts:
     """
 
     equation: str
-    sees: Literal["evaluation", "gradients", "weights"]
+    sees: Literal["evaluation", "gradients", "weights", "test"]
     columns: Mapping[str, str]
     total: str | None
     cost: str
@@ -113,6 +114,24 @@ class GradientProbe(Probe):
 
     def row(self) -> Cells:
         """The cells of the steps since the last row; begins anew."""
+        raise NotImplementedError
+
+
+class OutcomeProbe(Probe):
+    """Sees what the final weights make of each batch of the test set, once, inside the compiled function."""
+
+    on = "test"
+
+    def start(self, classes: int) -> Sums:
+        """The sums before the first batch."""
+        raise NotImplementedError
+
+    def update(self, sums: Sums, labels: Any, logits: Any) -> Sums:
+        """The sums with one more batch: labels, (batch,), and logits, (batch, classes)."""
+        raise NotImplementedError
+
+    def rows(self, sums: Arrays) -> list[Mapping[str, Any]]:
+        """The rows of its table, all with the same columns."""
         raise NotImplementedError
 
 

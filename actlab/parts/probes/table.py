@@ -11,7 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actlab.lazy import tf
-from actlab.parts.probes.facts import PROBES, Arrays, EvaluationProbe, GradientProbe, Probe, Sums, WeightProbe, Weights
+from actlab.parts.probes.facts import (
+    PROBES,
+    Arrays,
+    EvaluationProbe,
+    GradientProbe,
+    OutcomeProbe,
+    Probe,
+    Sums,
+    WeightProbe,
+    Weights,
+)
 from actlab.parts.probes.layers import TOTAL, ProbedLayer, Seen, probed_layers
 from actlab.spec.part import Part
 
@@ -28,7 +38,9 @@ class Probes:
     """
 
     def __init__(self, chosen: Sequence[Part], model: Any) -> None:
-        self.layers = probed_layers(model) if chosen else []
+        of_layers = any(PROBES.get(part.name).facts.sees != "test" for part in chosen)
+        self.layers = probed_layers(model) if of_layers else []
+        self._classes = model.output_shape[-1] if chosen else 0
         self._activated = [layer for layer in self.layers if layer.activation is not None]
         self._trainable = list(model.trainable_variables)
         self._places = {layer.name: self._places_of(layer.variables) for layer in self.layers}
@@ -47,6 +59,7 @@ class Probes:
         self.evaluation = {n: p for n, p in self.members.items() if isinstance(p, EvaluationProbe)}
         self.gradients = {n: p for n, p in self.members.items() if isinstance(p, GradientProbe)}
         self.weights = {n: p for n, p in self.members.items() if isinstance(p, WeightProbe)}
+        self.outcome = {n: p for n, p in self.members.items() if isinstance(p, OutcomeProbe)}
         self.dead: dict[str, NDArray[np.bool_]] = {}  # which units of each layer are, at the last row
         self._before = self._arrays() if self.weights else []
 
@@ -57,9 +70,10 @@ class Probes:
     # --- the evaluation pass, inside the compiled function ------------------------------------------------------
 
     def on(self, images: str) -> Probes:
-        """The same, but of the evaluation's probes only those that look at these images: validation or training."""
+        """The same, but only those that look at these images: validation, training or test."""
         chosen = copy.copy(self)
         chosen.evaluation = {n: p for n, p in self.evaluation.items() if p.on == images}
+        chosen.outcome = {n: p for n, p in self.outcome.items() if p.on == images}
         chosen._activated = self._activated if chosen.evaluation else []
         return chosen
 
@@ -72,11 +86,11 @@ class Probes:
     def start(self) -> AllSums:
         """All sums before the first batch."""
         return {
-            name: {layer.name: probe.start(layer) for layer in self._activated}
-            for name, probe in self.evaluation.items()
+            **{n: {layer.name: p.start(layer) for layer in self._activated} for n, p in self.evaluation.items()},
+            **{n: {TOTAL: p.start(self._classes)} for n, p in self.outcome.items()},
         }
 
-    def update(self, sums: AllSums, tensors: Sequence[Any], in_pieces: bool) -> AllSums:
+    def update(self, sums: AllSums, tensors: Sequence[Any], in_pieces: bool, labels: Any, logits: Any) -> AllSums:
         """All sums with one more batch, whose values of `tensors` are given.
 
         Args:
@@ -84,8 +98,10 @@ class Probes:
             tensors: in their order.
             in_pieces: whether to look at a few images at a time, which a processor's cache holds: what is seen is
                 read and written many times. A GPU would rather have all at once.
+            labels, logits: of the batch.
         """
         found: AllSums = {name: {} for name in self.evaluation}
+        found |= {n: {TOTAL: p.update(sums[n][TOTAL], labels, logits)} for n, p in self.outcome.items()}
         for layer, z, y in zip(self._activated, tensors[::2], tensors[1::2], strict=True):
             images = max(1, CACHED // math.prod(z.shape[1:])) if in_pieces else tf.shape(z)[0]
             mine = {name: sums[name][layer.name] for name in self.evaluation}
@@ -145,6 +161,13 @@ class Probes:
                 cells[layer_name].update(values)
         rows = [(layer.name, layer.units, *map(cells[layer.name].get, self.columns)) for layer in self.layers]
         return rows, tuple(map(cells[TOTAL].get, self.totals))
+
+    def tables(self, sums: AllSums) -> dict[str, list[Mapping[str, Any]]]:
+        """The rows of each table of the outcome, by the name of its probe, from the sums over the test set."""
+        return {
+            name: probe.rows({key: np.asarray(array.numpy()) for key, array in sums[name][TOTAL].items()})
+            for name, probe in self.outcome.items()
+        }
 
     def _arrays(self) -> list[NDArray[Any]]:
         return [np.asarray(variable.numpy()) for variable in self._trainable]

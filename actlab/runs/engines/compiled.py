@@ -55,7 +55,7 @@ class Engine:
         x, y = self._splits["train"]
         split = [tf.TensorSpec([None, *x.shape[1:]], x.dtype), tf.TensorSpec([None], y.dtype), batches]
         self._passes = {}  # by the images that their probes look at
-        for on in ("", "validation", "training"):
+        for on in ("", "validation", "training", "test"):
             probes = self.probes.on(on)
             net = keras.Model(model.inputs, [self._net.output, *probes.tensors]) if probes.tensors else self._net
             chunk = partial(self._evaluate_chunk, net, probes)
@@ -152,26 +152,16 @@ class Engine:
 
     # --- evaluation -------------------------------------------------------------------------------------------
 
-    def evaluate(self, split: str, indices: Indices, batch_size: int) -> tuple[float, float]:
-        """Mean loss and accuracy in inference mode.
+    def look(
+        self, split: str, indices: Indices, batch_size: int, on: str = "validation"
+    ) -> tuple[float, float, AllSums]:
+        """Mean loss and accuracy in inference mode, and what the probes see of the same pass.
 
         Args:
             split: a name of the arrays.
             indices: which images of it, (n,).
             batch_size: images at a time; the result depends on it by rounding only.
-        """
-        return self.look(split, indices, batch_size, "")[:2]
-
-    def look(
-        self, split: str, indices: Indices, batch_size: int, on: str = "validation"
-    ) -> tuple[float, float, AllSums]:
-        """As `evaluate`, with what the probes see of the same pass.
-
-        Args:
-            split: a name of the arrays.
-            indices: which images of it, (n,).
-            batch_size: images at a time.
-            on: the probes that look at "validation" or at "training" images; "" for none of them.
+            on: the probes that look at "validation", "training" or "test" images; "" for none of them.
         """
         loss, correct, sums = 0.0, 0, self.probes.on(on).start()
         function = self._passes[on if sums else ""]
@@ -195,7 +185,7 @@ class Engine:
             entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
             loss += tf.reduce_sum(tf.cast(entropy, tf.float64))
             correct += _correct(logits, y)
-            sums = probes.update(sums, tensors, "CPU" in self.device)
+            sums = probes.update(sums, tensors, "CPU" in self.device, y, logits)
         return loss, correct, sums
 
     # --- state ------------------------------------------------------------------------------------------------

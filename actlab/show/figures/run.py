@@ -7,18 +7,22 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from actlab.errors import RunDirError
-from actlab.runs.folder import HISTORY, LAYERS, WEIGHT_FILM, read_arrays, read_table, write_bytes
+from actlab.runs.folder import CONFUSION, HISTORY, LAYERS, WEIGHT_FILM, read_arrays, read_table, write_bytes
 from actlab.runs.record import Run
 from actlab.show import words
 from actlab.show.figures import curves
+from actlab.show.figures.confusion import confusion_figure
 from actlab.show.figures.histograms import histograms_figure
-from actlab.show.figures.style import Draw, png
+from actlab.show.figures.style import Draw, Heading, png
 from actlab.show.words import tested
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def draw_run(path: Path, title: str, note: str) -> list[str]:
@@ -40,6 +44,8 @@ def draw_run(path: Path, title: str, note: str) -> list[str]:
     }
     if (path / LAYERS).exists():
         figures |= probe_figures(history, read_table(path / LAYERS), title, note, on_test)
+    if (path / CONFUSION).exists():
+        figures["confusion"] = partial(_confusion, path, title, note)
     made: dict[tuple[str, ...], Callable[[], Sequence[bytes]]] = {
         (f"{name}.png",): partial(_png, draw) for name, draw in figures.items()
     }
@@ -75,6 +81,13 @@ def stand_in(data: Mapping[str, Any]) -> str:
 
 def _png(draw: Draw) -> tuple[bytes]:
     return (png(draw()),)
+
+
+def _confusion(path: Path, title: str, note: str) -> Figure:
+    run = Run(path)
+    counts = run.confusion.iloc[:, 3:].to_numpy()
+    heading = Heading(f"Confusion matrix of {title}", note, ("test set, final weights", "n = 1 run"))
+    return confusion_figure(counts, words.class_names(run.record.get("dataset", {}), len(counts)), heading)
 
 
 def _film(path: Path, title: str, note: str) -> tuple[bytes, bytes, bytes]:

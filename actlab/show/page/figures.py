@@ -13,11 +13,12 @@ from xml.etree import ElementTree
 from markupsafe import Markup
 
 from actlab.errors import RunDirError
-from actlab.runs.folder import LAYERS
+from actlab.runs.folder import CONFUSION, LAYERS
 from actlab.runs.record import Run
 from actlab.show import words
 from actlab.show.figures.axes import quantity
 from actlab.show.figures.comparison import FILMS, comparison_figures, stand_in_note
+from actlab.show.figures.confusion import confusion_figure
 from actlab.show.figures.curves import curves_figure, dead_units_figure, gradient_norms_figure
 from actlab.show.figures.histograms import histograms_figure
 from actlab.show.figures.run import watched_units
@@ -86,7 +87,7 @@ class Drawer:
                 curves.figures.append(self._figure(drawn[stem], stem, title, about))
             else:
                 seeds.figures.append(self._figure(drawn[stem], stem, *self._about(stem)))
-        found = [seeds, curves, *self._probes(), self._films()]
+        found = [seeds, curves, *self._probes(), self._confusions(), self._films()]
         first = next((group.figures.pop(0) for group in found if group.figures), None)
         return {"first": first, "groups": [group for group in found if group.figures or group.folded or group.text]}
 
@@ -175,6 +176,28 @@ class Drawer:
                 draw = partial(of_run, table, "", self.stand_in)
                 figures.append(self._figure(draw, f"{column}-{len(figures)}", title, about))
         return {f"{heading}, one run of each condition": figures} if figures else {}
+
+    def _confusions(self) -> Group:
+        """What each condition takes for what, over its seeds, where there are few."""
+        group = Group("confusion", "Which classes are taken for which")
+        for result in self.comparison.results if len(self.comparison.results) <= FEW else ():
+            tables, names = list[Any](), list[str]()
+            for run in (run for run in result.runs if run.status == "done" and (run.path / CONFUSION).is_file()):
+                with suppress(RunDirError):
+                    counts = run.confusion.iloc[:, 3:].to_numpy(float)
+                    names = words.class_names(run.record.get("dataset", {}), len(counts))
+                    tables += [counts] if not tables or tables[0].shape == counts.shape else []
+            counts, n = sum(tables), f"n = {words.counted(len(tables), 'run')}, counts are sums over them"
+            images = counts.sum(axis=1) if tables else []
+            if not (seen := [place for place, count in enumerate(images) if count]):
+                continue
+            least = min(seen, key=lambda place: counts[place, place] / images[place])
+            about = f"{n}. Least accurate: {names[least]}, {counts[least, least] / images[least]:.1%}"
+            heading = Heading("", self.stand_in, ("test set, final weights", n))
+            drawn = self._figure(partial(confusion_figure, counts, names, heading), f"confusion-{len(group.folded)}",
+                                 f"Confusion matrix of {result.short}", about)  # fmt: skip
+            group.folded[f"Confusion matrix of {result.short}"] = [drawn]
+        return group
 
     def _films(self) -> Group:
         """The film of one run of each condition, as far as there is room for them."""
