@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actlab.show.figures.curves import evenly
-from actlab.show.figures.style import INK, TEXT_POINTS, Heading, fitted, page, styled, text_width
+from actlab.show.figures.numbers import ON_DARK, ON_LIGHT
+from actlab.show.figures.style import TEXT_POINTS, Heading, fitted, page, styled, text_width
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,7 +59,7 @@ def confusion_figure(counts: NDArray[Any], names: Sequence[str], heading: Headin
         dark = colormaps["Blues"](shares)[..., :3] @ [0.299, 0.587, 0.114] < 0.55
         for (i, j), count in np.ndenumerate(counts):
             if count:
-                color = "white" if dark[i, j] else INK
+                color = ON_DARK if dark[i, j] else ON_LIGHT  # a cell is as light on a dark page
                 axes.text(j, i, f"{count:.0f}", ha="center", va="center", color=color, fontsize=TEXT_POINTS)
     axes.set_yticks(shown, labels)
     axes.set_xticks(shown, labels, rotation=90 if upright else 0)
