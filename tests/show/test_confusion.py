@@ -68,7 +68,7 @@ def test_few_classes_have_counts_and_many_have_colours() -> None:
     few = confusion_figure(np.array([[3, 1], [0, 0]]), ["a", "b"], Heading("t"))
     assert sorted(text.get_text() for text in few.axes[0].texts) == ["", "1", "3", "75.0%"]
     many = confusion_figure(np.eye(100), list(map(str, range(100))), Heading("t"))
-    assert len(many.axes[0].texts) == 40 and len(many.axes[0].get_xticks()) == 40
+    assert len(many.axes[0].texts) == 25 == len(many.axes[0].get_xticks())
     assert len(png(many)) < 200_000
 
 

@@ -15,7 +15,7 @@ from actlab.show.figures.style import TEXT_POINTS, Heading, fitted, page, styled
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MOST_COUNTED, MOST_NAMED = 20, 40  # classes up to which each cell has its count, and each row its name
+MOST_COUNTED, MOST_NAMED = 20, 25  # classes up to which each cell has its count, and each row its name
 CELL_INCHES, SMALLEST_INCHES, LONGEST_NAME = 0.5, 6.0, 1.6
 
 
