@@ -31,8 +31,9 @@ LONG = {"reproduce", "watch", "fetch"}
 
 
 def _commands() -> list[str]:
-    """Each `actlab ...` of the README's blocks and of its code spans, without comments."""
-    blocks = re.findall(r"^\$ (?:.*/)?(actlab .*)$", README, re.MULTILINE)
+    """Each `actlab ...` of the blocks of the README and of the page of how-tos, and of the README's code spans."""
+    pages = README + (ROOT / "docs" / "howto.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^\$ (?:.*/)?(actlab .*)$", pages, re.MULTILINE)
     spans = re.findall(r"`(actlab [^`]*)`", README)
     both = [shlex.join(shlex.split(text, comments=True)) for text in (*blocks, *spans)]
     return list(dict.fromkeys(command for command in both if command != "actlab"))
@@ -59,7 +60,7 @@ def _printed(*arguments: str) -> str:
 def _filled(command: str, run: Path) -> list[str]:
     """The words of a command, its placeholders filled, as it can be given here."""
     text = command.replace("[PATH...]", "results").replace("PATH...", "results/relu_vs_leaky")
-    text = text.replace("FILE...", "configs/relu_vs_leaky.yaml")
+    text = text.replace("FILE...", "configs/relu_vs_leaky.yaml").replace("csv FILE", "csv histories.csv")
     text = re.sub("RUN|FIRST|SECOND", lambda _: str(run), text)
     text = text.replace("results/*", "results/relu_vs_leaky")
     words = shlex.split(text)[1:]
