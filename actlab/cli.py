@@ -383,6 +383,8 @@ def init(
     json: Json = False,
 ) -> None:
     """Write a config to begin with, a remark at each key. Nothing is ever overwritten."""
+    from shlex import quote
+
     from actlab.show.tables import Terminal
     from actlab.show.words import counted
     from actlab.spec.plan import read
@@ -393,7 +395,9 @@ def init(
     if json:
         _print_json({"file": str(begun), "name": plan.experiment.name, "runs": len(plan.runs)})
         return
-    Terminal().print(f"written: {begun} ({counted(len(plan.runs), 'run')}); edit it, then: actlab run {begun}")
+    Terminal().print(
+        f"written: {begun} ({counted(len(plan.runs), 'run')}); edit it, then: actlab run {quote(str(begun))}"
+    )
 
 
 def _plans(files: Sequence[Path], overrides: Sequence[str] | None) -> list[Plan]:

@@ -290,8 +290,8 @@ def test_an_experiment_may_be_called_as_a_folder_of_data_is(ask: Ask, study: Pat
 
 
 def test_a_config_that_is_named_for_its_runs_is_answered_with_their_name(ask: Ask, study: Path, tmp_path: Path) -> None:
-    (tmp_path / "mine.yaml").write_text("")
-    assert "the runs of a config lie in the results: name the experiment, mine\n" in ask("compare", "mine.yaml").err
+    (tmp_path / "my own.yaml").write_text("")
+    assert "the runs of a config lie in the results: name the experiment, my_own\n" in ask("compare", "my own.yaml").err
 
 
 def test_a_name_that_list_prints_will_do(ask: Ask, study: Path) -> None:

@@ -24,6 +24,7 @@ from actlab.runs.folder import (
     read_numbers,
     refused,
 )
+from actlab.spec.labels import slug
 
 if TYPE_CHECKING:  # pandas takes 0.3 s to import; only a comparison reads tables
     import pandas as pd
@@ -206,7 +207,9 @@ def discover(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
         if not folders and not forbidden:
             what = "neither a run nor an experiment" if path.exists() else "does not exist"
             config = path.suffix in (".yaml", ".yml") and path.is_file()
-            hint = f"; the runs of a config lie in the results: name the experiment, {path.stem}" if config else ""
+            hint = (
+                f"; the runs of a config lie in the results: name the experiment, {slug(path.stem)}" if config else ""
+            )
             passed_over.append(f"{path}: {what}{hint}")
         for folder in folders:
             if folder.resolve() not in runs:
