@@ -59,6 +59,33 @@ def test_a_sentence_says_what_its_csv_says(build: ModuleType, tmp_path: Path) ->
     assert "is supported for this net" in found["changed"] and "1.5 points better" in found["changed"]
 
 
+def test_a_sentence_whose_direction_has_turned_fails_the_build(build: ModuleType, tmp_path: Path) -> None:
+    """The convolution net falls behind: no sentence goes on to call the dense net "below" it."""
+    kept, sentences = tmp_path / "kept", _sections("gallery")["Dense or convolution"]
+    shutil.copytree(FOLDER / "dense_vs_conv", kept)
+    runs = pd.read_csv(kept / "runs.csv")
+    is_conv = runs["run"].str.contains("simple_cnn")
+    runs.assign(test_accuracy=runs["test_accuracy"] - 0.1 * is_conv).to_csv(kept / "runs.csv", index=False)
+    turned = build.Experiment(build.restore(kept, tmp_path / "dense_vs_conv"))
+    with pytest.raises(build.TurnedError, match=r"line \d+ of the template, .*dense_vs_conv.difference.* is negative"):
+        build.filled({"dense_vs_conv": turned}, sentences)
+
+
+def test_an_answer_follows_from_the_claims(build: ModuleType, tmp_path: Path) -> None:
+    """Networks of 5 layers that are never born dead: the paper is no longer confirmed by all."""
+    kept, sentences = tmp_path / "kept", _sections("gallery")["Born dead"]
+    shutil.copytree(FOLDER / "born_dead", kept)
+    layers = pd.read_csv(kept / "layers.csv")
+    found = {}
+    for name, factor in (("as_kept", 1.0), ("changed", 0.0)):
+        factors = layers["layer"].eq("dense_4").map({True: factor, False: 1.0})
+        layers.assign(born_dead=layers["born_dead"] * factors).to_csv(kept / "layers.csv", index=False)
+        born_dead = build.Experiment(build.restore(kept, tmp_path / name / "born_dead"))
+        found[name] = build.filled({"born_dead": born_dead}, sentences).partition("**Does it")[2]
+    assert "agree with the paper?** Yes." in found["as_kept"] and "9 supported." in found["as_kept"]
+    assert "agree with the paper?** In part." in found["changed"] and "9 supported." not in found["changed"]
+
+
 @pytest.mark.parametrize("heading", [name for name, text in _sections("gallery").items() if "actlab run" in text])
 def test_a_number_is_measured_or_stands_in_the_config(heading: str) -> None:
     """Nobody types a result: what is no setting and no figure of the source comes from the runs."""

@@ -16,6 +16,7 @@ import re
 import shutil
 import tempfile
 import textwrap
+import traceback
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -35,12 +36,13 @@ from actlab.show.figures import style
 from actlab.show.figures.comparison import comparison_figures, stacked
 from actlab.show.figures.style import Draw
 from actlab.show.rendering import comparison_text
+from actlab.spec.plan import Plan
 from actlab.spec.plan import read as read_plan
 from actlab.spec.where import Condition, parse_where
 from actlab.study import folders
 from actlab.study import frame as framing
 from actlab.study.claims import ClaimVerdict, Evidence, Study, judge_claims, read_folder
-from actlab.study.judge import Comparison, compare
+from actlab.study.judge import Comparison, ConditionResult, compare
 from actlab.study.registration import registered
 from actlab.study.stats.pairs import Paired, paired
 
@@ -133,7 +135,28 @@ class Experiment:
 
     def claim(self, says: str) -> str:
         """The verdict on the one claim that says this among other words."""
-        (found,) = [of.verdict for of in self.judged if says in (of.claim.says or "")]
+        (found,) = self._verdicts(says)
+        return found
+
+    def answer(self, *says: str) -> str:
+        """The verdict on all claims that say one of these: yes, no, undecided, or in part."""
+        found = {verdict for one in says for verdict in self._verdicts(one)}
+        whole = {"supported": "Yes", "refuted": "No", "undecided": "Undecided"}
+        return whole[found.pop()] if len(found) == 1 else "In part"
+
+    def tally(self, says: str = "") -> str:
+        """How many of the claims that say this came out how: "9 supported, 1 undecided"."""
+        counts = Counter(self._verdicts(says))
+        return ", ".join(f"{counts[word]} {word}" for word in ("supported", "refuted", "undecided") if counts[word])
+
+    def best(self, metric: str, **options: str) -> ConditionResult:
+        """The condition with the highest mean."""
+        return max(self.compared(metric, **options).results, key=lambda of: of.summary.mean)
+
+    def _verdicts(self, says: str) -> list[str]:
+        found = [of.verdict for of in self.judged if says in (of.claim.says or "")]
+        if not found:
+            raise ValueError(f"{self.folder.name}: no claim says {says!r}")
         return found
 
     def _conditions(self, where: str) -> list[Condition]:
@@ -172,8 +195,6 @@ class Experiment:
     def claims(self) -> str:
         """The claims of the config with their verdicts, folded."""
         judged = self.judged
-        counts = Counter(of.verdict for of in judged)
-        summary = ", ".join(f"{counts[word]} {word}" for word in ("supported", "refuted", "undecided") if counts[word])
         rows = []
         for of, known in zip(judged, registered(self.study).claims, strict=True):
             exactly = "; ".join(filter(None, [words.claim_exactly(of.claim), words.when_registered(known)]))
@@ -181,11 +202,18 @@ class Experiment:
                 f"| {_cell(of.claim.says)}<br><sub>{_cell(exactly)}</sub> | **{of.verdict}** | {_evidence(of)} |"
             )
         table = "\n".join(["| the claim, and what is tested | verdict | evidence |", "| --- | --- | --- |", *rows])
-        return _folded(f"Claims of the config: {summary}", table)
+        return _folded(f"Claims of the config: {self.tally()}", table)
 
     def trained(self) -> str:
-        """What is asked, and how many runs took how long, on what."""
-        question = read_plan(self.folder / "experiment.yaml").experiment.description.partition("?")[0]
+        """What is asked, how many runs took how long, what their config has now, and where dead units were counted."""
+        plan = read_plan(self.folder / "experiment.yaml")
+        question = plan.experiment.description.partition("?")[0]
+        then, now = _setting(plan), _setting(read_plan(CONFIGS / f"{self.folder.name}.yaml"))
+        changes = "; ".join(f"{old}, now {new}" for old, new in zip(then, now, strict=True) if old != new)
+        earlier = f", by an earlier form of this config ({changes})" if changes else ""
+        counted = f" Dead are units with slope 0 for all {then[-1]}." if then[-1] else ""
+        if then[-1] != now[-1]:
+            counted += f" Where units die, fewer are dead for all {now[-1]}: [see below](#batch-normalisation)."
         runs: list[Run] = list(self.frame["run", "run"])
         seconds = sum(run.record.get("wall_seconds", 0.0) for run in runs)
         threads = sorted({str(run.environment["threads"]) for run in runs if "threads" in run.environment})
@@ -194,10 +222,25 @@ class Experiment:
         took = f"; {seconds / 60:.0f} minutes in all" if seconds >= 60 else ""
         by = f", by workers of {', '.join(threads)} thread" if threads else ""
         return (
-            f"*{question}?*\n\nTrained for this page: {words.counted(len(runs), 'run')} of {' or '.join(epochs)} "
-            f"epoch{'' if epochs == ['1'] else 's'}, seed{'s' if len(seeds) > 1 else ''} "
-            f"{', '.join(map(str, seeds))}{took}{by}."
+            f"*{question}?*\n\nTrained for this page{earlier}: {words.counted(len(runs), 'run')} of "
+            f"{' or '.join(epochs)} epoch{'' if epochs == ['1'] else 's'}, seed{'s' if len(seeds) > 1 else ''} "
+            f"{', '.join(map(str, seeds))}{took}{by}.{counted}"
         )
+
+
+def _setting(plan: Plan) -> tuple[str, ...]:
+    """What the page says of a config, in words; on which images units are dead comes last, empty without the probe."""
+    configs = [config.canonical() for _, config in plan.runs]
+    probes = [probe for probe in configs[0].get("probes", []) if probe["name"] == "dead_units"]
+    on_training = any(probe.get("on") == "training" for probe in probes)
+    train_eval = configs[0].get("train_eval")
+    return (
+        words.counted(len({config["seed"] for config in configs}), "seed"),
+        words.counted(len(configs), "run"),
+        words.counted(configs[0].get("epochs", 0), "epoch"),
+        f"`train_eval: {train_eval}`" if train_eval else "no `train_eval`",
+        ("60,000 training images" if on_training else "10,000 test images") if probes else "",
+    )
 
 
 def _folded(summary: str, text: str) -> str:
@@ -233,14 +276,20 @@ def _finding(of: Evidence) -> str:
 # --- numbers in sentences --------------------------------------------------------------------------------------------
 
 
+class TurnedError(ValueError):
+    """The data do not go the way that a sentence says."""
+
+
 def share(value: float, digits: int = 2) -> str:
     """An accuracy as the articles write it: .97"""
     return f"{value:.{digits}f}".removeprefix("0")
 
 
 def points(value: float, digits: int = 1) -> str:
-    """The size of a difference of accuracies, in percentage points."""
-    return f"{abs(value) * 100:.{digits}f}"
+    """A difference of accuracies in percentage points, of which the sentence says the direction: never negative."""
+    if value < 0:
+        raise TurnedError(f"the difference {value:.4g} is negative, and the sentence says otherwise")
+    return f"{value * 100:.{digits}f}"
 
 
 def number(value: float, digits: int = 0) -> str:
@@ -256,7 +305,12 @@ def filled(experiments: Mapping[str, Experiment], template: str) -> str:
     """A template with the numbers of the experiments, each by its name."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, trim_blocks=True)
     environment.filters |= {"share": share, "points": points, "number": number, "units": units}
-    text = environment.from_string(template).render(experiments, configs=shipped())
+    try:
+        text = environment.from_string(template).render(experiments, configs=shipped())
+    except TurnedError as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        line = next(of.lineno for of in frames if of.filename == "<template>" and of.lineno)
+        raise TurnedError(f"line {line} of the template, {template.splitlines()[line - 1]!r}: {error}") from error
     text = PARAGRAPH.sub(lambda of: textwrap.fill(of[0], WIDTH, break_long_words=False, break_on_hyphens=False), text)
     return re.sub(r"\n{3,}", "\n\n", text)
 
