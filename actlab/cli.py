@@ -613,8 +613,8 @@ def claims(
     for study, verdicts, register in judged:
         out.print(f"{study.name}  ({study.source})", style="bold", soft_wrap=True)
         for of, when in zip(verdicts, register.claims, strict=True):
-            after = f", written {when.when}" * (when.when == "after the results")
-            out.print(f"\n{of.verdict}{after}: {of.claim.says or of.claim}", style=f"bold {STYLES[of.verdict]}")
+            headline = ", ".join(filter(None, [of.verdict, words.registration_headline(when)]))
+            out.print(f"\n{headline}: {of.claim.says or of.claim}", style=f"bold {STYLES[of.verdict]}")
             lines = [words.claim_exactly(of.claim)] if of.claim.says or of.claim.margin else []
             for line in (*lines, *words.claim_lines(of), *words.registration_lines(when, of.claim)):
                 out.print(f"  {line}")

@@ -3,7 +3,7 @@
 A line is a version of the claims, or the beginning of a run:
 
     {"time": "2026-11-27T21:10:03Z", "claims": [...], "begun": ["1a2b3c4d", ...], "previous": "...", "sha256": "..."}
-    {"time": "2026-11-27T21:10:09Z", "began": "1a2b3c4d...", "previous": "...", "sha256": "..."}
+    {"time": "2026-11-27T21:10:09Z", "began": "1a2b3c4d...", "label": "relu-seed0", "previous": "...", "sha256": "..."}
 
 `begun` are the first digits of the hashes of runs that had a record by then, in the folder or in another experiment
 beside it. `sha256` is of all else in the line, and `previous` is that of the line before: so each line vouches for all
@@ -27,7 +27,7 @@ from actlab.errors import RunDirError
 from actlab.runs.folder import CLAIMS, inside, naming
 
 DIGITS = 8  # of a run's hash, as in the names of folders
-KINDS = {"time": str, "claims": list, "begun": list, "began": str, "previous": str, "sha256": str}
+KINDS = {"time": str, "claims": list, "begun": list, "began": str, "label": str, "previous": str, "sha256": str}
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ class Register:
         path: of the file, which need not be there.
         versions: of the claims, the oldest first.
         began: hash of a run to the sha256 of the line that says that it began.
+        labels: hash of a run to what it was called; lines of an older actlab do not say it.
         last: sha256 of the last line; empty where there is none.
         problems: what is wrong with the file, a sentence each.
     """
@@ -60,6 +61,7 @@ class Register:
     path: Path
     versions: Sequence[Version]
     began: Mapping[str, str]
+    labels: Mapping[str, str]
     last: str
     problems: Sequence[str]
 
@@ -78,11 +80,12 @@ def read(folder: Path) -> Register:
             return _parsed(path, path.read_bytes())
     except RunDirError as error:
         absent = isinstance(error.__cause__, FileNotFoundError) and not path.is_symlink()
-        return Register(path, [], {}, "", [] if absent else [str(error)])
+        return Register(path, [], {}, {}, "", [] if absent else [str(error)])
 
 
 def _parsed(path: Path, data: bytes) -> Register:
-    versions, began, problems, last, seen = list[Version](), dict[str, str](), list[str](), "", frozenset[str]()
+    versions, began, labels = list[Version](), dict[str, str](), dict[str, str]()
+    problems, last, seen = list[str](), "", frozenset[str]()
     for number, text in enumerate(data.splitlines(), start=1):
         try:
             line = json.loads(text)
@@ -98,11 +101,13 @@ def _parsed(path: Path, data: bytes) -> Register:
         last = line["sha256"]
         if "began" in line:
             began.setdefault(line["began"], last)
+            if "label" in line:
+                labels.setdefault(line["began"], line["label"])
             seen |= {line["began"][:DIGITS]}
         elif "claims" in line:
             seen |= set(map(str, line.get("begun", [])))
             versions.append(Version(time, line["claims"], seen))
-    return Register(path, versions, began, last, problems)
+    return Register(path, versions, began, labels, last, problems)
 
 
 def _sha256(line: Mapping[str, Any]) -> str:
@@ -127,7 +132,7 @@ def is_last(register: Register, claims: Sequence[Mapping[str, Any]]) -> bool:
     return bool(register.versions) and register.versions[-1].claims == claims
 
 
-def register_run(folder: Path, digest: str) -> str | None:
+def register_run(folder: Path, digest: str, label: str) -> str | None:
     """Keep that a run begins, if it has not begun before.
 
     Returns:
@@ -138,7 +143,7 @@ def register_run(folder: Path, digest: str) -> str | None:
     """
     if not (folder / CLAIMS).exists():
         return None
-    _add(folder, lambda register: None if digest in register.began else {"began": digest})
+    _add(folder, lambda register: None if digest in register.began else {"began": digest, "label": label})
     return read(folder).began.get(digest)
 
 

@@ -121,7 +121,7 @@ class _Training:
 
         self.record: dict[str, Any] = {
             **job.identity,
-            "claims_sha256": register_run(job.path.parent, config.hash),
+            "claims_sha256": register_run(job.path.parent, config.hash, job.label),
             "status": "running",
             "dataset": {
                 "name": dataset.name, "sha256": dataset.sha256, "stand_in_for": dataset.stand_in_for,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from actlab.study.frame import Lack
     from actlab.study.guard import Note
     from actlab.study.judge import Comparison, ConditionResult
-    from actlab.study.registration import Registered, Registration
+    from actlab.study.registration import Registered, Registration, When
     from actlab.study.stats.pairs import Paired
 
 NO_VALUE = "–"
@@ -692,13 +693,21 @@ def claim_exactly(claim: Claim) -> str:
     return f"{claim} (tested: {'outside ' * (claim.relation.sign == '!=')}{of}{tested})"
 
 
-WRITTEN = {
+WRITTEN: dict[When, str] = {
     "before the first run": "registered", "before the deciding seeds": "registered", "after the results": "written",
 }  # fmt: skip
 
 
 def when_registered(of: Registration) -> str:
-    """ "registered before the first run" and when that was; empty where it is not known, which a note says of all."""
+    """ "registered before the first run", when that was, and which runs were dropped; where it is not known only these.
+
+    That it is not known a note says of all claims.
+    """
+    gone = f"{_dropped(of)}: {few(of.dropped)}" if of.dropped else ""
+    return "; ".join(filter(None, [_when(of), gone]))
+
+
+def _when(of: Registration) -> str:
     if of.when == "unknown":
         return ""
     text, at = f"{WRITTEN[of.when]} {of.when}", _utc(of.time) if of.time else "no `actlab run` has registered it"
@@ -706,6 +715,18 @@ def when_registered(of: Registration) -> str:
         there = f"{of.seen} of the {counted(of.of, 'result')} that decide it"
         return f"{text}: {there} {'had begun by' if of.time else 'have begun, and'} {at}"
     return f"{text}, {at}" + ": others had begun, none of these" * (of.when == "before the deciding seeds")
+
+
+def _dropped(of: Registration) -> str:
+    return (
+        f"{counted(len(of.dropped), 'run')} that had begun {'is' if len(of.dropped) == 1 else 'are'} asked for no more"
+    )
+
+
+def registration_headline(of: Registration) -> str:
+    """What of the registration stands beside the verdict; empty where nothing speaks against it."""
+    after = f"written {of.when}" if of.when == "after the results" else ""
+    return ", ".join(filter(None, [after, _dropped(of) if of.dropped else ""]))
 
 
 def _utc(time: str) -> str:
@@ -740,8 +761,11 @@ def registered_notes(registered: Registered) -> list[str]:
 
 def registered_counts(registered: Sequence[Registered]) -> str:
     """ "2 registered before the first run, 1 written after the results"; empty where nothing is known."""
-    found = [of.when for one in registered for of in one.claims]
-    return ", ".join(f"{found.count(when)} {word} {when}" for when, word in WRITTEN.items() if when in found)
+    found = Counter((of.when, bool(of.dropped)) for one in registered for of in one.claims)
+    return ", ".join(
+        f"{found[when, dropped]} {word} {when}{', but runs that had begun are asked for no more' * dropped}"
+        for when, word in WRITTEN.items() for dropped in (False, True) if found[when, dropped]
+    )  # fmt: skip
 
 
 def study_notes(study: Study) -> list[str]:

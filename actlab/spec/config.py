@@ -121,8 +121,7 @@ class RunConfig(BaseModel):
     @property
     def hash(self) -> str:
         """sha256 of the canonical config, without where own data lies, in hexadecimal: the identity of the run."""
-        text = json.dumps(without_place(self.canonical()), sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return hash_of(self.canonical())
 
     def on_stand_in(self, name: str) -> RunConfig:
         """The same training on a stand-in dataset: another run, with another hash."""
@@ -130,6 +129,16 @@ class RunConfig(BaseModel):
         resolved, problems = resolve_part("dataset", {"name": name, **kept}, ("dataset",))
         assert resolved is not None, problems
         return self.model_copy(update={"dataset": Part(**resolved)})
+
+
+def hash_of(canonical: Mapping[str, Any]) -> str:
+    """The hash of a run whose canonical config this is.
+
+    Raises:
+        ValueError: a number in it is not finite.
+    """
+    text = json.dumps(without_place(canonical), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def without_place(config: Mapping[str, Any]) -> dict[str, Any]:

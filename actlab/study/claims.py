@@ -24,6 +24,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
+from actlab import plugins
 from actlab.errors import ActlabError, RunDirError
 from actlab.runs import register
 from actlab.runs.folder import EXPERIMENT, HISTORY, LAYERS, TIMING
@@ -92,6 +93,8 @@ class Study:
         claims: in the order of the file.
         runs: all that the file asks for.
         register: when claims were registered, and which runs began.
+        asked: hashes of the runs that the file asks for, those on its stand-in too; None where that is not known, as a
+            plug-in is not loaded.
         others: runs of the folder that the file does not ask for, or that are there twice.
         passed_over: what else lies there, and why it is no run.
     """
@@ -101,6 +104,7 @@ class Study:
     claims: Sequence[Claim]
     runs: Sequence[PlannedRun]
     register: Register
+    asked: frozenset[str] | None
     others: tuple[Run, ...] = ()
     passed_over: tuple[str, ...] = ()
 
@@ -127,7 +131,9 @@ def read_plan(plan: Plan, runs: Sequence[Run], folder: Path) -> Study:
     found = planned([config for _, config in plan.runs], runs)
     used = {one.run.path for one in found if one.run}
     others = tuple(run for run in runs if run.path not in used)
-    return Study(plan.experiment.name, Path(plan.source), plan.experiment.claims, found, register.read(folder), others)
+    asked = frozenset(plan.wanted) if len(plugins.loaded(plan.plugins)) == len(plan.plugins) else None
+    name, source, claims = plan.experiment.name, Path(plan.source), plan.experiment.claims
+    return Study(name, source, claims, found, register.read(folder), asked, others)
 
 
 def planned(configs: Sequence[RunConfig], runs: Sequence[Run]) -> list[PlannedRun]:

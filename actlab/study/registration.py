@@ -2,14 +2,16 @@
 
 A claim is what is tested: metric, moment, conditions, comparison and margin. Order in the file, comments, spaces and
 `says` are none of it, so a claim keeps its time of registration when they change; another `says` is shown all the same.
+Which runs it is held against is for the rest of the file to say; so those that had begun, and that the file asks for no
+more, are named at each claim that they could concern.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -17,7 +19,8 @@ from actlab.errors import UnknownName
 from actlab.runs.record import Run
 from actlab.runs.register import DIGITS, Register
 from actlab.spec.claim import Claim
-from actlab.spec.where import conditions_of
+from actlab.spec.config import hash_of
+from actlab.spec.where import conditions_of, matches
 from actlab.study.claims import PlannedRun, Study, Word, couples, judge_claims
 
 When = Literal["before the first run", "before the deciding seeds", "after the results", "unknown"]
@@ -50,6 +53,7 @@ class Registration:
         seen: how many of the numbers that decide were known by then, seeds or pairs of them over all its conditions.
         of: how many there are.
         earlier: what was stated in its place before, the oldest first; also the same with another `says`.
+        dropped: labels of the runs that had begun, that the file asks for no more, and that the claim may be about.
     """
 
     when: When
@@ -57,6 +61,7 @@ class Registration:
     seen: int
     of: int
     earlier: tuple[Wording, ...] = ()
+    dropped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,7 @@ def registered(study: Study) -> Registered:
             verdict = judge_claims([claim], study.runs)[0].verdict
         return Wording(versions[first[identity(claim)]][0], claim, verdict)
 
-    found = []
+    found, dropped = [], _dropped(study)
     for claim in study.claims:
         number = first[identity(claim)]
         time, seen, _ = versions[number]
@@ -114,8 +119,40 @@ def registered(study: Study) -> Registered:
         if problems or (number == 0 and any(hashes & older for hashes in known)):
             when = "unknown"
         before = tuple(map(wording, earlier[identity(claim)]))
-        found.append(Registration(when, time, len(known), len(deciding), before))
+        left_out = tuple(label for label, config in dropped if config is None or _may_concern(claim, config))
+        found.append(Registration(when, time, len(known), len(deciding), before, left_out))
     return Registered(tuple(found), tuple(map(wording, withdrawn)), tuple(problems))
+
+
+def _dropped(study: Study) -> list[tuple[str, Mapping[str, Any] | None]]:
+    """The runs that had begun, by the register, and that the file asks for no more.
+
+    Returns:
+        What each is called, and its config; None where its record is gone, or was changed.
+    """
+    if study.asked is None:
+        return []
+    register, asked = study.register, {digest[:DIGITS] for digest in study.asked}
+    labels = {digest[:DIGITS]: register.labels.get(digest) for digest in register.began}
+    there = {run.hash[:DIGITS]: run for run in study.others if _states_its_config(run)}
+    found = list[tuple[str, Mapping[str, Any] | None]]()
+    for digits in (*labels, *sorted(register.seen - labels.keys())):  # as they began
+        if digits not in asked:
+            run = there.get(digits)
+            found.append((labels.get(digits) or (run.label if run else digits), run.config if run else None))
+    return found
+
+
+def _states_its_config(run: Run) -> bool:
+    with suppress(ValueError):
+        return hash_of(run.config) == run.hash
+    return False
+
+
+def _may_concern(claim: Claim, config: Mapping[str, Any]) -> bool:
+    """Whether a run of this config is among those that a claim is about, or that it is held against."""
+    sides = [claim.of, {**claim.of, **(claim.relation.other or {})}]
+    return any(matches(config, conditions_of(of)) for of in sides)
 
 
 def _replaced(versions: Sequence[Sequence[Claim]]) -> tuple[dict[str, list[Claim]], list[Claim]]:

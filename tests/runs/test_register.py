@@ -22,9 +22,9 @@ RUNS = [f"{number:064x}" for number in (0xA << 252, 0xB << 252, 0xC << 252)]
 def folder(tmp_path: Path) -> Path:
     """Two versions of the claims, with the beginnings of runs after each."""
     register_claims(tmp_path, FIRST, [])
-    assert register_run(tmp_path, RUNS[0])
+    assert register_run(tmp_path, RUNS[0], "relu-seed0")
     register_claims(tmp_path, SECOND, ["cafecafe"])
-    assert register_run(tmp_path, RUNS[1])
+    assert register_run(tmp_path, RUNS[1], "relu-seed1")
     return tmp_path
 
 
@@ -33,19 +33,20 @@ def test_versions_know_what_had_begun(folder: Path) -> None:
     assert [version.claims for version in found.versions] == [FIRST, SECOND]
     assert [version.seen for version in found.versions] == [set(), {"a0000000", "cafecafe"}]
     assert found.seen == {"a0000000", "b0000000", "cafecafe"} and not found.problems
+    assert found.labels == {RUNS[0]: "relu-seed0", RUNS[1]: "relu-seed1"}
 
 
 def test_what_is_there_is_not_added_again(folder: Path) -> None:
     before = (folder / CLAIMS).read_bytes()
     register_claims(folder, SECOND, ["a0000000"])
-    assert register_run(folder, RUNS[0]) == read(folder).began[RUNS[0]]
+    assert register_run(folder, RUNS[0], "another") == read(folder).began[RUNS[0]]
     assert (folder / CLAIMS).read_bytes() == before
     register_claims(folder, FIRST, [])
     assert (folder / CLAIMS).read_bytes().startswith(before) and len(read(folder).versions) == 3
 
 
 def test_a_folder_that_is_no_experiment_gets_no_register(tmp_path: Path) -> None:
-    assert register_run(tmp_path, RUNS[0]) is None and not list(tmp_path.iterdir())
+    assert register_run(tmp_path, RUNS[0], "relu-seed0") is None and not list(tmp_path.iterdir())
 
 
 def edited(lines: list[str]) -> list[str]:
@@ -113,7 +114,7 @@ def test_a_full_disk_leaves_no_half_line(folder: Path, monkeypatch: pytest.Monke
 def _begin(folder: str, worker: int) -> None:
     for number in range(20):
         register_claims(Path(folder), [{"metric": f"{worker}", "is": f"< {number}"}], [])
-        register_run(Path(folder), f"{worker:08d}{number:056d}")
+        register_run(Path(folder), f"{worker:08d}{number:056d}", "")
 
 
 def test_processes_write_one_after_the_other(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import pytest
 from golden.commands import actlab
 
 from actlab.runs.folder import CLAIMS, EXPERIMENT, RECORD
-from actlab.runs.register import register_claims, register_run
+from actlab.runs.register import _sha256, read, register_claims, register_run
+from actlab.show import words
 from actlab.spec import plan as planning
 from actlab.spec.claim import Claim
 from actlab.study.claims import read_folder, read_plan
@@ -139,7 +141,7 @@ def new_sums(path: Path) -> None:
     path.unlink()
     register_claims(path.parent, lines[0]["claims"], [])
     for line in lines[1:]:
-        register_run(path.parent, line["began"])
+        register_run(path.parent, line["began"], line["label"])
 
 
 @pytest.mark.parametrize(
@@ -207,7 +209,8 @@ def asked(tmp_path: Path, make_run: Callable[..., Path]) -> Callable[..., Regist
             register_claims(folder, [claim.model_dump(by_alias=True) for claim in plan.experiment.claims], [])
             for label, config in plan.runs:
                 if label in left or (claims == versions[-1] and label not in begun):
-                    make_run(folder, config, [0.9], record={"claims_sha256": register_run(folder, config.hash)})
+                    began = register_run(folder, config.hash, label)
+                    make_run(folder, config, [0.9], record={"claims_sha256": began})
             left = []
         return registered(read_folder(folder))
 
@@ -231,6 +234,87 @@ def test_runs_that_do_not_decide_may_have_begun(asked: Callable[..., Registered]
 def test_one_result_that_was_there_is_enough(asked: Callable[..., Registered]) -> None:
     (found,) = asked([], [PAIR], begun=["relu-seed1", "tanh-seed1"]).claims
     assert (found.when, found.seen, found.of) == ("after the results", 1, 4)
+
+
+def tempt(folder: Path, old: str = "{range: 4}", new: str = "[1, 2, 3]") -> Registered:
+    """The config file as its author changed it after the results."""
+    path = folder / EXPERIMENT
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    return registered(read_folder(folder))
+
+
+def remove(folder: Path, pattern: str) -> None:
+    for path in list(folder.glob(pattern)):
+        shutil.rmtree(path)
+
+
+def test_a_seed_that_is_dropped_is_named(asked: Callable[..., Registered], tmp_path: Path) -> None:
+    """Also when its folders are gone, and then at all claims."""
+    study, late = tmp_path / "study", '{metric: val_accuracy, of: {activation: relu, seed: "> 0"}, is: "> 0"}'
+    relu = '{metric: val_accuracy, of: {activation: relu}, is: "> 0"}'
+    found = asked([PAIR, relu, late])
+    assert not any(one.dropped for one in found.claims)
+    found = tempt(study)
+    assert [one.dropped for one in found.claims] == [("relu-seed0", "tanh-seed0"), ("relu-seed0",), ()]
+    (record,) = study.glob(f"relu-seed0-*/{RECORD}")
+    record.write_text(record.read_text().replace('"name": "relu"', '"name": "elu"'))  # a config that is not of its hash
+    assert all("relu-seed0" in one.dropped for one in registered(read_folder(study)).claims)
+    remove(study, "*seed0-*")
+    found = registered(read_folder(study))
+    assert {one.dropped for one in found.claims} == {("relu-seed0", "tanh-seed0")}  # nobody knows of what they were
+    text = words.when_registered(found.claims[0])
+    assert re.fullmatch(
+        "registered before the first run, .*; 2 runs that had begun are asked for no more: relu-.*", text
+    )
+    of, shown = ask(tmp_path, "study")
+    assert of["claims"][0]["registered"]["dropped"] == ["relu-seed0", "tanh-seed0"]
+    assert "d, 2 runs that had begun are asked for no more: with activation relu, val_accuracy" in shown
+    assert shown.endswith("; 3 registered before the first run, but runs that had begun are asked for no more")
+    for form in ("html", "markdown"):
+        actlab(("report", "study", "-o", f"page.{form}", "--format", form), tmp_path)
+        page = " ".join((tmp_path / f"page.{form}").read_text().split())
+        assert "2 runs that had begun are asked for no more: relu-seed0 and tanh-seed0" in page
+
+
+def test_what_a_claim_does_not_name_is_no_free_choice(asked: Callable[..., Registered], tmp_path: Path) -> None:
+    asked([PAIR])
+    (found,) = tempt(tmp_path / "study", "epochs: 3", "epochs: 2").claims
+    assert (found.when, len(found.dropped)) == ("before the first run", 8)
+
+
+def test_a_register_without_labels_names_digits(asked: Callable[..., Registered], tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    asked([PAIR])
+    lines = [json.loads(line) for line in (study / CLAIMS).read_text().splitlines()]
+    (study / CLAIMS).write_text("")
+    last = ""
+    for line in lines:  # as they were before runs had labels
+        line = {**line, "previous": last}
+        line.pop("label", None)
+        last = line["sha256"] = _sha256(line)
+        with (study / CLAIMS).open("a") as file:
+            file.write(json.dumps(line) + "\n")
+    remove(study, "*seed0-*")
+    assert not read(study).problems
+    dropped = tempt(study).claims[0].dropped
+    assert len(dropped) == 2 and set(dropped) < read(study).seen
+
+
+def test_stand_ins_and_parts_that_are_not_loaded_are_not_dropped(tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    folder.mkdir()
+    (folder / EXPERIMENT).write_text(
+        BASE.replace("mnist\n", "{name: mnist, offline: synth_mnist}\n", 1) + f"claims: [{PAIR}]\n"
+    )
+    plan = planning.read(folder / EXPERIMENT)
+    register_claims(folder, [claim.model_dump(by_alias=True) for claim in plan.experiment.claims], [])
+    for label, config in plan.runs:
+        register_run(folder, config.on_stand_in("synth_mnist").hash, label)
+    study = read_folder(folder)
+    assert not registered(study).claims[0].dropped
+    assert registered(replace(study, asked=frozenset())).claims[0].dropped
+    assert not registered(replace(study, asked=None)).claims[0].dropped
 
 
 def test_what_counts_as_another_claim() -> None:

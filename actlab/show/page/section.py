@@ -145,12 +145,12 @@ def _claims(chapter: Chapter) -> list[dict[str, Any]]:
     when = chapter.registered.claims if chapter.registered else ()
     for judged, registration in zip(chapter.claims, when, strict=True):
         text, exactly = judged.claim.says, words.claim_exactly(judged.claim)
-        after = registration.when == "after the results"
+        beside = words.registration_headline(registration)
         evidence = words.claim_lines(judged) + words.registration_lines(registration, judged.claim)
-        is_open = judged.verdict != "supported" or after  # what a reader asks about
+        is_open = judged.verdict != "supported" or bool(beside)  # what a reader asks about
         found.append({
             **mark(judged.verdict), "about": text or exactly, "exactly": exactly if text else "",
-            "after": "written after the results" * after, "evidence": evidence, "open": is_open,
+            "beside": beside, "evidence": evidence, "open": is_open,
         })  # fmt: skip
     return found
 
