@@ -209,11 +209,15 @@ class Experiment:
         plan = read_plan(self.folder / "experiment.yaml")
         question = plan.experiment.description.partition("?")[0]
         then, now = _setting(plan), _setting(read_plan(CONFIGS / f"{self.folder.name}.yaml"))
-        changes = "; ".join(f"{old}, now {new}" for old, new in zip(then, now, strict=True) if old != new)
+        changes = "; ".join(
+            f"{old}, now {new.removesuffix(' seeds').removesuffix(' runs')}"
+            for old, new in zip(then, now, strict=True)
+            if old != new
+        )
         earlier = f", by an earlier form of this config ({changes})" if changes else ""
-        counted = f" Dead are units with slope 0 for all {then[-1]}." if then[-1] else ""
+        counted = f" {then[-1].capitalize()}." if then[-1] else ""
         if then[-1] != now[-1]:
-            counted += f" Where units die, fewer are dead for all {now[-1]}: [see below](#batch-normalisation)."
+            counted += " Where units die, fewer are dead on the training images: [see below](#batch-normalisation)."
         runs: list[Run] = list(self.frame["run", "run"])
         seconds = sum(run.record.get("wall_seconds", 0.0) for run in runs)
         threads = sorted({str(run.environment["threads"]) for run in runs if "threads" in run.environment})
@@ -229,7 +233,7 @@ class Experiment:
 
 
 def _setting(plan: Plan) -> tuple[str, ...]:
-    """What the page says of a config, in words; on which images units are dead comes last, empty without the probe."""
+    """What the page says of a config, in words; on which images dead units are counted comes last."""
     configs = [config.canonical() for _, config in plan.runs]
     probes = [probe for probe in configs[0].get("probes", []) if probe["name"] == "dead_units"]
     on_training = any(probe.get("on") == "training" for probe in probes)
@@ -239,7 +243,7 @@ def _setting(plan: Plan) -> tuple[str, ...]:
         words.counted(len(configs), "run"),
         words.counted(configs[0].get("epochs", 0), "epoch"),
         f"`train_eval: {train_eval}`" if train_eval else "no `train_eval`",
-        ("60,000 training images" if on_training else "10,000 test images") if probes else "",
+        f"dead units counted on the {'60,000 training' if on_training else '10,000 test'} images" if probes else "",
     )
 
 
@@ -285,11 +289,16 @@ def share(value: float, digits: int = 2) -> str:
     return f"{value:.{digits}f}".removeprefix("0")
 
 
-def points(value: float, digits: int = 1) -> str:
-    """A difference of accuracies in percentage points, of which the sentence says the direction: never negative."""
+def upward(value: float) -> float:
+    """A difference of which the sentence says the direction: never negative."""
     if value < 0:
         raise TurnedError(f"the difference {value:.4g} is negative, and the sentence says otherwise")
-    return f"{value * 100:.{digits}f}"
+    return value
+
+
+def points(value: float, digits: int = 1) -> str:
+    """A difference of accuracies in percentage points, never negative."""
+    return f"{upward(value) * 100:.{digits}f}"
 
 
 def number(value: float, digits: int = 0) -> str:
@@ -304,7 +313,7 @@ def units(count: float) -> str:
 def filled(experiments: Mapping[str, Experiment], template: str) -> str:
     """A template with the numbers of the experiments, each by its name."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, trim_blocks=True)
-    environment.filters |= {"share": share, "points": points, "number": number, "units": units}
+    environment.filters |= {"share": share, "points": points, "upward": upward, "number": number, "units": units}
     try:
         text = environment.from_string(template).render(experiments, configs=shipped())
     except TurnedError as error:
