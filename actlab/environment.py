@@ -62,8 +62,10 @@ def choose_device(wanted: str) -> str:
         wanted: "auto", "cpu" or "gpu"; auto takes a GPU that TensorFlow sees.
 
     Raises:
-        DeviceError: a GPU is wanted and there is none.
+        DeviceError: a GPU is wanted and there is none; or it is none of the three.
     """
+    if wanted not in ("auto", "cpu", "gpu"):
+        raise DeviceError(f"--device: expected auto, cpu or gpu, read {wanted!r}")
     reason = "this machine shows no NVIDIA GPU; use --device cpu"
     if wanted != "cpu" and gpus():
         probe = "import tensorflow as tf; print(len(tf.config.list_physical_devices('GPU')))"

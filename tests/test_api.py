@@ -201,6 +201,8 @@ def test_what_a_notebook_shows_is_escaped(study: Path) -> None:
         (lambda: actlab.run("name: x\nepochs: 1\n"), ConfigError, "the config:1:1: dataset"),
         (lambda: actlab.run({"name": "x", "model": "mnist_dens"}), ConfigError, "did you mean 'mnist_dense'"),
         (lambda: actlab.run("no_such_file.yaml"), ConfigError, "cannot be read"),
+        (lambda: actlab.run(STUDY, device="tpu"), ActlabError, "expected auto, cpu or gpu, read 'tpu'"),
+        (lambda: actlab.run(STUDY, workers=0), ActlabError, "a number from 1 to 1024, read 0"),
         (lambda: actlab.compare("nowhere"), ActlabError, "no runs to compare"),
         (lambda: actlab.report("nowhere"), ActlabError, "nowhere"),
         (lambda: actlab.activation("leaky_rleu"), ActlabError, "did you mean 'leaky_relu'"),

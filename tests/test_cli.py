@@ -216,7 +216,7 @@ def test_bad_input_is_one_message_exit_code_2_and_nothing_written(
     [
         (["--device", "tpu"], "expected auto, cpu or gpu, read 'tpu'"),
         (["--workers", "many"], "expected auto or a number from 1, read 'many'"),
-        (["--workers", "0"], "expected auto or a number from 1, read '0'"),
+        (["--workers", "0"], "expected auto or a number from 1 to 1024, read 0"),
         (["--set", "epochs"], "expected path=value"),
         (["--set", "epochs=zero"], "expected a whole number, read 'zero'"),
     ],

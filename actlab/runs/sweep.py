@@ -12,7 +12,7 @@ from typing import Any
 
 from actlab import environment, plugins
 from actlab.environment import gpus, usable_cores, usable_memory_gib
-from actlab.errors import RunDirError
+from actlab.errors import ActlabError, RunDirError
 from actlab.parts import datasets
 from actlab.parts.datasets import Prepared
 from actlab.runs import folder as disk
@@ -25,6 +25,7 @@ from actlab.spec.budget import sizes_of
 from actlab.spec.config import OF_A_RUN, RunConfig
 from actlab.spec.plan import Plan
 
+MOST_WORKERS = 1024
 GIB_A_WORKER = 1.2  # TensorFlow, a net of a million weights and the mapped images; measured with the CIFAR-10 CNN
 SLOW_BFLOAT16 = (
     "mixed_bfloat16 on a processor without bfloat16 instructions (avx512_bf16, amx_bf16) is many times slower than "
@@ -45,6 +46,9 @@ class Options:
         force: train finished runs anew.
         retry_failed: train runs again that failed or diverged.
         checkpoint_seconds: at most about this much work is lost by a crash.
+
+    Raises:
+        ActlabError: `workers` is no number of processes.
     """
 
     out: Path
@@ -55,6 +59,10 @@ class Options:
     force: bool = False
     retry_failed: bool = False
     checkpoint_seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and not 1 <= self.workers <= MOST_WORKERS:
+            raise ActlabError(f"--workers: expected auto or a number from 1 to {MOST_WORKERS}, read {self.workers!r}")
 
 
 @dataclass
