@@ -161,7 +161,7 @@ def test_a_misspelt_file_gets_the_nearest_first(ask: Ask, write_config: Callable
     listing = ", ".join([names[0], *names[1:12]])
     first = ask("check", "configs/relu_vs_leaky.yml").err
     assert first == f"configs/relu_vs_leaky.yml: {absent}{meant} in configs: {listing}, ... and 6 more\n"
-    assert ask("check", "relu_vs_leaky").err == f"relu_vs_leaky: {absent}{meant}\n"
+    assert ask("check", "relu_vs_laeky").err == f"relu_vs_laeky: {absent}{meant}\n"
     paths = ", ".join(f"configs/{name}" for name in names[1:13])
     said = f"configs: cannot be read: is a directory; name a file of it: {paths}, ... and 6 more\n"
     assert ask("check", "configs").err == said
@@ -448,7 +448,9 @@ def test_compare_prints_a_row_a_condition_and_writes_it(ask: Ask, study: Path) -
     assert (answer.code, answer.err) == (0, "")
     lines = answer.out.splitlines()
     assert (
-        lines[0] == "no difference between tanh and relu is established (-15.00 points): 1 seed is too few, 6 might do"
+        lines[0]
+        == "no difference between tanh and relu is established (-15.00 points): 1 seed is too few, 6 might do; "
+        "tanh diverged at 1 of 2 seeds"
     )
     rows = {line.split()[0]: line for line in lines[3:5]}
     assert "95.50 ± 0.71" in rows["relu"]

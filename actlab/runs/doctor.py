@@ -205,7 +205,7 @@ def _network() -> tuple[bool, str]:
         try:
             urllib.request.build_opener().open(request, timeout=PATIENCE_SECONDS).close()  # as a download does
             answers.append("")
-        except OSError as error:
+        except Exception as error:  # whatever it is, it is no answer
             answers.append(str(getattr(error, "reason", error)))
 
     asking = threading.Thread(target=ask, daemon=True)  # to look a name up takes as long as it likes

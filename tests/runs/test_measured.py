@@ -10,7 +10,7 @@ import pytest
 
 from actlab import load
 from actlab.parts import datasets
-from actlab.runs.engines.build import _learning_rate
+from actlab.registry import find
 from actlab.runs.job import Job
 from actlab.runs.record import Run
 from actlab.runs.training import Stopped, train
@@ -87,7 +87,8 @@ def test_the_learning_rate_of_a_row_is_that_of_its_last_step(schedule: Any, each
     made = config(optimizer=optimizer, evaluate_every=5)
     train(job(tmp_path, made))
     history, total = Run(tmp_path).history, 2 * 13
-    rate = _learning_rate(0.1, made.optimizer.parameters["schedule"], total, 13)
+    named = dict(made.optimizer.parameters["schedule"])
+    rate = find("schedule").get(named.pop("name")).function(0.1, total, 13, **named)
     for step, found in zip(history["step"], history["learning_rate"], strict=True):
         taken = step - 1 if each is None else max(0, step // each * each - 1)  # the step of the last update
         assert found == pytest.approx(float(rate(taken)), rel=1e-6)

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from actlab.cli import app
 from actlab.runs.record import Run
 from actlab.show.figures import comparison as drawing
-from actlab.show.figures import run as drawing_runs
+from actlab.show.figures import curves
 from actlab.show.figures.run import draw_again, draw_run
 from actlab.show.page.report import text as report
 from actlab.spec.config import RunConfig
@@ -146,7 +146,7 @@ def test_a_run_whose_figures_failed_says_so_and_has_them_drawn_later(
 ) -> None:
     path = next(study.glob("relu-*"))
     with monkeypatch.context() as patch:
-        patch.setattr(drawing_runs, "history_figure", fails)
+        patch.setattr(curves, "history_figure", fails)
         assert draw_run(path, "title", "") == ["accuracy.png", "loss.png"]
     assert f"{path / 'loss.png'}: not drawn: no font (RuntimeError)" in capsys.readouterr().err
     record = json.loads((path / "run.json").read_text())

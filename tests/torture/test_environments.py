@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from actlab import cli
-from actlab.runs.folder import LOG, RECORD, TIMING
+from actlab.runs.folder import CLAIMS, LOG, RECORD, TIMING
 from actlab.spec.config import RunConfig
 from torture.matrix import Cases, row
 
@@ -118,7 +118,7 @@ def outcome(folder: Path) -> dict[str, Any]:
         name = str(path.relative_to(folder))
         if (
             not path.is_file()
-            or path.name in (TIMING, LOG)
+            or path.name in (TIMING, LOG, CLAIMS)
             or name.startswith(("home", "matplotlibrc"))
             or path.suffix == ".py"
         ):
@@ -127,7 +127,7 @@ def outcome(folder: Path) -> dict[str, Any]:
             record = json.loads(path.read_bytes())
             del record["files"][TIMING], record["environment"]["git"]  # somebody may commit meanwhile
             found[name] = {key: value for key, value in record.items() if key not in (
-                "started", "ended", "wall_seconds", "peak_memory_gib")}  # fmt: skip
+                "started", "ended", "wall_seconds", "peak_memory_gib", "claims_sha256")}  # fmt: skip
         elif path.name == "comparison.csv":
             with path.open(encoding="utf-8", newline="") as file:
                 found[name] = [{k: v for k, v in cells.items() if "seconds" not in k} for cells in csv.DictReader(file)]
