@@ -518,12 +518,25 @@ def _plan(config: Config, changes: Mapping[str, Any]) -> Plan:
     """The plan of a path, of text, or of a mapping."""
     from actlab.spec import plan, yaml
 
-    overrides = [f"{key}={yaml.dump(value, one_line=True)}" for key, value in changes.items()]
+    overrides = [f"{key}={yaml.dump(_plain(value), one_line=True)}" for key, value in changes.items()]
     if isinstance(config, Mapping):
-        return plan.parse(yaml.dump(dict(config)), "the config", overrides)
+        return plan.parse(yaml.dump(_plain(config)), "the config", overrides)
     if isinstance(config, str) and "\n" in config:
         return plan.parse(config, "the config", overrides)
     return plan.read(Path(config), overrides)
+
+
+def _plain(value: Any) -> Any:
+    """What Python writes where YAML has a number, a list or a mapping."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if hasattr(value, "tolist"):  # a number or an array of NumPy
+        return value.tolist()
+    if isinstance(value, list | tuple | range | set | frozenset):
+        return list(map(_plain, value))
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise ActlabError(f"the config: {value!r} is no text, number, list or mapping")
 
 
 def _export_onnx(model: Any, file: Path, activation: str) -> None:

@@ -760,7 +760,7 @@ def report(
 ) -> None:
     """Write the page that one sends to others: question, verdicts, table, figures, data, how to reproduce."""
     from actlab.api import conditions
-    from actlab.runs.folder import EXPERIMENT, REPORT, make_folder, write_bytes
+    from actlab.runs.folder import EXPERIMENT, REPORT
     from actlab.show.page import report as page
     from actlab.show.tables import Terminal
 
@@ -778,10 +778,8 @@ def report(
     target = out or (located[0] if one else Path.cwd()) / REPORT
     if target.is_dir():
         raise ActlabError(f"{target}: is a folder; name a file, such as {target / REPORT}")
-    made = page.text(located, form, **choices).encode()
     try:
-        make_folder(target.parent)
-        write_bytes(target, made)
+        page.write(located, target, form, **choices)
     except RunDirError as error:
         raise RunDirError(f"{error}; -o FILE names another place") from None
     Terminal().print(f"report: {target} ({target.stat().st_size / 1e6:.2f} MB)", soft_wrap=True)

@@ -37,7 +37,7 @@ def use(files: Sequence[str | os.PathLike[str]] = ()) -> list[Plugin]:
         PluginError: one of them cannot be loaded, with file and line.
     """
     installed = [_installed(point) for point in metadata.entry_points(group=GROUP)]
-    named = [read(Path(file)) for file in files]
+    named = [read(Path(file)) for file in ([files] if isinstance(files, str | os.PathLike) else files)]
     load_only([*installed, *named])
     for plugin in named:
         with contextlib.suppress(ActlabError, OSError):  # where nothing can be kept, `reproduce` asks again
@@ -131,8 +131,10 @@ def load(plugin: Plugin) -> None:
                 _execute(plugin, plugin.source)
         if not any(True for _ in parts(plugin)):
             raise PluginError("registers nothing; decorate a function, as with @ACTIVATIONS.register()")
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # a file of the user's own may raise anything
         _forget(plugin)
+        if isinstance(error, KeyboardInterrupt):
+            raise
         frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
         if isinstance(error, SystemExit) and frames[-1].f_code.co_filename == signals.__file__:
             raise  # Ctrl-C, in a file that takes long

@@ -203,6 +203,7 @@ def test_what_a_notebook_shows_is_escaped(study: Path) -> None:
         (lambda: actlab.run("no_such_file.yaml"), ConfigError, "cannot be read"),
         (lambda: actlab.run(STUDY, device="tpu"), ActlabError, "expected auto, cpu or gpu, read 'tpu'"),
         (lambda: actlab.run(STUDY, workers=0), ActlabError, "a number from 1 to 1024, read 0"),
+        (lambda: actlab.run({"epochs": object}), ActlabError, "is no text, number, list or mapping"),
         (lambda: actlab.compare("nowhere"), ActlabError, "no runs to compare"),
         (lambda: actlab.report("nowhere"), ActlabError, "nowhere"),
         (lambda: actlab.activation("leaky_rleu"), ActlabError, "did you mean 'leaky_relu'"),

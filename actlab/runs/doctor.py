@@ -178,7 +178,7 @@ def _data(data_dir: Path | None) -> Iterator[Finding]:
     for of in found:
         if of.problem:
             yield Finding("data", of.problem, "remove what is damaged; it is made again")
-    collected = [of for of in found if not of.synthetic]
+    collected = [of for of in found if not (of.synthetic or DATASETS.get(of.name).facts.look)]
     here = [of.name for of in collected if of.found]
     absent = [of.name for of in collected if not of.found]
     remedy = ""

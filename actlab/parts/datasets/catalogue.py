@@ -52,7 +52,7 @@ class Content(BaseModel):
     """What is in own data: the identity of a run depends on it, and not on the file's place.
 
     Args:
-        sha256: of the arrays that are trained on (`formats.set_sha256`).
+        sha256: of the arrays that are trained on (`formats.set_sha256`), and of labels and statistics that they lack.
         shape: of one image: height, width, channels; or of one vector: its length.
         classes: number of classes.
         train_images, test_images: how many there are, or how many vectors.

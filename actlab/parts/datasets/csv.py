@@ -20,7 +20,7 @@ from actlab.parts.datasets.own import OWN, check_size, drawn, finite_vectors, su
 if TYPE_CHECKING:
     import pandas as pd
 
-VERSION = 1  # raise it with every change of what comes out
+VERSION = 2  # raise it with every change of what comes out
 LONGEST_HEADER = 2**22  # bytes of the first line
 MOST_COLUMNS = 10_000
 CELLS = 2**21  # that are read at a time
@@ -61,10 +61,13 @@ def read(path: Path, label: str, test: float, seed: int) -> tuple[Arrays, dict[s
     place = f"the column {label!r}"
     chosen = drawn(path, y, place, test, seed)
     # sums along axis 0 of a C array are made row by row, in an order that no machine chooses
-    mean = x[~chosen].sum(axis=0) / (~chosen).sum()
-    x -= mean
-    deviation = np.sqrt((x[~chosen] ** 2).sum(axis=0) / (~chosen).sum())
-    x /= np.where(deviation > 0, deviation, 1)
+    known = x[~chosen]
+    constant = known.min(axis=0) == known.max(axis=0)  # whose mean may be off by a rounding
+    with np.errstate(over="ignore", invalid="ignore"):  # what is too large is named below
+        mean = np.where(constant, known[0], known.sum(axis=0) / len(known))
+        x -= mean
+        deviation = np.where(constant, 0.0, np.sqrt(((known - mean) ** 2).sum(axis=0) / len(known)))
+        x /= np.where(constant, 1.0, deviation)
     features = [column for column in columns if column != label]
     split = {"train": ~chosen, "test": chosen}
     vectors = {
@@ -99,6 +102,9 @@ def _header(path: Path, label: str) -> list[str]:
         raise DatasetError(f"{path}: has {len(columns):,} columns; at most {MOST_COLUMNS:,} are read")
     if twice := [name for name, times in Counter(columns).items() if times > 1]:
         raise DatasetError(f"{path}: the column {twice[0]!r} is there twice")
+    if unnamed := [place for place, name in enumerate(columns, 1) if name in ("", "nan")]:
+        remedy = "where pandas wrote its row numbers there, to_csv(..., index=False) leaves them out"
+        raise DatasetError(f"{path}: column {unnamed[0]} has no name; {remedy}")
     if label not in columns:
         close = nearest(label, columns)
         hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(map(repr, columns[:8]))}"
@@ -138,10 +144,8 @@ def _numbers(path: Path, chunk: pd.DataFrame, columns: list[str], before: int) -
     """Rows as numbers, (n, columns)."""
     import pandas as pd
 
-    try:
-        made = chunk.to_numpy(np.float64)
-    except ValueError:  # of text; which one, is seen column by column
-        made = np.column_stack([pd.to_numeric(chunk[name], errors="coerce").to_numpy(np.float64) for name in chunk])
+    # text that pandas has left is no number: Python, and NumPy with it, would take 57_5 for one
+    made = np.column_stack([pd.to_numeric(chunk[name], errors="coerce").to_numpy(np.float64) for name in chunk])
     wrong = ~np.isfinite(made)
     if wrong.any():
         row, place = map(int, np.unravel_index(int(wrong.argmax()), wrong.shape))
@@ -163,6 +167,8 @@ def _labels(path: Path, texts: list[str], label: str) -> NDArray[Any]:
         raise DatasetError(f"{path}: row {row + 1:,} below the first line: the label, {label!r}, is empty")
     try:
         numbers = {text: int(name) for text, name in names.items()}
+        if any(str(numbers[text]) != name for text, name in names.items()):  # 01 and 1 are two labels
+            return np.array([names[text] for text in texts], dtype=str)
         return np.array([numbers[text] for text in texts], dtype=np.int64)
     except (ValueError, OverflowError):
         pass

@@ -40,7 +40,8 @@ def read(path: Path) -> tuple[Arrays, dict[str, Any]]:
     found: dict[str, NDArray[Any]] = {}
     try:
         if not zipfile.is_zipfile(path):
-            raise DatasetError(f"{path}: is no .npz file; np.savez({str(path.name)!r}, x_train=..., ...) writes one")
+            name = path.with_suffix(".npz").name
+            raise DatasetError(f"{path}: is no .npz file; np.savez({name!r}, x_train=..., ...) writes one")
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             if missing := [part for part in PARTS if part not in archive.files]:
                 has = ", ".join(map(plain, archive.files[:8])) or "nothing"
@@ -95,4 +96,6 @@ def _labels(path: Path, name: str, array: NDArray[Any]) -> NDArray[Any]:
         return np.array([plain(label) for label in flat.tolist()], dtype=str)
     if flat.dtype.kind not in "iub":
         raise DatasetError(f"{place}; labels are whole numbers or text")
-    return flat.astype(np.int64) if flat.dtype.kind == "b" else flat
+    if flat.dtype.kind == "u" and flat.size and int(flat.max()) > np.iinfo(np.int64).max:
+        raise DatasetError(f"{path}: {name} has the label {int(flat.max())}; whole numbers up to 2^63 - 1 are labels")
+    return flat.astype(np.int64)

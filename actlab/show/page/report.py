@@ -11,6 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from actlab import __version__
+from actlab.errors import ActlabError, UnknownName
 from actlab.runs.folder import make_folder, write_bytes
 from actlab.show import words
 from actlab.show.figures.comparison import looks_of
@@ -19,6 +20,8 @@ from actlab.show.page.figures import Drawer
 from actlab.show.page.section import recipes, section
 from actlab.show.page.svg import color_style
 from actlab.show.rendering import TEMPLATES, rendered
+
+ENDINGS = {"html": (".html", ".htm"), "markdown": (".md", ".markdown")}
 
 
 def write(
@@ -29,6 +32,10 @@ def write(
     Raises:
         ActlabError: there is no run, a choice fits none of the experiments, or the file cannot be written.
     """
+    if form not in ENDINGS:
+        raise UnknownName("format", form, list(ENDINGS))
+    if out.is_file() and out.suffix.lower() not in ENDINGS[form]:  # a config, perhaps, that no page may replace
+        raise ActlabError(f"{out}: is there, and is no page in {form}; name a file that ends in {ENDINGS[form][0]}")
     made = text(paths, form, title, refresh, **choices).encode()
     make_folder(out.parent)
     write_bytes(out, made)

@@ -400,7 +400,7 @@ def test_a_moved_or_packed_file_is_the_same_and_is_converted_once(tmp_path: Path
 def test_labels_belong_to_the_file_and_not_to_equal_arrays(tmp_path: Path) -> None:
     one = prepared({"npz": "x"}, saved(tmp_path / "x.npz"))
     other = prepared({"npz": "x"}, saved(tmp_path / "y.npz", y_train=GOOD["y_train"] + 5, y_test=GOOD["y_test"] + 5))
-    assert one.sha256 == other.sha256 and one.about != other.about == {"labels": [5, 6, 7, 8]}
+    assert one.sha256 != other.sha256 and one.about != other.about == {"labels": [5, 6, 7, 8]}
 
 
 def test_data_that_changed_since_the_plan_is_an_error(tmp_path: Path) -> None:
@@ -427,3 +427,17 @@ def test_data_that_changes_while_it_is_read_is_an_error(tmp_path: Path, monkeypa
     with pytest.raises(DatasetError, match="was changed while it was read"):
         look({"name": "npz", "npz": "x", "content": None}, path)
     assert not list(cache_folder().glob("npz-*"))
+
+
+def test_a_column_that_is_constant_in_training_stays_near_zero(tmp_path: Path) -> None:
+    """0.1 + 0.1 + ... has a mean that is not 0.1, and a deviation that is nearly nothing."""
+    rows = "\n".join(f"{n % 7},0.1,{'ab'[n % 2]}" for n in range(50))
+    (tmp_path / "t.csv").write_text(f"x,y,l\n{rows}\n")
+    made = prepared({"csv": "x", "label": "l"}, tmp_path / "t.csv")
+    assert made.about["deviation"][1] == 0 and made.about["mean"][1] == 0.1
+
+
+def test_labels_with_zeros_before_them_are_text(tmp_path: Path) -> None:
+    rows = "\n".join(f"{n},{('01', '1')[n % 2]}" for n in range(20))
+    (tmp_path / "t.csv").write_text(f"x,l\n{rows}\n")
+    assert prepared({"csv": "x", "label": "l"}, tmp_path / "t.csv").about["labels"] == ["01", "1"]
