@@ -304,7 +304,11 @@ def _on_metric(comparison: Comparison, judged: Sequence[ConditionResult]) -> str
     found: dict[str, list[ConditionResult]] = {}
     for result in judged:
         found.setdefault(result.verdict, []).append(result)
-    best = sorted(found.pop("better", []), key=lambda result: -abs(result.pairs.difference) if result.pairs else 0.0)
+    guesses = {note.about[0] for one in judged for note in one.beside if note.kind == "gap of a guess"}
+    best = sorted(
+        found.pop("better", []),
+        key=lambda result: (result.name in guesses, -abs(result.pairs.difference) if result.pairs else 0.0),
+    )
     if len(found.get("not established", [])) == len(judged):
         return f"no difference from {base} is established for {len(judged)} conditions{_why_none(judged)}"
     if not best:
@@ -315,6 +319,8 @@ def _on_metric(comparison: Comparison, judged: Sequence[ConditionResult]) -> str
         who = f"{len(best)} of {len(judged)}" if len(best) < len(judged) else f"all {len(best)}"
         who = listed(list(map(called, best))) if len(best) == 2 else who
         parts = [f"{who} are better than {base}, {called(best[0])} most, by {by(best[0])}"]
+    if guess := [called(result) for result in best if result.name in guesses]:
+        parts[0] += f" ({few(guess)} {'is' if len(guess) == 1 else 'are'} not told from chance)"
     for verdict in ("indicated better", "worse", "indicated worse", "not established"):
         if some := found.get(verdict):
             of_all = f" of {len(judged)}" if len(best) in (1, 2) and len(parts) == 1 else ""
@@ -328,12 +334,21 @@ def _why_none(results: Sequence[ConditionResult]) -> str:
     """Where seeds are what is missing for all of them, how many there are and how many would do; or that all guess."""
     reasons = [result.reason for result in results]
     if all(reason is not None and reason.kind == "both at chance" for reason in reasons):
-        return ": at chance level on both sides"
+        sure = all(reason.facts["sure"] for reason in reasons if reason)
+        return f": {'at chance level' if sure else 'not told from chance'} on both sides"
     if not all(reason is not None and reason.kind == "too few pairs" for reason in reasons):
         return ""
     pairs = max(result.pairs.n for result in results if result.pairs)
     needed = min(reason.facts["needed"] for reason in reasons if reason is not None)
     return f": {counted(pairs, 'seed')} {'is' if pairs == 1 else 'are'} too few, {needed} might do"
+
+
+def _guessing(fact: Mapping[str, Any]) -> str:
+    """What is known of who is no better than chance: "at chance level (10.00%, 1 of 10 classes)"."""
+    level = f"{number(fact['chance'], 'accuracy')}, 1 of {1 / fact['chance']:.0f} classes"
+    if fact["sure"]:
+        return f"at chance level ({level})"
+    return f"not told from chance ({level}; on so few images up to {number(fact['limit'], 'accuracy')} may be luck)"
 
 
 def _level(comparison: Comparison) -> str:
@@ -509,8 +524,8 @@ def note(of: Note, metric: str = "") -> str:
             ]
             return f"skewed differences, on which sign flips err: {few(means)}; that others look even may be luck"
         case "at chance":
-            level = number(fact["chance"], "accuracy")
-            return f"{who}: at chance level ({level}, 1 of {1 / fact['chance']:.0f} classes) at every seed: not learned"
+            seeds_of = "at every surviving seed" if fact["survivors"] else "at every seed"
+            return f"{who}: {_guessing(fact)} {seeds_of}{': not learned' if fact['sure'] else ''}"
         case "mean of runs":
             over = f" over {listed(fact['keys'])}" if fact["keys"] else ""
             return f"{who}: a seed's value is the mean of its {fact['runs']} runs{over}"
@@ -538,7 +553,7 @@ def note(of: Note, metric: str = "") -> str:
         case "no pairs":
             return f"no seed has a number in both conditions; {counted(fact['needed'], 'pair')} would do"
         case "both at chance":
-            return f"both are at chance level ({number(fact['chance'], 'accuracy')}): neither has learned"
+            return f"both are {_guessing(fact)}{': neither has learned' if fact['sure'] else ''}"
         case "no difference":
             return "every difference is exactly 0"
         case "too few pairs":
@@ -572,6 +587,8 @@ def note(of: Note, metric: str = "") -> str:
             return f"{groups} of {fact['condition']} began with the same weights, and are no independent trials"
         case "rests without":
             return f"without {seeds(fact['seeds'])} of {fact['condition']} ({lack(fact['lack'])})"
+        case "gap of a guess":
+            return f"{who} {'is' if len(of.about) == 1 else 'are'} {_guessing(fact)}: no gap where nothing is learned"
         # why a claim is supported, refuted or undecided
         case "interval inside" | "interval outside" | "at every seed":
             return ""

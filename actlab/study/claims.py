@@ -459,7 +459,10 @@ def _pairs(claim: Claim, side: Side, other: Side) -> dict[float, Pair]:
     """
     asked, runs = region(claim), [one.run for of in (side, other) for one in of.runs if one.run]
     step = judging.step_of(runs, claim.metric, [*side.values.values(), *other.values.values()])
-    chance = guarding.both_at_chance(*(_chance_level(claim, of) for of in (side, other)))
+    mine, theirs = (
+        guarding.chance_level([one.run for one in of.runs if one.run], claim.metric, claim.at) for of in (side, other)
+    )
+    chance = guarding.both_at_chance(claim.metric, mine, theirs)
     found = {}
     for end in (asked.low, asked.high):
         if math.isfinite(end):
@@ -467,10 +470,6 @@ def _pairs(claim: Claim, side: Side, other: Side) -> dict[float, Pair]:
             pair = judging.pair_of(side.values, moved, claim.metric, step, chance=chance)
             found[end] = replace(pair, higher_is_better=True)
     return found
-
-
-def _chance_level(claim: Claim, side: Side) -> float:
-    return guarding.chance_level([one.run for one in side.runs if one.run], claim.metric, side.values.values())
 
 
 def _in_table(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -15,7 +15,7 @@ from actlab.errors import RunDirError
 from actlab.registry import find
 from actlab.runs.folder import HISTORY, TIMING
 from actlab.runs.record import LOST, Run
-from actlab.spec.metrics import higher_is_better
+from actlab.spec.metrics import GAP, TRAIN_EVAL_METRICS, higher_is_better
 from actlab.spec.where import at_key
 from actlab.study.baseline import Against, covers
 from actlab.study.frame import (
@@ -30,7 +30,7 @@ from actlab.study.frame import (
     described,
     differing,
 )
-from actlab.study.measures import images_of
+from actlab.study.measures import images_of, value
 from actlab.study.stats.joint import MINIMUM_PAIRS
 from actlab.study.stats.pairs import skewness
 
@@ -52,7 +52,7 @@ NoteKind = Literal[
     "no plan",               # {problem}: an experiment.yaml cannot be read, so nobody knows what it asks for
     "skewed",                # {pairs: name -> {mean, seed, without}}: of the differences of these; `seed` lies farthest
                              # apart, and `without` is the mean without it
-    "at chance",             # {chance}: no seed of the conditions is above what guessing reaches, 1 / classes
+    "at chance",             # facts of `Chance`: no seed of the conditions is above what guessing reaches, 1 / classes
     "one seed",              # {}: conditions with a single seed have no spread
     "seeds left out",        # {seeds, lack: Lack, left}: of condition about[0]; out of its mean and pairs, of `left`
     "mean of runs",          # {runs, keys}: a seed's number is the mean of so many runs, which differ in the keys
@@ -66,7 +66,7 @@ NoteKind = Literal[
     # why a verdict is what it is: `ConditionResult.reason`; the numbers are in `pairs`, `p` and `family` of the result
     "established",           # {}: better or worse; indicated: by Student's t, of so few pairs
     "no pairs",              # {needed}: no seed has a number in both conditions
-    "both at chance",        # {chance}: 1 / classes, and neither side has learned
+    "both at chance",        # facts of `Chance`: no seed of either side is above what guessing reaches
     "no difference",         # {}: every pair's difference is exactly 0
     "too few pairs",         # {needed, smallest_p}: what p can be at best, and how many pairs could establish something
     "p too large",           # {alpha, needed: pairs that would show a difference of this size, or None}
@@ -82,6 +82,7 @@ NoteKind = Literal[
     "stopped early",         # {mine, theirs: epochs, mine_early, theirs_early: "all" | "some" | "none", pairs, of}
     "alike seeds",           # {condition, seeds: groups}: began with the same weights, and are no independent trials
     "rests without",         # {condition, seeds, lack: Lack}
+    "gap of a guess",        # facts of `Chance`: about the one side of a gap that is at chance level
     # why a claim is supported, refuted or undecided: `Evidence.reason`, besides those of a verdict
     "interval inside",       # {}: the interval of the mean lies where the claim says
     "interval outside",      # {}: it lies wholly elsewhere
@@ -124,7 +125,11 @@ LARGEST_CLASS = 1.2  # times its share among classes of equal size; 1,135 of MNI
 SKEW_LEVEL = 0.02  # the share of tables of normal differences in which any is called skewed
 BY_SEED = (PARAMETERS, WEIGHTS, ENDED, DATA)  # what may differ within a condition, or is told elsewhere
 MOST_POOLS = 3  # ways of pooling that are told apart
-IMAGES = {"test_accuracy": "test_images", "val_accuracy": "validation_images"}
+IMAGES = {
+    "test_accuracy": "test_images", "val_accuracy": "validation_images", TRAIN_EVAL_METRICS[1]: "training_images",
+}  # fmt: skip
+SURE = 1.5  # times 1 / classes: under this limit, who is not above it has not learned; from 900 images of ten classes
+LEARNED = {"test_loss": "test_accuracy", "loss": "accuracy", "train_eval_loss": "train_eval_accuracy"}
 OF_VALIDATION = ("val_accuracy", "val_loss")
 
 
@@ -295,30 +300,71 @@ def at_their_best(metrics: Sequence[str], at: str) -> list[Note]:
 
 def images(runs: Iterable[Run], metric: str) -> int:
     """On how many images an accuracy was taken; 0 where the finished runs do not say, or do not agree."""
-    done = [run for run in runs if run.status == "done"]
-    counts = {(run.record.get("dataset") or {}).get(IMAGES.get(metric, "")) for run in done}
+    counts = set()
+    for run in (run for run in runs if run.status == "done"):
+        count = (run.record.get("dataset") or {}).get(IMAGES.get(metric, ""))
+        sample = run.config.get("train_eval") if metric == TRAIN_EVAL_METRICS[1] else None
+        counts.add(min(count, sample) if isinstance(count, int) and isinstance(sample, int) else count)
     count = counts.pop() if len(counts) == 1 else 0
     return count if isinstance(count, int) else 0
 
 
-def chance_level(runs: Sequence[Run], metric: str, values: Iterable[float]) -> float:
-    """1 / classes where no value of an accuracy is above what a network reaches that names one class for all; else NaN.
+@dataclass(frozen=True)
+class Chance:
+    """A condition that guesses, as far as its accuracy tells.
 
-    That is LARGEST_CLASS / classes, and three standard errors for the images that it was taken on.
+    Args:
+        chance: 1 / classes.
+        limit: what a network reaches that names one class for all images: LARGEST_CLASS / classes, and three standard
+            errors for the images that the accuracy was taken on.
+        survivors: whether seeds of it diverged, and these are the others.
     """
-    values, registry = list(values), find("dataset")
-    names = {str((run.record.get("dataset") or {}).get("name")) for run in runs if run.status == "done"}
+
+    chance: float
+    limit: float
+    survivors: bool = False
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a note needs; `sure` is whether the images are enough to say that nothing was learned."""
+        return {**asdict(self), "sure": self.limit <= SURE * self.chance}
+
+
+def chance_level(runs: Sequence[Run], metric: str, at: str) -> Chance | None:
+    """The level of chance where no finished run is above it at that moment; None if one is, or it is not known.
+
+    A loss is told by the accuracy on the same images, a gap by that of training and validation both (who learned by
+    heart did learn), and what a probe measures by that of validation.
+    """
+    accuracy = metric if metric.endswith("accuracy") else LEARNED.get(metric, "val_accuracy")
+    done = [run for run in runs if run.status == "done"]
+    moment = at if accuracy == metric or at != "min" else "max"  # a loss is least where the accuracy is best
+    accuracies = [accuracy, *[TRAIN_EVAL_METRICS[1]] * (metric == GAP)]
+    levels = [_chance(done, one, [value(run, one, moment) for run in done]) for one in accuracies]
+    if (level := levels[0]) is None or None in levels:
+        return None
+    return replace(level, survivors=any(run.status == "diverged" for run in runs))
+
+
+def _chance(done: Sequence[Run], accuracy: str, values: Sequence[float]) -> Chance | None:
+    names, registry = {str((run.record.get("dataset") or {}).get("name")) for run in done}, find("dataset")
     classes = {registry.get(name).facts.classes for name in names if name in registry}
-    if not values or not metric.endswith("accuracy") or len(classes) != 1:
-        return math.nan
-    chance, count = 1 / classes.pop(), images(runs, metric)
-    noise = 3 * math.sqrt(chance * (1 - chance) / count) if count else 0.0
-    return chance if max(values) <= LARGEST_CLASS * chance + noise else math.nan
+    known = [one for one in values if math.isfinite(one)]
+    if not known or len(classes) != 1:
+        return None
+    chance, count = 1 / classes.pop(), images(done, accuracy)
+    limit = LARGEST_CLASS * chance + (3 * math.sqrt(chance * (1 - chance) / count) if count else 0.0)
+    return Chance(chance, limit) if max(known) <= limit else None
 
 
-def both_at_chance(mine: float, theirs: float) -> float:
-    """The level of chance if both sides are there; NaN if either is not."""
-    return min(mine, theirs) if mine + theirs > 0 else math.nan
+def both_at_chance(metric: str, mine: Chance | None, theirs: Chance | None) -> Chance | None:
+    """The level of chance if both sides are there, and the metric is of what was learned; None else.
+
+    What probes measure and the time that it took are facts of networks that guess too.
+    """
+    if not mine or not theirs or not (metric.endswith(("accuracy", "loss")) or metric == GAP):
+        return None
+    return max(mine, theirs, key=lambda side: side.limit)
 
 
 def taken_on_others(conditions: Sequence[Condition], metrics: Iterable[str]) -> list[Note]:
@@ -334,12 +380,13 @@ def taken_on_others(conditions: Sequence[Condition], metrics: Iterable[str]) -> 
     return notes
 
 
-def at_chance(levels: Mapping[str, float]) -> list[Note]:
-    """The conditions that have not learned anything; those together that have as many classes."""
-    by_level: dict[float, list[str]] = {}
+def at_chance(levels: Mapping[str, Chance | None]) -> list[Note]:
+    """The conditions that have not learned anything; those together of which the same is to be said."""
+    alike: dict[Chance, list[str]] = {}
     for name, level in levels.items():
-        by_level.setdefault(level, []).append(name)
-    return [Note("at chance", tuple(of), {"chance": level}, True) for level, of in by_level.items() if level > 0]
+        if level:
+            alike.setdefault(level, []).append(name)
+    return [Note("at chance", tuple(of), level.facts, True) for level, of in alike.items()]
 
 
 def skewed(pairs: Mapping[Key, tuple[Sequence[int], Sequence[float]]]) -> dict[Key, dict[str, float]]:

@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from actlab.errors import ActlabError, RunDirError, UnknownName
 from actlab.runs.record import LOST, Run
 from actlab.spec.labels import short_names
-from actlab.spec.metrics import TEST_METRICS, check_at, higher_is_better
+from actlab.spec.metrics import GAP, TEST_METRICS, check_at, higher_is_better
 from actlab.spec.where import Condition as Where
 from actlab.study import frame as framing
 from actlab.study import guard as guarding
 from actlab.study import measures
 from actlab.study.baseline import MOST_NAMED, Against, against
 from actlab.study.frame import Condition, Lack, Reached, Values
-from actlab.study.guard import Guard, Note
+from actlab.study.guard import Chance, Guard, Note
 from actlab.study.stats.joint import MINIMUM_PAIRS, holm, joint_p, student_p
 from actlab.study.stats.pairs import Paired, paired
 from actlab.study.stats.summaries import Summary, summary
@@ -326,14 +326,14 @@ class Pair:
         numbers: the pairs of these seeds.
         step: the smallest difference that the measure can have; 0 for one that is not counted.
         higher_is_better: of the measure.
-        chance: 1 / classes where both sides are at the level of chance; else NaN.
+        chance: where both sides are at the level of chance.
     """
 
     seeds: tuple[int, ...]
     numbers: Paired
     step: float
     higher_is_better: bool
-    chance: float = math.nan
+    chance: Chance | None = None
 
 
 @dataclass(frozen=True)
@@ -380,7 +380,7 @@ def shared(mine: Mapping[int, float], theirs: Mapping[int, float]) -> tuple[int,
 
 def pair_of(
     mine: Mapping[int, float], theirs: Mapping[int, float], metric: str, step: float, comparisons: int = 1,
-    chance: float = math.nan,
+    chance: Chance | None = None,
 ) -> Pair:  # fmt: skip
     """The pairs of two conditions: a pair is a seed that both have."""
     seeds = shared(mine, theirs)
@@ -456,18 +456,17 @@ def verdict_on(pair: Pair, p: float, family: int) -> Judgement:
     verdict: Verdict = "not established"
     one_sign = min(numbers.differences, default=0) > 0 or max(numbers.differences, default=0) < 0
     excluded = numbers.low > 0 or numbers.high < 0  # false for the NaN of a single pair
-    learned = math.isnan(pair.chance)
-    if learned and n >= MINIMUM_PAIRS and p < ALPHA and excluded:
+    if not pair.chance and n >= MINIMUM_PAIRS and p < ALPHA and excluded:
         verdict = "better" if better else "worse"
-    elif learned and FEWEST_PAIRS <= n < MINIMUM_PAIRS and p < ALPHA_OF_FEW and one_sign:
+    elif not pair.chance and FEWEST_PAIRS <= n < MINIMUM_PAIRS and p < ALPHA_OF_FEW and one_sign:
         verdict = "indicated better" if better else "indicated worse"
     more = numbers.seeds_needed if numbers.seeds_needed and numbers.seeds_needed > n else None
     if verdict != "not established":
         reason = Note("established")
     elif not n:
         reason = Note("no pairs", (), {"needed": MINIMUM_PAIRS})
-    elif not learned:
-        reason = Note("both at chance", (), {"chance": pair.chance})
+    elif pair.chance:
+        reason = Note("both at chance", (), pair.chance.facts)
     elif n > 1 and not any(numbers.differences):
         reason = Note("no difference")
     elif n < MINIMUM_PAIRS:
@@ -561,7 +560,7 @@ def compare(
     guard = Guard(frame)
     timed = next((metric for metric in metrics if metric not in TEST_METRICS), "val_accuracy")
     step = step_of(frame["run", "run"], metrics[0], frame["metric", metrics[0]])
-    chance = {c.name: guarding.chance_level(c.runs, metrics[0], values[c.name].by_seed.values()) for c in conditions}
+    chance = {one.name: guarding.chance_level(one.runs, metrics[0], at) for one in conditions}
     results = _results(conditions, pairings, values, guard, step, metrics, chance)
     if reach is not None:
         reached = {one.name: framing.reached(one.rows, timed, reach) for one in conditions}
@@ -612,7 +611,7 @@ def _refuse_moment(frame: pd.DataFrame, metric: str, at: str) -> None:
 
 def _results(
     conditions: Sequence[Condition], pairings: Mapping[str, Against], values: Mapping[str, Values], guard: Guard,
-    step: float, metrics: Sequence[str], chance: Mapping[str, float],
+    step: float, metrics: Sequence[str], chance: Mapping[str, Chance | None],
 ) -> list[ConditionResult]:  # fmt: skip
     """The conditions with their numbers, and the verdict on each that is held against another."""
     by_name = {one.name: one for one in conditions}
@@ -623,7 +622,7 @@ def _results(
     pairs = {
         name: pair_of(
             numbers[name], numbers[pairing.baseline], metrics[0], step, family,
-            guarding.both_at_chance(chance[name], chance[pairing.baseline]),
+            guarding.both_at_chance(metrics[0], chance[name], chance[pairing.baseline]),
         )
         for name, pairing in held.items()
     }  # fmt: skip
@@ -651,6 +650,9 @@ def _results(
             base = pairing.baseline
             beside = [*alike[name], *(note for note in alike[base] if note.facts["seeds"] != _seeds_of(alike[name]))]
             beside += guard.beside(one, by_name[base], pairing.axis)
+            guesses = [(side, level) for side in (name, base) if (level := chance[side])]
+            if metrics[0] == GAP and len(guesses) == 1:
+                beside.append(Note("gap of a guess", (guesses[0][0],), guesses[0][1].facts))
             for side in (name, base):
                 beside += guarding.left_out(side, values[side], "rests without")
             result = replace(result, baseline=base, axis=pairing.axis, verdict="not established", beside=beside)

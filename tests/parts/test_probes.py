@@ -213,6 +213,16 @@ def test_units_come_back_to_life() -> None:
     assert counts == [(2, 0), (2, 1), (1, 1)]
 
 
+def test_a_unit_of_nan_is_neither_dead_nor_alive() -> None:
+    net = Net(dense_net("relu", [[1, 1, 1], [0, 0, 0]], [-2, -2, 2]), DENSE_IMAGES)
+    counts = []
+    for bias in ([-2, -2, 2], [-2, math.nan, 2], [2, -2, math.nan]):
+        net.model.get_layer("dense").bias.assign(bias)
+        row = net.row()["dense"]
+        counts.append((row["dead_units"], row["revived_units"]))
+    assert counts == [(2, 0), (1, 0), (1, 1)]
+
+
 # --- units that do not move --------------------------------------------------------------------------------------
 
 
@@ -462,7 +472,7 @@ def test_the_slope_of_every_activation_is_found_by_unit(shape: tuple[int, ...]) 
         pairs = {(1, False): slope[..., None], (2, False): np.stack([slope[:, ::2], slope[:, 1::2]], -1),
                  (2, True): np.stack([slope[:, :3], slope[:, 3:]], -1)}  # fmt: skip
         np.testing.assert_array_equal(seen.slope, pairs[each, apart].max(axis=-1), entry.name)
-        np.testing.assert_array_equal(seen.alive, (pairs[each, apart] > 0).any(axis=(0, -1)), entry.name)
+        np.testing.assert_array_equal(seen.steepest, pairs[each, apart].max(axis=(0, -1)), entry.name)
         assert np.isfinite(seen.slope).all(), entry.name
 
 

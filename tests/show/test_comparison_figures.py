@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,7 +29,7 @@ from actlab.show.figures.rows import MOST_ROWS, differences_figure, seeds_figure
 from actlab.show.figures.style import PALETTE, Heading, look, looks, png, svg
 from actlab.spec.config import RunConfig
 from actlab.study.frame import Lack, frame_of
-from actlab.study.judge import Comparison, ConditionResult, Note, compare
+from actlab.study.judge import Comparison, ConditionResult, Divergence, Note, compare
 from actlab.study.stats.pairs import paired
 from actlab.study.stats.summaries import summary
 
@@ -193,6 +194,14 @@ def test_differences_are_pairs_with_scipys_interval_around_their_mean() -> None:
     assert "right of 0 is better; dot: a pair;" in heading(figure) and "† see what the table says" in heading(figure)
     weights = {text.get_text(): text.get_fontweight() for text in figure.findobj(Text)}
     assert weights["worse, n = 3 pairs"] == "bold" and weights["not established †, n = 4 pairs"] == "normal"
+
+
+def test_a_verdict_on_divergence_is_bold_too() -> None:
+    end = Divergence((7, 8), (0, 8), 0.016, 1, "diverges more often")
+    study = against({"tanh": [0.01, 0.02]}, verdict={"tanh": "not established"})
+    study = replace(study, results=[replace(r, divergence=end) if r.baseline else r for r in study.results])
+    (verdict,) = [text for text in differences(study).findobj(Text) if "diverges" in text.get_text()]
+    assert verdict.get_text() == "diverges more often (p = 0.016), n = 2 pairs" and verdict.get_fontweight() == "bold"
 
 
 def test_a_condition_without_pairs_keeps_its_row() -> None:

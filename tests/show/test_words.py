@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from actlab.show import words
 from actlab.show.words import Numbers
 from actlab.study.frame import Lack
-from actlab.study.guard import Note, NoteKind
+from actlab.study.guard import Chance, Note, NoteKind
 from actlab.study.judge import Comparison, ConditionResult, Divergence
 from actlab.study.stats.pairs import paired
 from actlab.study.stats.summaries import summary
@@ -118,6 +118,7 @@ def test_a_minus_is_set_before_numbers_only() -> None:
 # --- what a comparison says --------------------------------------------------------------------------------------
 
 DIVERGED = Lack("diverged", "loss is not finite\nat step 300")
+GUESS = Chance(0.1, 0.129).facts
 NOTES: dict[str, tuple[Mapping[str, Any], str]] = {
     "stand-in": (
         {"dataset": "synth_mnist", "real": "mnist", "verdict": "supported"},
@@ -152,7 +153,7 @@ NOTES: dict[str, tuple[Mapping[str, Any], str]] = {
         "that others look even may be luck",
     ),
     "at chance": (
-        {"chance": 0.1}, "a and b: at chance level (10.00%, 1 of 10 classes) at every seed: not learned",
+        GUESS, "a and b: at chance level (10.00%, 1 of 10 classes) at every seed: not learned",
     ),
     "one seed": ({}, "a and b: one seed has no spread; a difference between single seeds may be luck"),
     "seeds left out": (
@@ -185,7 +186,7 @@ NOTES: dict[str, tuple[Mapping[str, Any], str]] = {
     "counted once": ({"path": "x", "same_as": "y"}, "x is the same run as y; it counts once"),
     "established": ({}, ""),
     "no pairs": ({"needed": 6}, "no seed has a number in both conditions; 6 pairs would do"),
-    "both at chance": ({"chance": 0.1}, "both are at chance level (10.00%): neither has learned"),
+    "both at chance": (GUESS, "both are at chance level (10.00%, 1 of 10 classes): neither has learned"),
     "no difference": ({}, "every difference is exactly 0"),
     "too few pairs": (
         {"needed": 6, "smallest_p": 0.25},
@@ -220,6 +221,9 @@ NOTES: dict[str, tuple[Mapping[str, Any], str]] = {
         {"condition": "elu", "seeds": [1], "lack": Lack("failed", of=4, runs=2)},
         "without seed 1 of elu (2 of its 4 runs failed)",
     ),
+    "gap of a guess": (
+        GUESS, "a and b are at chance level (10.00%, 1 of 10 classes): no gap where nothing is learned",
+    ),
     "interval inside": ({}, ""),
     "interval outside": ({}, ""),
     "interval across": ({}, "the interval reaches both sides"),
@@ -239,6 +243,13 @@ NOTES: dict[str, tuple[Mapping[str, Any], str]] = {
         "a and b differ in more than activation: other initial weights in 1 of 2 pairs",
     ),
 }  # fmt: skip
+
+
+def test_of_few_images_and_of_survivors_less_is_known() -> None:
+    facts = Chance(0.1, 0.21, survivors=True).facts
+    level = "not told from chance (10.00%, 1 of 10 classes; on so few images up to 21.00% may be luck)"
+    assert words.note(Note("at chance", ("a",), facts)) == f"a: {level} at every surviving seed"
+    assert words.note(Note("both at chance", (), facts)) == f"both are {level}"
 
 
 def test_every_kind_of_note_has_a_sentence() -> None:

@@ -858,4 +858,4 @@ def test_no_claim_is_supported_or_refuted_by_two_that_guess(judged: Judged) -> N
     numbers = {"relu": [0.1135] * 8, "sigmoid": [0.09 + s / 1000 for s in range(8)]}
     (verdict,) = judged([ABOVE], numbers)
     assert verdict.verdict == "undecided"
-    assert "both are at chance level (10.00%): neither has learned" in text(verdict)
+    assert "both are at chance level (10.00%, 1 of 10 classes): neither has learned" in text(verdict)

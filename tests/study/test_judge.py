@@ -21,8 +21,8 @@ from actlab.runs.record import Run
 from actlab.show import words
 from actlab.show.tables import comparison_columns
 from actlab.study.frame import Lack
-from actlab.study.guard import Note
-from actlab.study.judge import compare
+from actlab.study.guard import Chance, Note
+from actlab.study.judge import Comparison, compare
 
 Train = Callable[..., Run]
 
@@ -330,11 +330,65 @@ def test_two_that_guess_have_no_winner(train: Train) -> None:
     comparison = compare(study(train, {"relu": ONES, "sigmoid": [0.0892] * 8, "tanh": [0.9] * 8}))
     guessing = comparison["sigmoid"]
     assert guessing.p < 0.05
-    assert (guessing.verdict, guessing.reason) == ("not established", Note("both at chance", (), {"chance": 0.1}))
+    assert (guessing.verdict, guessing.reason) == (
+        "not established",
+        Note("both at chance", (), Chance(0.1, 0.12).facts),
+    )
     assert comparison["tanh"].verdict == "better"
     assert "relu and sigmoid: at chance level (10.00%, 1 of 10 classes) at every seed: not learned" in notes(comparison)
     two = compare([run for run in comparison.runs if run.config["activation"]["name"] != "tanh"])
     assert words.sentence(two).endswith("is established (-1.90 points): at chance level on both sides")
+
+
+@pytest.mark.parametrize("metric", ["val_loss", "loss", "test_loss"])
+@pytest.mark.parametrize("at", ["last", "best-validation"])
+def test_losses_of_two_that_guess_have_no_winner(metric: str, at: str, train: Train) -> None:
+    runs = study(train, {"relu": [0.1] * 8, "sigmoid": [0.0892 + s / 10_000 for s in range(8)], "tanh": [0.9] * 8})
+    comparison = compare(runs, [metric], at=at)
+    assert comparison["sigmoid"].p < 0.05 and comparison["sigmoid"].verdict == "not established"
+    assert comparison["sigmoid"].reason == Note("both at chance", (), Chance(0.1, 0.12).facts)
+    assert comparison["tanh"].verdict == "better"
+    assert "relu and sigmoid: at chance level (10.00%, 1 of 10 classes) at every seed: not learned" in notes(comparison)
+
+
+def test_what_takes_time_is_told_of_those_that_guess_too(train: Train) -> None:
+    runs = study(train, {"relu": [0.1] * 8, "sigmoid": [0.11] * 8})
+    for run in runs:
+        shift = 1 + run.config["seed"] / 100 + (run.config["activation"]["name"] == "relu")
+        (run.path / "timing.csv").write_text(f"wall_seconds,images_per_second\n{shift},100\n")
+    comparison = compare(runs, ["wall_seconds"])
+    assert comparison["sigmoid"].verdict == "better"
+    assert any(note.kind == "at chance" for note in comparison.notes)
+
+
+def of_gaps(train: Train, values: dict[str, tuple[float, float]]) -> Comparison:
+    """Activation to its accuracies on training and validation images, of 8 seeds that differ a little."""
+    runs = []
+    for name, (known, new) in values.items():
+        for seed in range(8):
+            run = train([new], activation=name, seed=seed, train_eval=300)
+            run.record["dataset"] |= {"training_images": 60_000}
+            header, row = (run.path / "history.csv").read_text().splitlines()
+            table = f"{header},train_eval_loss,train_eval_accuracy\n{row},1,{known + seed / 10_000}\n"
+            (run.path / "history.csv").write_text(table)
+            runs.append(run)
+    return compare(runs, ["gap"])
+
+
+def test_the_least_gap_is_not_that_of_who_has_not_learned(train: Train) -> None:
+    comparison = of_gaps(train, {"relu": (0.99, 0.8), "elu": (0.95, 0.85), "tanh": (0.9, 0.85), "sigmoid": (0.16, 0.1)})
+    assert {comparison[name].verdict for name in ("elu", "tanh", "sigmoid")} == {"better"}
+    assert [note.kind for note in comparison["sigmoid"].beside] == ["gap of a guess"]
+    assert not comparison["tanh"].beside
+    assert words.sentence(comparison).startswith("all 3 are better than relu, tanh most, by 14.00 points of gap")
+    assert words.sentence(comparison).endswith(" (sigmoid is not told from chance)")
+
+
+def test_who_knows_the_training_images_by_heart_has_learned(train: Train) -> None:
+    comparison = of_gaps(train, {"relu": (0.99, 0.1), "elu": (0.5, 0.1), "sigmoid": (0.11, 0.1), "tanh": (0.1, 0.1)})
+    assert comparison["elu"].verdict == "better" and not comparison["elu"].beside
+    (note,) = [note for note in comparison.notes if note.kind == "at chance"]
+    assert note.about == ("sigmoid", "tanh")
 
 
 def test_one_seed_that_learned_is_not_chance(train: Train) -> None:

@@ -86,14 +86,16 @@ class Activation(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no ty
             z: tensor in the shape of the layer's input.
 
         Returns:
-            A tensor of the shape and dtype of `z`.
+            A tensor of the shape and dtype of `z`; NaN where `z` is, which the gradient of a branch or a clip is not.
         """
         if self.facts.own_slope:
-            return self.facts.own_slope(z)
-        with tf.GradientTape() as tape:
-            tape.watch(z)
-            y = self.call(z, training=False)
-        return tape.gradient(y, z, unconnected_gradients="zero")
+            slope = self.facts.own_slope(z)
+        else:
+            with tf.GradientTape() as tape:
+                tape.watch(z)
+                y = self.call(z, training=False)
+            slope = tape.gradient(y, z, unconnected_gradients="zero")
+        return tf.where(tf.math.is_nan(z), z, slope)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """The input's shape, its last axis as wide as the activation makes it.

@@ -70,8 +70,8 @@ class ActivationStats(EvaluationProbe):
         for name, found in sums.items():
             count, low, high = float(found["count"]), float(found["low"]), float(found["high"])
             deviation = math.sqrt(float(found["squares"]) / count)
-            counts = [found["first"].size] + [0] * (BINS - 1)  # without bins between them all is in the first
-            if low != high:
+            counts = [found["first"].size] + [0] * (BINS - 1)  # where there are no bins between them
+            if 0 < high - low < math.inf:  # which NaN is not
                 counts = np.histogram(found["first"], BINS, (low, high))[0].tolist()
             numbers = (float(found["mean"]), deviation, int(found["zeros"]) / count, low, high, *counts)
             cells[name] = dict(zip(self.columns, numbers, strict=True))

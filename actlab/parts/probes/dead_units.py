@@ -24,17 +24,18 @@ class DeadUnits(EvaluationProbe):
 
     For relu these are the units that are never positive. The slope is that of the activation at the pre-activations
     of the inference pass, in float32, so it is found for any activation. A convolution's unit is a channel, over
-    samples, height and width. It is a running "or" over batches, so the size of the batches has no part in it.
+    samples, height and width. It is a running maximum over batches, so the size of the batches has no part in it. A
+    unit with a NaN among its pre-activations is neither dead nor alive.
     """
 
     def start(self, layer: ProbedLayer) -> Sums:
-        return {"alive": tf.zeros([layer.units], tf.bool)}
+        return {"steepest": tf.zeros([layer.units])}
 
     def update(self, sums: Sums, seen: Seen) -> Sums:
-        return {"alive": sums["alive"] | seen.alive}
+        return {"steepest": tf.maximum(sums["steepest"], seen.steepest)}
 
     def row(self, sums: Mapping[str, Arrays]) -> Cells:
-        return counted("dead_units", {name: ~found["alive"] for name, found in sums.items()})
+        return counted("dead_units", {name: found["steepest"] == 0 for name, found in sums.items()})
 
 
 @PROBES.register(ProbeFacts(
@@ -53,9 +54,9 @@ class RevivedUnits(DeadUnits):
         self._dead: Arrays = {}  # of the row before
 
     def row(self, sums: Mapping[str, Arrays]) -> Cells:
-        alive = {name: found["alive"] for name, found in sums.items()}
-        revived = {name: mask & self._dead.get(name, np.zeros_like(mask)) for name, mask in alive.items()}
-        self._dead = {name: ~mask for name, mask in alive.items()}
+        steepest = {name: found["steepest"] for name, found in sums.items()}
+        revived = {name: (of > 0) & self._dead.get(name, np.zeros(of.shape, bool)) for name, of in steepest.items()}
+        self._dead = {name: of == 0 for name, of in steepest.items()}
         return counted("revived_units", revived)
 
     def state(self) -> Arrays:

@@ -104,9 +104,9 @@ class Seen:
         return slope if self.layer.inputs_per_unit == 1 else tf.reduce_max(self.layer.by_unit(slope), axis=-1)
 
     @cached_property
-    def alive(self) -> Any:
-        """Whether the slope of each unit is not 0 at some row, (units,)."""
-        return tf.reduce_max(self.slope, axis=0) > 0
+    def steepest(self) -> Any:
+        """The greatest slope of each unit over the rows, (units,); NaN where one of them is."""
+        return tf.reduce_max(self.slope, axis=0)
 
     @cached_property
     def outputs(self) -> Any:

@@ -147,7 +147,7 @@ class Probes:
         """
         seen: dict[str, dict[str, Arrays]] = tf.nest.map_structure(lambda sum: np.asarray(sum.numpy()), sums)
         if "dead_units" in seen:
-            self.dead = {layer: ~found["alive"] for layer, found in seen["dead_units"].items()}
+            self.dead = {layer: found["steepest"] == 0 for layer, found in seen["dead_units"].items()}
         found = [probe.row(seen[name]) for name, probe in self.evaluation.items()]
         found += [probe.row() for probe in self.gradients.values()]
         if self.weights:

@@ -82,7 +82,7 @@ def differences_figure(comparison: Comparison, heading: Heading, look_of: Mappin
         pairs = dict(zip(shared, result.pairs.differences, strict=True)) if result.pairs else {}
         verdict = words.verdict_text(result) + (f" {BESIDE}" if result.beside else "")
         n = f"n = {words.counted(len(pairs), 'pair')}" if pairs else "no pairs"
-        strong = result.verdict in ("better", "worse")
+        strong = any(one in ("better", "worse") or one.startswith("diverges") for one in result.verdicts)
         rows.append(Row(result.name, pairs, result.pairs, f"{verdict}, {n}" if verdict else n, strong))
     better = f"{'right' if higher_is_better(metric) else 'left'} of 0 is better"
     beside = f"{BESIDE} see what the table says beside it" if any(BESIDE in row.words for row in rows) else ""

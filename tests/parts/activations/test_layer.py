@@ -40,6 +40,15 @@ def test_rrelu_of_the_paper_divides_by_uniform_numbers():
     np.testing.assert_allclose(np.quantile(divisors, [0.25, 0.5, 0.75]), [4.25, 5.5, 6.75], atol=0.05)
 
 
+def test_at_nan_the_slope_is_nan():
+    """A unit of NaN is not alive, as a branch that lets it through would have it, nor dead, as a clip would."""
+    given = [(entry.name, entry.facts.example) for entry in ACTIVATIONS]
+    for name, parameters in [*given, ("relu", {"threshold": 1.0}), ("gelu", {"approximate": True})]:
+        act, z = Activation(name, parameters), tf.constant([[np.nan] + [0.5] * 11])
+        act.build(z.shape)
+        assert np.isnan(act.slope(z)[0, 0]), name
+
+
 @pytest.mark.parametrize(("variant", "slope"), [("uniform", (1 / 8 + 1 / 3) / 2), ("paper", 1 / 5.5)])
 def test_rrelu_takes_the_mean_at_inference(variant, slope):
     act = Activation("rrelu", {"variant": variant})
