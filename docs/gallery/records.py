@@ -21,6 +21,7 @@ from typing import Any
 import pandas as pd
 
 from actlab.runs.record import Run
+from actlab.spec.budget import budget_of
 from actlab.spec.config import RunConfig
 from actlab.study import folders
 from actlab.study.claims import planned
@@ -111,7 +112,11 @@ def restore(kept: Path, target: Path) -> Path:
             table.to_csv(folder / name, index=False)
         record = {
             "label": label, "hash": config.hash, "plan_index": index, "config": config.canonical(), "status": "done",
-            "results": _results(history, of), "dataset": {"name": of["data"], "sha256": of.get("sha256", "")},
+            "results": _results(history, of),
+            "dataset": {
+                "name": of["data"], "sha256": of.get("sha256", ""),
+                "training_images": budget_of(config.canonical()).images,
+            },
             "environment": {"threads": int(of["threads"])} if "threads" in of else {},
             **({"wall_seconds": float(of["seconds"])} if "seconds" in of else {}),
             **({"parameters": int(of["parameters"])} if "parameters" in of else {}),
