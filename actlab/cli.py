@@ -389,7 +389,11 @@ def init(
     from actlab.spec.shipped import begin
 
     begun = begin(name, read(like).text if like else None)
-    plan = read(begun)
+    try:
+        plan = read(begun)
+    except ActlabError:  # as where it names data by a path that is none from here
+        begun.unlink()
+        raise
     if json:
         _print_json({"file": str(begun), "name": plan.experiment.name, "runs": len(plan.runs)})
         return
