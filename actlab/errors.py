@@ -64,9 +64,10 @@ class UnknownName(ActlabError):
 
 
 def nearest(name: str, known: Collection[str]) -> list[str]:
-    """Up to three known names that resemble `name`, best first."""
-    close = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.6)
-    return close or [k for k in sorted(known) if len(name) > 2 and (name.lower() in k or k in name.lower())][:3]
+    """Up to three known names that resemble `name`, best first; whatever a file has in its place resembles none."""
+    lower = str(name).lower()
+    close = difflib.get_close_matches(lower, known, n=3, cutoff=0.6)
+    return close or [k for k in sorted(known) if len(lower) > 2 and (lower in k or k in lower)][:3]
 
 
 def suggestion(name: str, known: Collection[str]) -> str:

@@ -127,7 +127,7 @@ def test_the_resolved_form_resolves_to_itself(cases: Cases) -> None:
                 assert (found.hash, found.canonical()) == (config.hash, canonical)
             assert RunConfig(**canonical).hash == config.hash
 
-    drawn(cases.count + cases.count // 2, configs, test)
+    drawn(2 * cases.count, configs, test)
     cases.hold(cases.tried == cases.count, f"only {cases.tried} of {cases.count} were configs")
 
 

@@ -104,7 +104,7 @@ def test_a_signal_at_any_part_of_the_training(cases: Cases, tmp_path: Path, stud
 def test_a_closed_terminal_stops_a_sweep_in_good_order(tmp_path: Path, study: tuple[Path, Path, int]) -> None:
     """It sends SIGHUP to all processes, and can no longer be written to."""
     path, whole, _ = study
-    sweep = Command("run", path, "-o", tmp_path / "out", *OPTIONS, module="torture.trainer", seconds_a_call=0.2)
+    sweep = Command("run", path, "-o", tmp_path / "out", *OPTIONS, module="torture.trainer", seconds_a_call=0.02)
     assert until(lambda: rows(tmp_path / "out") >= 2)
     os.killpg(sweep.process.pid, HUP)
     code, said = sweep.end()

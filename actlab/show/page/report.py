@@ -21,7 +21,7 @@ from actlab.show.page.section import recipes, section
 from actlab.show.page.svg import color_style
 from actlab.show.rendering import TEMPLATES, rendered
 
-ENDINGS = {"html": (".html", ".htm"), "markdown": (".md", ".markdown")}
+FORMS, PAGES = ("html", "markdown"), ("", ".html", ".htm", ".md", ".markdown", ".txt")
 
 
 def write(
@@ -32,10 +32,10 @@ def write(
     Raises:
         ActlabError: there is no run, a choice fits none of the experiments, or the file cannot be written.
     """
-    if form not in ENDINGS:
-        raise UnknownName("format", form, list(ENDINGS))
-    if out.is_file() and out.suffix.lower() not in ENDINGS[form]:  # a config, perhaps, that no page may replace
-        raise ActlabError(f"{out}: is there, and is no page in {form}; name a file that ends in {ENDINGS[form][0]}")
+    if form not in FORMS:
+        raise UnknownName("format", form, FORMS)
+    if out.is_file() and out.suffix.lower() not in PAGES:  # a config, perhaps, that no page may replace
+        raise ActlabError(f"{out}: is there, and is no page; name a file that ends in .html or .md")
     made = text(paths, form, title, refresh, **choices).encode()
     make_folder(out.parent)
     write_bytes(out, made)
