@@ -51,7 +51,7 @@ class Side:
         self.cpu.append(time.process_time() - cpu)
 
     def _epoch(self, number: int) -> None:
-        from actlab.runs.engines.compiled import chunks
+        from actlab.runs.engines.engine import chunks
         from actlab.runs.folder import append_rows
         from actlab.runs.training import EVALUATION_BATCH
 
@@ -71,7 +71,7 @@ def side(case: str, probes: Any, folder: Path) -> Side:
     from actlab.parts import datasets
     from actlab.parts.probes import Probes
     from actlab.runs.engines.build import build_model, build_optimizer
-    from actlab.runs.engines.compiled import Engine
+    from actlab.runs.engines.tensorflow import Engine
     from actlab.spec.config import resolve
 
     data = {"activation": "relu", "initializer": "he_normal", "epochs": 1, "probes": probes, **CASES[case]}

@@ -24,7 +24,8 @@ from actlab.parts.probes import AllSums, Probes
 from actlab.parts.probes.weight_film import WeightFilm
 from actlab.runs import folder as disk
 from actlab.runs.engines.build import build_model, build_optimizer, initial_weights_sha256
-from actlab.runs.engines.compiled import Engine, chunks
+from actlab.runs.engines.engine import chunks
+from actlab.runs.engines.tensorflow import Engine
 from actlab.runs.job import Finish, Job
 from actlab.runs.record import is_done
 from actlab.runs.register import register_run

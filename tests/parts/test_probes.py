@@ -22,7 +22,7 @@ from actlab.parts.probes import PROBES, TOTAL, ProbedLayer, Probes, probed_layer
 from actlab.parts.probes.layers import Seen
 from actlab.parts.probes.weight_film import WeightFilm, tiles
 from actlab.runs.engines.build import build_model, build_optimizer
-from actlab.runs.engines.compiled import Engine
+from actlab.runs.engines.tensorflow import Engine
 from actlab.spec.config import resolve
 from actlab.spec.part import Part
 

@@ -168,7 +168,7 @@ def test_a_checkpoint_of_another_origin_is_not_gone_on_from(
     position["origin"] |= other
     arrays["position"] = np.frombuffer(json.dumps(position).encode(), dtype=np.uint8)
     write_checkpoint(tmp_path / "cut", {k: v for k, v in arrays.items() if k != "names"})
-    monkeypatch.delattr("actlab.runs.engines.compiled.Engine.restore")
+    monkeypatch.delattr("actlab.runs.engines.tensorflow.Engine.restore")
     train(job(tmp_path / "cut", made))
     assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")
 

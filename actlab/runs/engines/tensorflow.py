@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from actlab.lazy import keras, tf
 from actlab.parts.probes import AllSums, Probes
-
-Indices = NDArray[np.int32]
+from actlab.runs.engines.engine import Arrays, Indices, chunks
 
 
 class Engine:
@@ -28,15 +27,12 @@ class Engine:
     Args:
         model: from `build_model`; its layer `logits` is trained by softmax cross-entropy.
         optimizer: from `build_optimizer`.
-        arrays: name of a split to its images, (n, height, width, channels) uint8, or vectors, (n, features) float32;
-            and labels, (n,) int.
-        device: the TensorFlow device that holds the data, "/CPU:0" or "/GPU:0".
+        arrays: the data.
+        device: the TensorFlow device that holds them, "/CPU:0" or "/GPU:0".
         probes: what is measured on the way; nothing if left out.
     """
 
-    def __init__(
-        self, model: Any, optimizer: Any, arrays: dict[str, tuple[Any, Any]], device: str, probes: Probes | None = None
-    ) -> None:
+    def __init__(self, model: Any, optimizer: Any, arrays: Arrays, device: str, probes: Probes | None = None) -> None:
         self.model, self.optimizer, self.device = model, optimizer, device
         self._inner = getattr(optimizer, "inner_optimizer", optimizer)  # within that of mixed_float16
         self.probes = probes or Probes([], model)
@@ -229,13 +225,3 @@ def _on_device(array: NDArray[Any], device: str) -> Any:
 def _correct(logits: Any, labels: Any) -> Any:
     hits = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), tf.cast(labels, tf.int32))
     return tf.reduce_sum(tf.cast(hits, tf.int64))
-
-
-def chunks(indices: Indices, batch_size: int, steps: int) -> Iterator[Indices]:
-    """Indices (n,) as arrays (up to `steps`, batch_size); what is left over as one shorter batch at the end."""
-    whole = len(indices) // batch_size * batch_size
-    batches = indices[:whole].reshape(-1, batch_size)
-    for start in range(0, len(batches), steps):
-        yield batches[start : start + steps]
-    if whole < len(indices):
-        yield indices[None, whole:]

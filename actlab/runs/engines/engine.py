@@ -1,0 +1,146 @@
+"""What a training asks of an engine: of one run, and of a group of runs that are trained together.
+
+`tensorflow.py` has an engine of one run; `jax.py` has a group, of which a single run is the group of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actlab.parts.probes import AllSums, Probes
+
+Indices = NDArray[np.int32]
+Arrays = dict[str, tuple[Any, Any]]
+"""Name of a split to its images, (n, height, width, channels) uint8, or vectors, (n, features) float32; and labels,
+(n,) int."""
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """A run of a group.
+
+    Args:
+        model: from `build_model`, with the initial weights of its own seed; its layer `logits` is trained by softmax
+            cross-entropy.
+        optimizer: from `build_optimizer`, of this model.
+        probes: what is measured on the way.
+    """
+
+    model: Any
+    optimizer: Any
+    probes: Probes
+
+
+class Engine(Protocol):
+    """One model in training."""
+
+    def train(self, batches: Indices) -> None:
+        """Take one step for each row of indices into the split "train", (steps, batch)."""
+
+    def means(self) -> tuple[float, float, int]:
+        """Mean loss and accuracy of the training steps since the last `reset_means`, and over how many images."""
+
+    def reset_means(self) -> None:
+        """Begin new means."""
+
+    @property
+    def bad_step(self) -> int | None:
+        """The first step whose loss was NaN or infinite, 1-based; None if there was none."""
+
+    @property
+    def learning_rate(self) -> float:
+        """That of the last step taken, as the shortest decimal that is this float32: 0.1, not 0.10000000149."""
+
+    def finite(self) -> bool:
+        """Whether every variable of the model is a number."""
+
+    def finish(self) -> None:
+        """End the training as `fit` does: where the optimizer keeps a moving average of the weights, they become it."""
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Within, the weights are what `finish` would make them; afterwards, those of the training again."""
+
+    def look(
+        self, split: str, indices: Indices, batch_size: int, on: str = "validation"
+    ) -> tuple[float, float, AllSums]:
+        """Mean loss and accuracy in inference mode, and what the probes see of the same pass.
+
+        Args:
+            split: a name of the arrays.
+            indices: which images of it, (n,).
+            batch_size: images at a time; the result depends on it by rounding only.
+            on: the probes that look at "validation", "training" or "test" images; "" for none of them.
+        """
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Every number that the rest of the training depends on, by name."""
+
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+        """Put back what `state` gave."""
+
+    def weights(self) -> list[NDArray[Any]]:
+        """The model's variables as arrays, in Keras's order."""
+
+    def set_weights(self, weights: list[NDArray[Any]]) -> None:
+        """Put back what `weights` gave."""
+
+
+class Group(Protocol):
+    """Runs of equal shapes in training together. Made by `Group(members, arrays, device, varying={})`.
+
+    Args:
+        members: the runs; they differ in seed, weights, learning rate, and in the numbers that `varying` names.
+        arrays: the data, the same for all.
+        device: "cpu" or "gpu".
+        varying: dotted path of a config to its value for each member, (members,) float32; what is not here, and no
+            state, is that of the first member.
+    """
+
+    members: Sequence[Member]
+
+    def __len__(self) -> int:
+        """How many members."""
+
+    def __getitem__(self, i: int) -> Engine:
+        """The view of one member, as if it were alone. Its `train` leaves the others as they are.
+
+        Numbers of all members are fetched from the device at once and kept until the next training step, so that a
+        view costs no more than a slice.
+        """
+
+    def train(self, batches: Indices, active: NDArray[np.bool_]) -> None:
+        """Take as many steps as there are batches for each active member.
+
+        Args:
+            batches: indices into the split "train", (members, steps, batch).
+            active: which members train, (members,); the state of the others stays as it is, to the last bit.
+        """
+
+    def look(
+        self, split: str, indices: Indices, batch_size: int, on: str = "validation"
+    ) -> list[tuple[float, float, AllSums]]:
+        """`Engine.look` of every member at once, whether it is active or not.
+
+        Args:
+            split, batch_size, on: as there.
+            indices: (members, n).
+        """
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """`Engine.averaged` of every member at once."""
+
+
+def chunks(indices: Indices, batch_size: int, steps: int) -> Iterator[Indices]:
+    """Indices (n,) as arrays (up to `steps`, batch_size); what is left over as one shorter batch at the end."""
+    whole = len(indices) // batch_size * batch_size
+    batches = indices[:whole].reshape(-1, batch_size)
+    for start in range(0, len(batches), steps):
+        yield batches[start : start + steps]
+    if whole < len(indices):
+        yield indices[None, whole:]
