@@ -425,7 +425,7 @@ def train(
     """Train what is left of a sweep, in view of a person; returns how each training ended, by its folder."""
     if not sweep.jobs:
         return {}
-    from actlab.runs.executors import local
+    from actlab.runs import executors
     from actlab.runs.progress import Display
     from actlab.show.figures.comparison import import_plotting
     from actlab.show.words import counted
@@ -446,7 +446,7 @@ def train(
             if len(running) < workers and not signals.count:
                 import_plotting()
 
-        outcomes = local.run(sweep.jobs, local.Limits(workers, **limits), signals, look, _draw_run)
+        outcomes = executors.run(sweep.jobs, executors.Limits(workers, **limits), signals, look, _draw_run)
         display.update([], outcomes)
     return outcomes
 

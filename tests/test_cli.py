@@ -397,7 +397,7 @@ def test_what_a_stopped_sweep_says_is_true(
             write_json(job.path / RECORD, record)
         return {job.path: Outcome("interrupted") for job in jobs}
 
-    monkeypatch.setattr("actlab.runs.executors.local.run", stopped)
+    monkeypatch.setattr("actlab.runs.executors.run", stopped)
     path = write_config(f"{RENDERED}sweep: {{seed: [0, 1, 2]}}\n")
     said = ask("run", path).out
     counts = "1 interrupted, 2 pending" if begun else "3 pending"

@@ -13,7 +13,7 @@ from actlab import environment, plugins
 from actlab.errors import PluginError, RunDirError
 from actlab.parts import datasets
 from actlab.registry import Plugin
-from actlab.runs.executors import local
+from actlab.runs import executors
 from actlab.runs.folder import CONFUSION, HISTORY, LAYERS, RECORD, WEIGHTS, kept_plugin, make_folder
 from actlab.runs.job import Job
 from actlab.runs.record import Run
@@ -48,7 +48,7 @@ class Reproduction:
 
 
 def reproduce(
-    run: Run, scratch: Path, data_dir: Path | None, signals: Signals, watch: local.Watch,
+    run: Run, scratch: Path, data_dir: Path | None, signals: Signals, watch: executors.Watch,
     say: Callable[[str], None],
 ) -> Reproduction:  # fmt: skip
     """Train a run again in a scratch folder, with its own number of threads, and compare.
@@ -74,7 +74,7 @@ def reproduce(
     make_folder(path)
     threads = int(run.environment.get("threads", 1))
     job = Job(config, run.label, path, prepared, device, threads, plugins=plugins.loaded(config.plugins))
-    outcome = local.run([job], local.Limits(workers=1), signals, watch)[path]
+    outcome = executors.run([job], executors.Limits(workers=1), signals, watch)[path]
     if outcome.status != "done":
         return Reproduction(f"{outcome.status}: {outcome.reason}", {}, None, {})
     again = Run(path)

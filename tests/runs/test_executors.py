@@ -18,7 +18,7 @@ from torture.processes import Command, by_seed, outcome, rows, run, until
 from actlab import cli
 from actlab.errors import RunDirError
 from actlab.parts import datasets
-from actlab.runs import sweep
+from actlab.runs import executors, sweep
 from actlab.runs.executors import local
 from actlab.runs.folder import read_json
 from actlab.runs.job import Job, Outcome
@@ -117,7 +117,7 @@ def test_the_same_cell_of_another_experiment_is_copied(
 ) -> None:
     """Nothing is trained; the copy has its own place in its own plan."""
     before = outcome(whole)
-    monkeypatch.delattr(local, "run")
+    monkeypatch.delattr(executors, "run")
     path = write(tmp_path, LONG.replace("[0, 1]", "[1, 0]") + "name: another\n")
     assert run(path, whole, set_=["description=a copy"]) == 0
     copies = {file.name: file.read_bytes() for file in whole.glob("another/*-seed0-*/*.csv")}
@@ -164,7 +164,7 @@ def test_a_sweep_that_is_done_takes_over_the_claims_of_its_config(
 
 def test_a_plan_that_changes_places_its_runs_anew(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Records of an older actlab get a place too; what is trained stays, and a second time nothing is written."""
-    monkeypatch.delattr(local, "run")
+    monkeypatch.delattr(executors, "run")
     out = tmp_path / "out"
     shutil.copytree(whole / "study", out / "study")
     for file in out.glob("study/*/run.json"):
@@ -194,7 +194,7 @@ def test_eight_digits_are_no_identity(whole: Path, tmp_path: Path, monkeypatch: 
         begun.extend(job.path for job in jobs)
         return {job.path: Outcome("interrupted") for job in jobs}
 
-    monkeypatch.setattr(local, "run", stopped)
+    monkeypatch.setattr(executors, "run", stopped)
     assert run(write(tmp_path, LONG), out) == 1
     assert [path.name for path in begun] == [f"rrelu-seed0-{digest[:16]}"]
     assert not is_done(first, digest) and is_done(first, digest[:8] + "0" * 56)

@@ -13,7 +13,7 @@ import pytest
 from actlab import cli
 from actlab.errors import RunDirError
 from actlab.parts import datasets
-from actlab.runs.executors import local
+from actlab.runs import executors
 from actlab.runs.folder import HISTORY, RECORD
 from actlab.runs.job import Job, Outcome
 from actlab.runs.record import Run
@@ -39,7 +39,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     prepared = datasets.prepare(config.dataset.name, config.dataset.parameters)
     job = Job(config, "rrelu-seed3", path, prepared, "cpu", 1)
     with Signals() as signals:
-        assert local.run([job], local.Limits(workers=1), signals, lambda *_: None) == {path: Outcome("done")}
+        assert executors.run([job], executors.Limits(workers=1), signals, lambda *_: None) == {path: Outcome("done")}
     return path
 
 
@@ -72,7 +72,7 @@ def test_the_same_bytes_come_out_and_others_are_told(
     last = history.splitlines()[2]
     other = last.replace("2,", "2.5,", 1)
     retold(finished, history.replace(last, other))
-    monkeypatch.setattr(local, "run", lambda jobs, *_: {jobs[0].path: Outcome("done")})  # it is there already
+    monkeypatch.setattr(executors, "run", lambda jobs, *_: {jobs[0].path: Outcome("done")})  # it is there already
     found = again(finished, tmp_path / "scratch")
     assert not found.same
     assert found.files == {"history.csv": False, "layers.csv": True, "weights.npz": True}
@@ -88,7 +88,7 @@ def test_the_same_bytes_come_out_and_others_are_told(
 def test_a_second_training_that_ends_otherwise_is_told(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local, "run", lambda jobs, *_: {jobs[0].path: Outcome("failed", "MemoryError")})
+    monkeypatch.setattr(executors, "run", lambda jobs, *_: {jobs[0].path: Outcome("failed", "MemoryError")})
     found = again(finished, tmp_path / "scratch")
     assert not found.same
     assert words.reproduction(found) == ["the second training ended otherwise: failed: MemoryError"]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from actlab import cli
-from actlab.runs.executors import local
+from actlab.runs import executors
 from actlab.runs.folder import HISTORY, RECORD, TIMING, make_folder, sha256_of_files, write_json
 from actlab.runs.job import Job, Outcome
 
@@ -38,7 +38,7 @@ def work(job: Job) -> Outcome:
     return Outcome("done")
 
 
-local.run = run
+executors.run = run
 
 if __name__ == "__main__":
     sys.argv[0] = "actlab"

@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 
 from actlab.cli import app
 from actlab.errors import ActlabError
-from actlab.runs.executors import local
+from actlab.runs import executors
 from actlab.runs.job import Outcome
 from actlab.runs.record import discover
 from actlab.show.page import current, report
@@ -330,7 +330,7 @@ def test_run_with_report_keeps_the_page_current(
             pages.append((out / "two" / "report.html").read_text())
         return outcomes
 
-    monkeypatch.setattr(local, "run", pretend)
+    monkeypatch.setattr(executors, "run", pretend)
     config = write_config(TWO)
     done = CliRunner().invoke(app, ["run", str(config), "-o", str(out), "--device", "cpu", "--report"])
     assert done.exit_code == 0, done.output
@@ -351,7 +351,7 @@ def test_a_sweep_that_is_stopped_waits_for_no_page(
         signals.received = 2
         return {job.path: Outcome("interrupted") for job in jobs}
 
-    monkeypatch.setattr(local, "run", stopped)
+    monkeypatch.setattr(executors, "run", stopped)
     arguments = ["run", str(write_config(TWO)), "-o", str(tmp_path / "results"), "--device", "cpu", "--report"]
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 130, done.output

@@ -12,9 +12,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
@@ -23,36 +21,15 @@ from typing import Any
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from actlab.environment import gpus
-from actlab.errors import ActlabError, RunDirError
-from actlab.runs.executors import worker
-from actlab.runs.folder import PROGRESS, RECORD, discard, lock, read_json, read_progress, scratch, write_json
+from actlab.errors import ActlabError
+from actlab.runs.executors import Limits, worker
+from actlab.runs.folder import read_progress, scratch
 from actlab.runs.job import Finish, Job, Outcome
-from actlab.runs.record import is_done
-from actlab.signals import Signals, kill_workers
+from actlab.signals import kill_workers
 
-POLL_SECONDS = 0.2  # between two looks at signals and two pictures of the display; the end of a job is seen at once
 RUNS_A_WORKER = 100  # then another takes its place, in case that a library keeps something of every run
 LOOKS = 10  # of so many seconds / 5, until a worker that is gone is taken to have sent nothing
 QUIET_TRACKER = "ignore::UserWarning:multiprocessing.resource_tracker"
-
-Watch = Callable[[list[Job], dict[Path, Outcome]], None]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How an executor may use the machine.
-
-    Args:
-        workers: processes at a time.
-        retries: further attempts at a run whose attempt failed.
-        run_timeout_seconds: of one attempt, from the beginning of its training; None for no limit.
-        fail_fast: whether the first failed run ends the sweep.
-    """
-
-    workers: int
-    retries: int = 1
-    run_timeout_seconds: float | None = None
-    fail_fast: bool = False
 
 
 def gpu_of_each_worker(device: str, workers: int) -> list[str | None]:
@@ -65,7 +42,7 @@ def gpu_of_each_worker(device: str, workers: int) -> list[str | None]:
 
 
 @contextlib.contextmanager
-def _deaf_to_the_terminal() -> Iterator[None]:
+def deaf_to_the_terminal() -> Iterator[None]:
     """Threads that begin here, and the workers that they start, get no SIGINT and no SIGHUP: a file tells them to stop.
 
     A terminal sends both to all processes of a command; they would end one that has a checkpoint to write.
@@ -101,35 +78,21 @@ def _importable_main() -> Iterator[None]:
 # --- jobs on workers -------------------------------------------------------------------------------------------
 
 
-def run(
-    jobs: list[Job], limits: Limits, signals: Signals, watch: Watch, finish: Finish | None = None
-) -> dict[Path, Outcome]:
-    """Train all jobs, the first in the list first.
-
-    Args:
-        jobs: what to train; all with the same device and number of threads.
-        limits: how to use the machine.
-        signals: looked at all the time; after the first signal the trainings write their checkpoints and end.
-        watch: called often with the jobs that are being trained, and the outcomes so far by run directory.
-        finish: as `train` has it; a function of a module, since workers import it.
-
-    Returns:
-        run directory to how its training ended. A job that was not begun when a signal came is "interrupted".
-    """
+@contextlib.contextmanager
+def places(jobs: list[Job], limits: Limits, finish: Finish | None) -> Iterator[list[Slot]]:
+    """Within, a worker for each place; at the end those that still work are ended at once."""
+    gpu_names = gpu_of_each_worker(jobs[0].device, limits.workers)
     with scratch() as folder, _importable_main():
-        queue = _Queue(jobs, limits, folder / "stop", finish)
+        slots = [Slot(jobs[0], limits, finish, gpu, folder) for gpu in gpu_names]
         try:
-            while queue.step(stopping=signals.count > 0):
-                watch(queue.running(), queue.outcomes)
-                queue.wait(POLL_SECONDS)
+            yield slots
         finally:
             kill_workers()
-            for slot in queue.slots:  # all at once: to end one takes some tenths of a second
+            for slot in slots:  # all at once: to end one takes some tenths of a second
                 if slot.pool:
                     slot.pool.stop()
-            for slot in queue.slots:
+            for slot in slots:
                 slot.close()
-        return queue.outcomes
 
 
 class _Spawn(SpawnContext):
@@ -142,20 +105,33 @@ class _Spawn(SpawnContext):
         return self.process
 
 
-class _Slot:
-    """A place for one worker: a pool of one, since a pool of several can be broken by the death of one of them."""
+class Slot:
+    """A place for one worker: a pool of one, since a pool of several can be broken by the death of one of them.
 
-    def __init__(self, job: Job, gpu: str | None, folder: Path) -> None:
-        self.start = (job.threads, job.device, os.getpid(), gpu, folder)
+    Args:
+        first: one of the jobs that will come; all are of its device and number of threads.
+        limits: of which this keeps the time of a run.
+        finish: as `train` has it; a function of a module, since workers import it.
+        gpu: the GPU that the worker is to use; None for what is there.
+        folder: for temporary files, and for the file that tells all workers to stop.
+    """
+
+    def __init__(self, first: Job, limits: Limits, finish: Finish | None, gpu: str | None, folder: Path) -> None:
+        self.start = (first.threads, first.device, os.getpid(), gpu, folder)
+        self.timeout, self.finish, self.stop_file = limits.run_timeout_seconds, finish, folder / "stop"
         self.spawn = _Spawn()
         self.pool: ProcessPool | None = None
         self.job: Job | None = None
-        self.plugins = job.plugins  # of the worker that lives here
+        self.plugins = first.plugins  # of the worker that lives here
         self.warm: ProcessFuture | None = None  # what it does before a job
         self.future: ProcessFuture | None = None
         self.looks = 0
 
-    def take(self, job: Job, stop_file: Path, finish: Finish | None, timeout: float | None) -> None:
+    def ready(self) -> bool:
+        """Always: a worker is started for the job."""
+        return True
+
+    def take(self, job: Job) -> None:
         """Give the worker a job; a new worker if the last one is gone."""
         self.job = job
         if job.plugins != self.plugins:  # whatever a plug-in does to its process, it is done to its own runs only
@@ -164,12 +140,13 @@ class _Slot:
         if self.pool is None:
             self.pool = ProcessPool(1, 2 * RUNS_A_WORKER, worker.start, self.start, self.spawn)
         try:
-            with _deaf_to_the_terminal():
+            with deaf_to_the_terminal():
                 self.warm = self.pool.schedule(worker.warm_up, args=(job.path,))  # its time is not the training's
-                self.future = self.pool.schedule(worker.work, args=(job, stop_file, finish), timeout=timeout)
+                work = (job, self.stop_file, self.finish)
+                self.future = self.pool.schedule(worker.work, args=work, timeout=self.timeout)
         except RuntimeError:  # the idle worker has died since its last job
             self.close()
-            self.take(job, stop_file, finish, timeout)
+            self.take(job)
 
     def ended(self) -> Outcome | None:
         """How the job ended, once it has."""
@@ -197,8 +174,9 @@ class _Slot:
         self.looks += 1
         return self.looks > LOOKS
 
-    def give_up(self) -> bool:
-        """End the worker if no training has begun in it: nothing is lost; returns whether there was such a one."""
+    def stop(self) -> bool:
+        """Let the training write its checkpoint; the worker is ended if none has begun in it, since nothing is lost."""
+        self.stop_file.touch()
         if not self.job or not self.warm or not self.pool:
             return False
         if self.warm.done() and read_progress(self.job.path).get("phase") != "building":
@@ -234,76 +212,3 @@ def _outcome(future: ProcessFuture) -> Outcome:
     name = signal.Signals(-error.exitcode).name
     hint = ", perhaps by the system for want of memory" if name == "SIGKILL" else ""
     return Outcome("failed", f"the worker was ended by {name}{hint}; see log.txt")
-
-
-class _Queue:
-    """The jobs of one call of `run`, waiting, in work and ended."""
-
-    def __init__(self, jobs: list[Job], limits: Limits, stop_file: Path, finish: Finish | None) -> None:
-        self.waiting, self.limits, self.stop_file, self.finish = list(jobs), limits, stop_file, finish
-        self.outcomes: dict[Path, Outcome] = {}
-        self.attempts: Counter[Path] = Counter()
-        self.slots = [
-            _Slot(jobs[0], gpu, stop_file.parent) for gpu in gpu_of_each_worker(jobs[0].device, limits.workers)
-        ]
-
-    def running(self) -> list[Job]:
-        return [slot.job for slot in self.slots if slot.job]
-
-    def wait(self, seconds: float) -> None:
-        """Sleep until a job ends, but no longer than so many seconds."""
-        futures = [slot.future for slot in self.slots if slot.future]
-        concurrent.futures.wait(futures, seconds, concurrent.futures.FIRST_COMPLETED)
-
-    def step(self, stopping: bool) -> bool:
-        """Take what has ended and give out what waits; returns whether there is anything left."""
-        stopping = stopping or self.stop_file.exists()
-        for slot in self.slots:
-            job = slot.job
-            if job and (outcome := slot.ended()):
-                stopping |= self._settle(job, outcome, stopping)
-        if stopping:  # the trainings write their checkpoints, and no other begins
-            self.stop_file.touch()
-            begun = [(slot, slot.job) for slot in self.slots if slot.job]
-            ended = self.waiting + [job for slot, job in begun if slot.give_up()]
-            self.outcomes.update({job.path: Outcome("interrupted") for job in ended})
-            self.waiting.clear()
-        for slot in self.slots:
-            if slot.job is None and self.waiting:
-                alike = (i for i, job in enumerate(self.waiting) if job.plugins == slot.plugins)
-                job = self.waiting.pop(next(alike, 0))
-                self.attempts[job.path] += 1
-                slot.take(job, self.stop_file, self.finish, self.limits.run_timeout_seconds)
-        return bool(self.running())
-
-    def _settle(self, job: Job, outcome: Outcome, stopping: bool) -> bool:
-        """Note how a job ended, or let it wait for another attempt; returns whether the sweep must stop."""
-        if outcome.status == "interrupted" and not stopping:
-            outcome = Outcome("failed", "the worker was told to stop, by SIGTERM")
-        attempts = self.attempts[job.path]
-        if outcome.status != "failed":
-            self.outcomes[job.path] = outcome
-        elif stopping:  # a worker that dies of the signal that ends the sweep is no failure of its run
-            self.outcomes[job.path] = Outcome("interrupted", outcome.reason)
-        elif attempts <= self.limits.retries:
-            self.waiting.insert(0, job)
-        else:
-            reason = outcome.reason + (f" ({attempts} attempts)" if attempts > 1 else "")
-            self.outcomes[job.path] = Outcome("failed", reason)
-            with contextlib.suppress(RunDirError):  # the disk may be what failed; the outcome is reported anyway
-                mark_failed(job, reason)
-            return self.limits.fail_fast
-        return False
-
-
-def mark_failed(job: Job, reason: str) -> None:
-    """Write into the run's record that its training failed, and why."""
-    with lock(job.path):
-        if is_done(job.path, job.config.hash):  # by another process, meanwhile
-            return
-        try:
-            record = read_json(job.path / RECORD)
-        except RunDirError:
-            record = job.identity
-        write_json(job.path / RECORD, {**record, "status": "failed", "reason": reason})
-        discard(job.path / PROGRESS)
