@@ -6,30 +6,33 @@ checkpoint. A training that was cut and resumed therefore ends with the same byt
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from actlab import environment
-from actlab.errors import Diverged
+from actlab.errors import ActlabError, Diverged
 from actlab.lazy import keras
 from actlab.parts.datasets import load, split
 from actlab.parts.probes import AllSums, Probes
 from actlab.parts.probes.weight_film import WeightFilm
 from actlab.runs import folder as disk
 from actlab.runs.engines.build import build_model, build_optimizer, initial_weights_sha256
-from actlab.runs.engines.engine import chunks
-from actlab.runs.engines.tensorflow import Engine
+from actlab.runs.engines.engine import Engine, Indices, Member, chunks
+from actlab.runs.engines.tensorflow import Group
 from actlab.runs.job import Finish, Job
 from actlab.runs.record import is_done
 from actlab.runs.register import register_run
 from actlab.spec.config import EarlyStopping
+from actlab.spec.groups import varying
 from actlab.spec.metrics import TRAIN_EVAL_METRICS
 
 COLUMNS = ("epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
@@ -37,6 +40,8 @@ TIMING_COLUMNS = ("wall_seconds", "images_per_second")
 CHUNK_SECONDS = 0.5  # of work between two looks at signals and two moves of a progress bar
 EVALUATION_BATCH = 250
 NO_EARLY_STOPPING = EarlyStopping(metric="val_accuracy")  # says which epoch is the best, and ends nothing
+Looked = tuple[float, float, AllSums]  # loss, accuracy, and what the probes saw
+_Row = tuple[tuple[Any, ...], list[tuple[Any, ...]], bytes, int]  # of the history and the layers, a frame, and images
 SAMPLE = 0x7A1  # keeps the draw of `train_eval` apart from those of the split and of the data order
 
 
@@ -61,20 +66,56 @@ def train(job: Job, stop: Callable[[], bool] = lambda: False, finish: Finish | N
         RunLocked: another process trains this run.
         RunDirError: the disk does not take the record.
     """
-    with disk.naming(job.path, "written"), disk.lock(job.path):
-        if is_done(job.path, job.config.hash):  # by another process, or by a worker that died right after
-            disk.clear_working_files(job.path)
-            return "done"
-        disk.write_progress(job.path, {"phase": "building", "label": job.label})
-        training = _Training(job, stop, finish)
+    (ended,) = train_together([job], stop, finish)
+    if isinstance(ended, Exception):
+        raise ended
+    return ended
+
+
+def train_together(
+    jobs: Sequence[Job], stop: Callable[[], bool] = lambda: False, finish: Finish | None = None
+) -> list[str | Exception]:
+    """Train the runs of a group in lock step, each as `train` does, with its own record and its own end.
+
+    What ends one run touches no other. Runs whose checkpoints stand at different steps are trained from the one that
+    is furthest behind, and the others are masked until it has come to them.
+
+    Args:
+        jobs: runs of which `spec.groups` says that they go together.
+        stop, finish: as `train` has them.
+
+    Returns:
+        of each run what `train` returns, or the exception that it would raise.
+    """
+    ended: dict[Path, str | Exception] = {}
+    with contextlib.ExitStack() as locks:
         try:
-            training.run()
-            outcome = {"results": training.results(), "stopped_early": training.stopped_early}
-        except Diverged as error:
-            training.end("diverged", {"reason": str(error), "diverged_at_step": error.step})
-            return "diverged"
-        training.end("done", outcome)
-        return "done"
+            trainings = list[_Training]()
+            for job in jobs:
+                with _alone(job, ended):
+                    lock = locks.enter_context(contextlib.ExitStack())
+                    lock.enter_context(disk.lock(job.path))
+                    if is_done(job.path, job.config.hash):  # by another process, or by a worker that died right after
+                        disk.clear_working_files(job.path)
+                        ended[job.path] = "done"
+                    else:
+                        disk.write_progress(job.path, {"phase": "building", "label": job.label})
+                        trainings.append(_Training(job, finish, lock))
+            if trainings:
+                _Group(trainings, stop, ended).run()
+        except Exception as error:  # of all that have not ended
+            ended = {**dict.fromkeys((job.path for job in jobs), error), **ended}
+    return [ended[job.path] for job in jobs]
+
+
+@contextlib.contextmanager
+def _alone(job: Job, ended: dict[Path, str | Exception]) -> Iterator[None]:
+    """Within, what goes wrong with one run ends that run, and no other."""
+    try:
+        with disk.naming(job.path, "written"):
+            yield
+    except ActlabError as error:
+        ended[job.path] = error
 
 
 @dataclass
@@ -91,13 +132,14 @@ class _Position:
     without_improvement: int = 0  # evaluations since then
     origin: dict[str, Any] = field(default_factory=dict)  # what the bytes so far depend on, besides the config
     threads: list[int] = field(default_factory=list)  # of each process that trained a part
+    together: list[int] = field(default_factory=list)  # how many runs it trained in lock step
 
 
 class _Training:
-    """The state of one call of `train`."""
+    """A run in training: where it stands, and its record. Its numbers are those of `engine`, its part of the group."""
 
-    def __init__(self, job: Job, stop: Callable[[], bool], finish: Finish | None) -> None:
-        self.job, self.config, self.stop, self.finish = job, job.config, stop, finish
+    def __init__(self, job: Job, finish: Finish | None, lock: contextlib.ExitStack) -> None:
+        self.job, self.config, self.finish, self.lock = job, job.config, finish, lock
         self.started = time.time()
         config, dataset, parameters = job.config, job.dataset, job.config.dataset.parameters
         self.images = load(dataset)
@@ -106,37 +148,47 @@ class _Training:
         self.steps_per_epoch = math.ceil(len(self.split.train) / config.batch_size)
         self.total_steps = config.steps or (config.epochs or 0) * self.steps_per_epoch
 
-        device = environment.use_device(job.device)
         keras.backend.clear_session()
         keras.utils.set_random_seed(config.seed)
         self.model = build_model(config, dataset.shape, dataset.classes)
-        optimizer = build_optimizer(config, self.model, self.total_steps, self.steps_per_epoch)
+        self.optimizer = build_optimizer(config, self.model, self.total_steps, self.steps_per_epoch)
         self.probes = Probes(config.probes or [], self.model)
         self.seen_in_training = _sample(self.split.train, config.train_eval, config.seed)
         self.columns = (*COLUMNS, *(TRAIN_EVAL_METRICS if config.train_eval else ()), *self.probes.totals)
         film = config.weight_film
         self.film = WeightFilm(self.model, film.layer, film.every) if film else None
-        images = self.images
-        splits = {"train": (images.x_train, images.y_train), "test": (images.x_test, images.y_test)}
-        self.engine = Engine(self.model, optimizer, splits, device, self.probes)
+        self.initial_weights_sha256 = initial_weights_sha256(self.model)
+        self.epoch, self.order = -1, self.split.train  # of the images in that epoch
+        self.unsaved = False  # whether there is more than the checkpoint holds
+        self.results: dict[str, dict[str, Any]] = {}
+        self.tested: AllSums = {}  # what probes saw at the last pass over the test set
+        self.position, self.best_weights = _Position(), list[NDArray[Any]]()
 
+    def begin(self, engine: Engine, place: int, size: int) -> None:
+        """Say in the record that the run is not done, and go on from the checkpoint, if there is one that fits.
+
+        Args:
+            engine: of this run.
+            place: in its group, from 0.
+            size: of the group.
+        """
+        job, dataset = self.job, self.job.dataset
+        self.engine = engine
         self.record: dict[str, Any] = {
             **job.identity,
-            "claims_sha256": register_run(job.path.parent, config.hash, job.label),
+            "claims_sha256": register_run(job.path.parent, self.config.hash, job.label),
             "status": "running",
             "dataset": {
                 "name": dataset.name, "sha256": dataset.sha256, "stand_in_for": dataset.stand_in_for,
                 "training_images": len(self.split.train), "validation_images": len(self.split.validation),
-                "test_images": len(images.x_test), **dataset.about,
+                "test_images": len(self.images.x_test), **dataset.about,
             },
             "environment": environment.describe(job.device, job.threads),
             "parameters": int(self.model.count_params()),
-            "initial_weights_sha256": initial_weights_sha256(self.model),
+            "initial_weights_sha256": self.initial_weights_sha256,
         }  # fmt: skip
         # first of all the record says that this run is not done (any more): the tables change from here on
         disk.write_json(job.path / disk.RECORD, self.record)
-        self.tested: AllSums = {}  # what probes saw at the last pass over the test set
-        self.position, self.best_weights = _Position(), list[NDArray[Any]]()
         if not self._resume():
             self.position.origin = self._origin()
             disk.start_table(job.path / disk.HISTORY, self.columns)
@@ -145,82 +197,93 @@ class _Training:
                 disk.start_table(job.path / disk.LAYERS, (*disk.LAYER_COLUMNS, *self.probes.columns))
             if self.film:
                 disk.write_bytes(job.path / disk.FRAMES, b"")
-        if job.threads not in self.position.threads:
-            self.position.threads.append(job.threads)
+        for parts, this in ((self.position.threads, job.threads), (self.position.together, size)):
+            if this not in parts:
+                parts.append(this)
         if len(self.position.threads) > 1:  # the bytes repeat only where all parts had equally many
             self.record["environment"]["threads_of_parts"] = self.position.threads
-        self.last_checkpoint = time.monotonic()
-        self.steps_per_second = self.images_per_second = 0.0
+        if self.position.together != [1]:
+            self.record["together"] = {"runs": self.position.together, "place": place}
 
-    # --- the loop ---------------------------------------------------------------------------------------------
+    # --- what is trained next ---------------------------------------------------------------------------------
 
-    def run(self) -> None:
-        """Train and evaluate to the end of the budget, or until early stopping ends it."""
+    @property
+    def evaluated(self) -> int:
+        """The step of the last evaluation."""
+        return int(self.position.last.get("step", 0))
+
+    @property
+    def target(self) -> int:
+        """The step of the next evaluation."""
         every = self.config.evaluate_every or self.steps_per_epoch
-        while (evaluated := self.position.last.get("step", 0)) < self.total_steps and not self.stopped_early:
-            target = min(self.total_steps, (evaluated // every + 1) * every)
-            while self.position.step < target:
-                self._train_chunk(target)
-                self._pause()
-            self._evaluate()
-            self._pause()
+        return min(self.total_steps, (self.evaluated // every + 1) * every)
 
-    def _train_chunk(self, target: int) -> None:
-        """Take as many steps as half a second has room for: within their epoch, and not beyond the step `target`."""
-        began, position = time.monotonic(), self.position
-        epoch, offset = divmod(position.step, self.steps_per_epoch)
-        order = np.random.default_rng([self.config.seed, epoch]).permutation(len(self.split.train))
+    @property
+    def over(self) -> bool:
+        """Whether there is nothing left to train."""
+        return self.evaluated >= self.total_steps or self.stopped_early
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether validation has not improved for as long as the config allows."""
+        rule = self.config.early_stopping
+        return rule is not None and self.position.without_improvement >= rule.patience
+
+    def batches(self, steps: int) -> Indices:
+        """The images of the next steps, as many or fewer: within their epoch, and not beyond the next evaluation."""
+        epoch, offset = divmod(self.position.step, self.steps_per_epoch)
+        if epoch != self.epoch:
+            random = np.random.default_rng([self.config.seed, epoch])
+            self.epoch, self.order = epoch, self.split.train[random.permutation(len(self.split.train))]
         size = self.config.batch_size
-        left = order[offset * size : (offset + target - position.step) * size]
-        known = self.steps_per_second > 1e-6
-        steps = min(max(1, int(self.steps_per_second * CHUNK_SECONDS)), 10_000) if known else 8
-        batches = next(chunks(self.split.train[left], size, steps))
-        self.engine.train(batches)
-        if (bad := self.engine.bad_step) is not None:
-            raise Diverged(bad, "the loss")
-        seconds = time.monotonic() - began
-        position.step += len(batches)
-        position.wall_seconds += seconds
-        position.row_seconds += seconds
-        # the first call also traces the function, and says nothing of the speed
-        self.steps_per_second = len(batches) / seconds if self.steps_per_second else 1e-9
-        self.images_per_second = batches.size / seconds
+        left = self.order[offset * size : (offset + self.target - self.position.step) * size]
+        return next(chunks(left, size, steps))
 
-    def _evaluate(self) -> None:
-        """Add a row to the tables; keep the weights if they are the best so far."""
-        began, position, path = time.monotonic(), self.position, self.job.path
-        loss, accuracy, images = self.engine.means()
-        source = "test" if self.split.on_test else "train"
-        with self.engine.averaged():  # with use_ema the whole row is of the averaged weights, and they are kept
-            val_loss, val_accuracy, seen = self.engine.look(source, self.split.validation, EVALUATION_BATCH)
-            if not self.engine.finite():
-                raise Diverged(position.step, "a weight")
-            in_training: list[float] = []
-            if self.config.train_eval or self.probes.on("training").evaluation:
-                *in_training, also = self.engine.look("train", self.seen_in_training, EVALUATION_BATCH, "training")
-                seen |= also
-            epoch = position.step / self.steps_per_epoch
-            layers, totals = self.probes.row(seen)
-            row = (int(epoch) if epoch.is_integer() else epoch, position.step, loss, accuracy, val_loss, val_accuracy,
-                   self.engine.learning_rate, *(in_training if self.config.train_eval else ()), *totals)  # fmt: skip
-            last = dict(zip(self.columns, row, strict=True))
-            self._check(last)
-            position.last = last
+    # --- rows -------------------------------------------------------------------------------------------------
 
-            rule = self.config.early_stopping or NO_EARLY_STOPPING
-            sign = 1.0 if rule.metric == "val_accuracy" else -1.0
-            value = sign * position.last[rule.metric]
-            if not position.best or value > sign * position.best[rule.metric]:
-                position.best, self.best_weights = position.last, self.engine.weights()
-            if position.improved is None or value > position.improved + rule.min_delta:
-                position.improved, position.without_improvement = value, 0
-            else:
-                position.without_improvement += 1
-            frame = b""
-            if self.film and (position.rows + 1) % self.film.every == 0:
-                frame = self.film.frame(self.probes.dead)
-        position.wall_seconds += time.monotonic() - began
+    def measure(self, means: tuple[float, float, int], looked: Looked, in_training: Looked | None) -> _Row:
+        """The next row of the tables; keeps the weights if they are the best so far.
 
+        Args:
+            means: of the training, loss and accuracy, and over how many images.
+            looked: at the validation images.
+            in_training: at the training images, where that is asked for.
+
+        Raises:
+            Diverged: a measure is not finite.
+        """
+        position = self.position
+        loss, accuracy, images = means
+        val_loss, val_accuracy, seen = looked
+        trained: list[float] = []
+        if in_training:
+            *trained, also = in_training
+            seen |= also
+        epoch = position.step / self.steps_per_epoch
+        layers, totals = self.probes.row(seen)
+        row = (int(epoch) if epoch.is_integer() else epoch, position.step, loss, accuracy, val_loss, val_accuracy,
+               self.engine.learning_rate, *(trained if self.config.train_eval else ()), *totals)  # fmt: skip
+        last = dict(zip(self.columns, row, strict=True))
+        self.check(last)
+        position.last = last
+
+        rule = self.config.early_stopping or NO_EARLY_STOPPING
+        sign = 1.0 if rule.metric == "val_accuracy" else -1.0
+        value = sign * position.last[rule.metric]
+        if not position.best or value > sign * position.best[rule.metric]:
+            position.best, self.best_weights = position.last, self.engine.weights()
+        if position.improved is None or value > position.improved + rule.min_delta:
+            position.improved, position.without_improvement = value, 0
+        else:
+            position.without_improvement += 1
+        frame = b""
+        if self.film and (position.rows + 1) % self.film.every == 0:
+            frame = self.film.frame(self.probes.dead)
+        return row, layers, frame, images
+
+    def write(self, measured: _Row) -> None:
+        """Add a row to the tables."""
+        (row, layers, frame, images), position, path = measured, self.position, self.job.path
         if layers:  # first, so that what a row of the history sums up is there
             disk.append_rows(path / disk.LAYERS, [(*row[:2], *cells) for cells in layers])
         if frame:
@@ -231,35 +294,7 @@ class _Training:
         position.rows, position.row_seconds = position.rows + 1, 0.0
         self.engine.reset_means()
 
-    @property
-    def stopped_early(self) -> bool:
-        """Whether validation has not improved for as long as the config allows."""
-        rule = self.config.early_stopping
-        return rule is not None and self.position.without_improvement >= rule.patience
-
-    def results(self) -> dict[str, Any]:
-        """The final and the best-validation row, each with loss and accuracy on the test set.
-
-        Leaves the final weights in the model: the best ones where early stopping restores them.
-        """
-        self.engine.finish()
-        last_weights = self.engine.weights()
-        self.engine.set_weights(self.best_weights)
-        best = {**self.position.best, **self._test()}
-        rule = self.config.early_stopping
-        if self.position.best == self.position.last or (rule and rule.restore_best):
-            return {"final": best, "best": best}
-        self.engine.set_weights(last_weights)
-        return {"final": {**self.position.last, **self._test()}, "best": best}
-
-    def _test(self) -> dict[str, float]:
-        indices = np.arange(len(self.images.x_test), dtype=np.int32)
-        loss, accuracy, self.tested = self.engine.look("test", indices, EVALUATION_BATCH, "test")
-        numbers = {"test_loss": loss, "test_accuracy": accuracy}
-        self._check(numbers)
-        return numbers
-
-    def _check(self, numbers: dict[str, Any]) -> None:
+    def check(self, numbers: dict[str, Any]) -> None:
         """Raise Diverged unless all measures are finite; None is none."""
         for name, number in numbers.items():
             if isinstance(number, float) and not math.isfinite(number):
@@ -267,8 +302,8 @@ class _Training:
 
     # --- between chunks ---------------------------------------------------------------------------------------
 
-    def _pause(self) -> None:
-        """Tell where the training stands; write a checkpoint when one is due or the training must stop."""
+    def tell(self, images_per_second: float) -> None:
+        """Tell where the training stands."""
         position = self.position
         loss, accuracy, images = self.engine.means()
         now = {"loss": loss, "accuracy": accuracy} if images else {}
@@ -276,22 +311,18 @@ class _Training:
             **position.last, **now,
             "phase": "training", "label": self.job.label, "step": position.step, "total_steps": self.total_steps,
             "steps_per_epoch": self.steps_per_epoch, "wall_seconds": position.wall_seconds,
-            "images_per_second": self.images_per_second,
+            "images_per_second": images_per_second,
         })  # fmt: skip
-        stopping = self.stop()
-        if stopping or time.monotonic() - self.last_checkpoint >= self.job.checkpoint_seconds:
-            self._checkpoint()
-        if stopping:
-            raise Stopped
 
-    def _checkpoint(self) -> None:
+    def checkpoint(self) -> None:
+        """Keep all that the rest of the training depends on."""
         arrays = self.engine.state()
         arrays.update({f"best/{i:04d}": weights for i, weights in enumerate(self.best_weights)})
         for part, state in self._row_states().items():
             arrays.update({f"{part}/{name}": array for name, array in state.state().items()})
         arrays["position"] = np.frombuffer(json.dumps(asdict(self.position)).encode(), dtype=np.uint8)
         disk.write_checkpoint(self.job.path, arrays)
-        self.last_checkpoint = time.monotonic()
+        self.unsaved = False
 
     def _resume(self) -> bool:
         """Go back to the checkpoint, if there is one that fits the history."""
@@ -327,6 +358,24 @@ class _Training:
         return {**{key: self.record["environment"][key] for key in shared}, "data": self.job.dataset.sha256}
 
     # --- the end ----------------------------------------------------------------------------------------------
+
+    @property
+    def ends_at_best(self) -> bool:
+        """Whether the final weights are those of the best row."""
+        rule = self.config.early_stopping
+        return self.position.best == self.position.last or bool(rule and rule.restore_best)
+
+    def take_results(self, weights: Literal["best", "final"], tested: Looked) -> None:
+        """Note what came out on the test set.
+
+        Raises:
+            Diverged: a measure is not finite.
+        """
+        loss, accuracy, self.tested = tested
+        numbers = {"test_loss": loss, "test_accuracy": accuracy}
+        self.check(numbers)
+        row = {**(self.position.best if weights == "best" else self.position.last), **numbers}
+        self.results = {"final": row, "best": self.results.get("best", row)}
 
     def end(self, status: str, outcome: dict[str, Any]) -> None:
         """Write weights and plots, and last the record that says how the training ended."""
@@ -364,6 +413,158 @@ class _Training:
         }
         disk.write_json(path / disk.RECORD, self.record)
         disk.clear_working_files(path)
+
+
+class _Group:
+    """Runs that are trained in lock step by one engine.
+
+    Args:
+        trainings: the runs.
+        stop: whether all shall stop.
+        ended: run directory to how its run ended; is added to.
+    """
+
+    def __init__(
+        self, trainings: Sequence[_Training], stop: Callable[[], bool], ended: dict[Path, str | Exception]
+    ) -> None:
+        self.trainings, self.stop, self.ended = trainings, stop, ended
+        first, members = trainings[0], [Member(t.model, t.optimizer, t.probes) for t in trainings]
+        images, numbers = first.images, varying([t.config for t in trainings])
+        splits = {"train": (images.x_train, images.y_train), "test": (images.x_test, images.y_test)}
+        self.engine = Group(members, splits, first.job.device, numbers)
+        for place, training in enumerate(trainings):
+            with self._of(training):
+                training.begin(self.engine[place], place, len(trainings))
+        self.last_checkpoint = time.monotonic()
+        self.steps_per_second = self.images_per_second = 0.0
+
+    @contextlib.contextmanager
+    def _of(self, training: _Training) -> Iterator[None]:
+        """Within, what ends one run ends no other."""
+        path = training.job.path
+        with _alone(training.job, self.ended):
+            try:
+                yield
+            except Diverged as error:
+                training.end("diverged", {"reason": str(error), "diverged_at_step": error.step})
+                self.ended[path] = "diverged"
+        if path in self.ended:
+            training.lock.close()
+
+    def _left(self, of: Sequence[_Training]) -> list[_Training]:
+        return [training for training in of if training.job.path not in self.ended]
+
+    def run(self) -> None:
+        """Train and evaluate to the end of each run's budget, or until its early stopping ends it."""
+        while left := self._left(self.trainings):
+            training = [of for of in left if not of.over]
+            if not training:  # all at once: a pass over the test images is one of all runs
+                self._finish(left)
+                continue
+            step = min(of.position.step for of in training)
+            together = [of for of in training if of.position.step == step]
+            due = [of for of in together if of.target == step]
+            if due:
+                self._evaluate(due)
+            else:
+                self._train_chunk(together)
+            self._pause(due or together)
+
+    def _train_chunk(self, together: list[_Training]) -> None:
+        """Take as many steps as half a second has room for."""
+        began = time.monotonic()
+        known = self.steps_per_second > 1e-6
+        steps = min(max(1, int(self.steps_per_second * CHUNK_SECONDS)), 10_000) if known else 8
+        taken = [training.batches(steps) for training in together]
+        batches = np.zeros((len(self.trainings), *taken[0].shape), np.int32)
+        active = np.array([training in together for training in self.trainings])
+        batches[active] = taken
+        self.engine.train(batches, active)
+        bad = [training.engine.bad_step for training in together]
+        seconds = time.monotonic() - began
+        for training, step in zip(together, bad, strict=True):
+            with self._of(training):
+                if step is not None:
+                    raise Diverged(step, "the loss")
+                training.position.step += len(taken[0])
+                training.position.wall_seconds += seconds / len(together)
+                training.position.row_seconds += seconds / len(together)
+                training.unsaved = True
+        # the first call also traces the function, and says nothing of the speed
+        self.steps_per_second = len(taken[0]) / seconds if self.steps_per_second else 1e-9
+        self.images_per_second = sum(of.size for of in taken) / seconds
+
+    def _look(
+        self, due: list[_Training], split: str, indices: Callable[[_Training], Indices], on: str
+    ) -> list[tuple[_Training, Looked]]:
+        """What each of these runs sees of its images."""
+        looked = self.engine.look(split, np.stack([*map(indices, self.trainings)]), EVALUATION_BATCH, on)
+        return [(of, seen) for of, seen in zip(self.trainings, looked, strict=True) if of in self._left(due)]
+
+    def _evaluate(self, due: list[_Training]) -> None:
+        """Add a row to the tables of each of these runs."""
+        began, first = time.monotonic(), due[0]
+        means = {training: training.engine.means() for training in due}
+        source = "test" if first.split.on_test else "train"
+        measured: dict[_Training, _Row] = {}
+        with self.engine.averaged():  # with use_ema the whole row is of the averaged weights, and they are kept
+            looked = self._look(due, source, lambda of: of.split.validation, "validation")
+            for training, _ in looked:
+                with self._of(training):
+                    if not training.engine.finite():
+                        raise Diverged(training.position.step, "a weight")
+            in_training: dict[_Training, Looked] = {}
+            if first.config.train_eval or first.probes.on("training").evaluation:
+                in_training = dict(self._look(due, "train", lambda of: of.seen_in_training, "training"))
+            for training, seen in looked:
+                if training in self._left(due):
+                    with self._of(training):
+                        measured[training] = training.measure(means[training], seen, in_training.get(training))
+        seconds = (time.monotonic() - began) / len(due)
+        for training, row in measured.items():
+            with self._of(training):
+                training.position.wall_seconds += seconds
+                training.write(row)
+                training.unsaved = True
+
+    def _pause(self, moved: list[_Training]) -> None:
+        """Tell where these runs stand; write checkpoints when they are due or the training must stop."""
+        for training in self._left(moved):
+            with self._of(training):
+                training.tell(self.images_per_second)
+        stopping = self.stop()
+        if stopping or time.monotonic() - self.last_checkpoint >= self.trainings[0].job.checkpoint_seconds:
+            for training in self._left(self.trainings):
+                if training.unsaved:
+                    with self._of(training):
+                        training.checkpoint()
+            self.last_checkpoint = time.monotonic()
+        if stopping:
+            raise Stopped
+
+    def _finish(self, over: list[_Training]) -> None:
+        """Measure the best and the final weights of each run on the test set, and write its record.
+
+        Leaves the final weights in the models: the best ones where early stopping restores them.
+        """
+        last_weights = {}
+        for training in over:
+            training.engine.finish()
+            last_weights[training] = training.engine.weights()
+            training.engine.set_weights(training.best_weights)
+        test = np.arange(len(over[0].images.x_test), dtype=np.int32)
+        for weights in ("best", "final"):
+            others = [of for of in self._left(over) if weights == "best" or not of.ends_at_best]
+            if weights == "final":
+                for training in others:
+                    training.engine.set_weights(last_weights[training])
+            for training, tested in self._look(others, "test", lambda _: test, "test") if others else ():
+                with self._of(training):
+                    training.take_results(weights, tested)
+        for training in self._left(over):
+            with self._of(training):
+                training.end("done", {"results": training.results, "stopped_early": training.stopped_early})
+                self.ended[training.job.path] = "done"
 
 
 def _sample(images: NDArray[np.int32], wanted: int | Literal["all"] | None, seed: int) -> NDArray[np.int32]:

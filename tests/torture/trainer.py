@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from actlab.runs.engines.engine import OneByOne
 from actlab.runs.job import Finish, Job, Outcome
 
 SECONDS_A_CALL = float(os.environ.get("TORTURE_SECONDS", 0))  # of the network's training, so that there is one to stop
@@ -77,6 +78,10 @@ class Engine:
         self.model.kernel, self.sums = state["kernel"].copy(), state["sums"].copy()
 
 
+def group(members: Any, *_: Any) -> OneByOne:
+    return OneByOne([Engine(member.model) for member in members])
+
+
 class Rows:
     """Probes, if any are chosen, and film at once: both remember the weights of the row before."""
 
@@ -129,12 +134,10 @@ def replacements() -> dict[str, Any]:
     nothing = SimpleNamespace(clear_session=lambda: None, set_random_seed=lambda seed: None)
     settings = {"versions": {}, "onednn": False, "op_determinism": False, "variables": {}, "threads": 1}
     return {
-        "keras": SimpleNamespace(backend=nothing, utils=nothing), "Engine": Engine, "Probes": Rows,
+        "keras": SimpleNamespace(backend=nothing, utils=nothing), "Group": group, "Probes": Rows,
         "build_model": model, "build_optimizer": lambda *_: None, "WeightFilm": lambda model, *_: Rows((), model),
         "initial_weights_sha256": lambda model: "1" * 64,
-        "environment": SimpleNamespace(
-            use_device=lambda device: device, describe=lambda *_: {**settings}, peak_memory_gib=lambda: 0.0
-        ),
+        "environment": SimpleNamespace(describe=lambda *_: {**settings}, peak_memory_gib=lambda: 0.0),
     }  # fmt: skip
 
 

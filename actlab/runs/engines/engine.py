@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -102,8 +103,6 @@ class Group(Protocol):
             state, is that of the first member.
     """
 
-    members: Sequence[Member]
-
     def __len__(self) -> int:
         """How many members."""
 
@@ -134,6 +133,39 @@ class Group(Protocol):
 
     def averaged(self) -> AbstractContextManager[None]:
         """`Engine.averaged` of every member at once."""
+
+
+class OneByOne:
+    """A group whose members know nothing of each other: a step of each after the other's.
+
+    Args:
+        engines: of the members.
+    """
+
+    def __init__(self, engines: Sequence[Engine]) -> None:
+        self.engines = engines
+
+    def __len__(self) -> int:
+        return len(self.engines)
+
+    def __getitem__(self, i: int) -> Engine:
+        return self.engines[i]
+
+    def train(self, batches: Indices, active: NDArray[np.bool_]) -> None:
+        for engine, own in itertools.compress(zip(self.engines, batches, strict=True), active):
+            engine.train(own)
+
+    def look(
+        self, split: str, indices: Indices, batch_size: int, on: str = "validation"
+    ) -> list[tuple[float, float, AllSums]]:
+        return [engine.look(split, own, batch_size, on) for engine, own in zip(self.engines, indices, strict=True)]
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            for engine in self.engines:
+                stack.enter_context(engine.averaged())
+            yield
 
 
 def chunks(indices: Indices, batch_size: int, steps: int) -> Iterator[Indices]:

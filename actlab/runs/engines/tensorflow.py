@@ -8,7 +8,7 @@ to step in the same order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from actlab.environment import use_device
 from actlab.lazy import keras, tf
 from actlab.parts.probes import AllSums, Probes
-from actlab.runs.engines.engine import Arrays, Indices, chunks
+from actlab.runs.engines.engine import Arrays, Indices, Member, OneByOne, chunks
 
 
 class Engine:
@@ -212,6 +213,16 @@ class Engine:
         """Put back what `weights` gave."""
         for variable, value in zip(self.model.variables, weights, strict=True):
             variable.assign(value)
+
+
+class Group(OneByOne):
+    """Runs as `engine.Group` has them. TensorFlow gains nothing by more than one: a sweep gives it one at a time."""
+
+    def __init__(
+        self, members: Sequence[Member], arrays: Arrays, device: str, varying: Mapping[str, Sequence[float]] = {}
+    ) -> None:
+        place = use_device(device)
+        super().__init__([Engine(of.model, of.optimizer, arrays, place, of.probes) for of in members])
 
 
 def _on_device(array: NDArray[Any], device: str) -> Any:

@@ -1,0 +1,146 @@
+"""Runs that are trained in lock step: each ends as it does alone, whatever becomes of the others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from torture import trainer
+from torture.injector import job as stand_in_job
+from torture.injector import without_tensorflow
+
+from actlab.errors import RunDirError, RunLocked
+from actlab.parts import datasets
+from actlab.runs import folder as disk
+from actlab.runs.job import Job
+from actlab.runs.record import Run
+from actlab.runs.training import Stopped, train, train_together
+from actlab.spec.config import RunConfig, resolve
+
+NET: dict[str, Any] = {
+    "dataset": {"name": "synth_mnist", "train_images": 700, "test_images": 200}, "activation": "relu",
+    "model": {"name": "mnist_dense", "hidden": [16], "dropout": 0.2}, "batch_size": 50, "epochs": 3,
+    "probes": ["dead_units", "gradient_norms", "weight_norms"], "weight_film": {},
+    "early_stopping": {"metric": "val_accuracy", "patience": 1, "min_delta": 0.05},
+}  # fmt: skip
+FILES = ("history.csv", "layers.csv", "weights.npz", "weight_film.npz", "accuracy.png")
+
+
+def config(rate: float = 0.1, seed: int = 0, **changes: Any) -> RunConfig:
+    made, problems = resolve({**NET, "optimizer": {"name": "sgd", "learning_rate": rate}, "seed": seed, **changes})
+    assert made is not None, problems
+    return made
+
+
+def job(folder: Path, made: RunConfig) -> Job:
+    folder.mkdir(parents=True, exist_ok=True)
+    return Job(made, folder.name, folder, datasets.prepare(made.dataset.name, made.dataset.parameters), "cpu", 1)
+
+
+def outcome(folder: Path) -> Any:
+    record = Run(folder).record
+    told = {key: record.get(key) for key in ("status", "reason", "results", "stopped_early", "initial_weights_sha256")}
+    return told, {name: (folder / name).read_bytes() for name in FILES if (folder / name).exists()}
+
+
+class StopAt:
+    """Asks to stop at given calls."""
+
+    def __init__(self, *calls: int) -> None:
+        self.calls, self.count = calls, 0
+
+    def __call__(self) -> bool:
+        self.count += 1
+        return self.count in self.calls
+
+
+def test_each_run_of_a_group_ends_as_it_does_alone(tmp_path: Path) -> None:
+    """One learns, one diverges, one stops early; and a group that is cut goes on."""
+    runs = {"learns": config(), "diverges": config(1e30, 1), "stops": config(1e-6, 2)}
+    for name, made in runs.items():
+        train(job(tmp_path / "alone" / name, made))
+    ended = train_together([job(tmp_path / "group" / name, made) for name, made in runs.items()])
+    assert ended == ["done", "diverged", "done"]
+    jobs = [job(tmp_path / "cut" / name, made) for name, made in runs.items()]
+    kinds = [type(of) for of in train_together(jobs, StopAt(2))]
+    assert kinds == [Stopped, str, Stopped]
+    assert train_together(jobs) == ["done", "diverged", "done"]
+    for name in runs:
+        alone, group, cut = (outcome(tmp_path / kind / name) for kind in ("alone", "group", "cut"))
+        assert alone == group == cut
+    records = [Run(tmp_path / kind / "stops").record for kind in ("alone", "group", "cut")]
+    assert [of["stopped_early"] for of in records] == [True] * 3
+    assert [of.get("together") for of in records] == [
+        None, {"runs": [3], "place": 2}, {"runs": [3], "place": 2}
+    ]  # fmt: skip
+
+
+# --- on a stand-in for the network -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def without(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_tensorflow(monkeypatch)
+
+
+def seeds(folder: Path, count: int = 3, **options: Any) -> list[Job]:
+    return [
+        stand_in_job(folder / str(seed), config(seed=seed, early_stopping=None, probes=["weight_norms"]), **options)
+        for seed in range(count)
+    ]
+
+
+@pytest.mark.usefixtures("without")
+def test_runs_that_stand_at_different_steps_come_together(tmp_path: Path) -> None:
+    """One has a checkpoint, one is done, one is new: the bytes are those of a group that began together."""
+    assert train_together(seeds(tmp_path / "whole")) == ["done"] * 3
+    apart = seeds(tmp_path / "apart")
+    with pytest.raises(Stopped):
+        train(apart[0], StopAt(3))
+    assert train(apart[1]) == "done"
+    assert train_together(apart) == ["done"] * 3
+    for one, other in zip(seeds(tmp_path / "whole"), apart, strict=True):
+        assert outcome(one.path) == outcome(other.path)
+
+
+@pytest.mark.usefixtures("without")
+def test_a_run_that_another_process_trains_is_left_out(tmp_path: Path) -> None:
+    jobs = seeds(tmp_path)
+    with disk.lock(jobs[1].path):
+        ended = train_together(jobs)
+    assert [ended[0], type(ended[1]), ended[2]] == ["done", RunLocked, "done"]
+    assert not any(disk.is_locked(of.path) for of in jobs)
+
+
+@pytest.mark.usefixtures("without")
+def test_a_run_whose_folder_takes_no_file_ends_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs, real = seeds(tmp_path), disk.append_rows
+
+    def append(path: Path, rows: Any) -> None:
+        if path == jobs[1].path / disk.HISTORY:
+            raise RunDirError(f"{path}: cannot be written")
+        real(path, rows)
+
+    monkeypatch.setattr(disk, "append_rows", append)
+    ended = train_together(jobs)
+    assert [ended[0], type(ended[1]), ended[2]] == ["done", RunDirError, "done"]
+    monkeypatch.undo()
+    without_tensorflow(monkeypatch)
+    assert train_together(jobs) == ["done"] * 3
+    assert train_together(seeds(tmp_path / "whole")) == ["done"] * 3
+    assert [outcome(of.path) for of in jobs] == [outcome(of.path) for of in seeds(tmp_path / "whole")]
+
+
+@pytest.mark.usefixtures("without")
+def test_what_breaks_the_engine_breaks_all_that_have_not_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def train_no_more(self: Any, batches: Any) -> None:
+        raise MemoryError("out of memory")
+
+    monkeypatch.setattr(trainer.Engine, "train", train_no_more)
+    jobs = seeds(tmp_path)
+    disk.write_json(jobs[0].path / "run.json", {**jobs[0].identity, "status": "done"})
+    ended = train_together(jobs)
+    assert ended[0] == "done"
+    assert all(isinstance(of, MemoryError) for of in ended[1:])
+    assert not any(disk.is_locked(of.path) for of in jobs)
