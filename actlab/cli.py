@@ -1471,9 +1471,12 @@ def _answer() -> int:
     """The exit code of the command; a usage error repeats what was typed, but for what could drive a terminal."""
     try:
         return int(app(standalone_mode=False) or 0)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         usage_error: Any = typer.BadParameter.__mro__[1]  # for which Typer has no public name
         if not isinstance(error, usage_error):
+            plugins = sys.modules.get("actlab.plugins")  # where it was never needed, no plug-in is at fault
+            if plugins and "--debug" not in sys.argv and (blamed := plugins.blamed(error)):
+                raise blamed from error
             raise
         from typer.rich_utils import rich_format_error
 
@@ -1520,11 +1523,3 @@ def main() -> None:
                 sys.stderr.write(f"{printable(text)}\n")
                 sys.stderr.flush()
         sys.exit(1 if unwritten else 2)
-    except Exception as error:
-        from actlab.plugins import blamed
-        from actlab.show.words import printable
-
-        if "--debug" in sys.argv or not (told := blamed(error)):
-            raise
-        sys.stderr.write(f"{printable(str(told))}\n")
-        sys.exit(2)

@@ -12,6 +12,7 @@ import importlib.util
 import linecache
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from importlib import import_module, metadata
@@ -124,7 +125,7 @@ def load(plugin: Plugin) -> None:
         find(kind)
     Registry.registering = plugin
     try:
-        with contextlib.redirect_stdout(sys.stderr), without_keras_json():
+        with contextlib.redirect_stdout(sys.stderr), without_keras_json(), answering():
             if plugin.source is None:
                 import_module(plugin.place)
             else:
@@ -135,9 +136,8 @@ def load(plugin: Plugin) -> None:
         _forget(plugin)
         if isinstance(error, KeyboardInterrupt):
             raise
-        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-        if isinstance(error, SystemExit) and frames[-1].f_code.co_filename == signals.__file__:
-            raise  # Ctrl-C, in a file that takes long
+        if _is_signal(error):  # Ctrl-C, in a file that takes long
+            raise
         raise PluginError(f"{_line(plugin, error) or plugin.place}: {_why(error)}") from error
     finally:
         Registry.registering = None
@@ -171,11 +171,46 @@ def _forget(plugin: Plugin) -> None:
     sys.modules.pop(_module_name(plugin), None)
 
 
+@contextlib.contextmanager
+def answering() -> Iterator[None]:
+    """While code of a plug-in runs, `os._exit`, which ends Python without a word, does what `sys.exit` does."""
+    ends = os._exit
+
+    def end(code: int) -> None:
+        if threading.current_thread() is not threading.main_thread():  # ours, as where a parent has died
+            ends(code)
+        raise SystemExit(code)
+
+    os._exit = end  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        os._exit = ends
+
+
 def blamed(error: BaseException) -> PluginError | None:
-    """An error in the code of a plug-in, with file and line; None where it is of no plug-in's making."""
-    places = (_line(plugin, error) for plugin in _loaded.values())
-    place = next(filter(None, places), None)
-    return PluginError(f"{place}: {_why(error)}") if place else None
+    """An error in the code of a plug-in, with file and line; None where it is of no plug-in's making.
+
+    Keras and TensorFlow raise it again with a page of their own before it: what they had caught is looked for.
+    """
+    if _is_signal(error):
+        return None
+    chain = [error]
+    while inner := chain[-1].__cause__ or chain[-1].__context__:
+        chain.append(inner)
+    if ours := [of for of in chain if isinstance(of, PluginError)]:
+        return ours[-1]
+    places = [next(filter(None, (_line(plugin, of) for plugin in _loaded.values())), None) for of in chain]
+    if not any(places):
+        return None
+    place = next(filter(None, places))
+    first = max(i for i, of in enumerate(places) if of == place)  # one that the author caught has another line
+    return PluginError(f"{place}: {_why(chain[first])}")
+
+
+def _is_signal(error: BaseException) -> bool:
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return isinstance(error, SystemExit) and bool(frames) and frames[-1].f_code.co_filename == signals.__file__
 
 
 def _line(plugin: Plugin, error: BaseException) -> str | None:
@@ -193,8 +228,8 @@ def _line(plugin: Plugin, error: BaseException) -> str | None:
 
 def _why(error: BaseException) -> str:
     if isinstance(error, SystemExit):
-        return f"ends Python (exit code {error.code}) while it is loaded; a plug-in only registers"
-    if isinstance(error, PluginError):
+        return f"ends Python (exit code {error.code}); a plug-in only registers, and its functions only compute"
+    if isinstance(error, ActlabError):
         return str(error)
     text = str(error.msg if isinstance(error, SyntaxError) else error)
     return f"{type(error).__name__}: {' '.join(text.split())[:500]}"

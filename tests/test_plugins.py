@@ -157,7 +157,8 @@ def test_two_files_of_the_same_name(write: Callable[..., Path]) -> None:
         ("def f(:\n", "bad.py:1: SyntaxError: invalid syntax"),
         (b"x = '\xff'\n", "bad.py"),
         (b"x = 1\0\n", "bad.py"),
-        ("import sys\nsys.exit(3)\n", "bad.py:2: ends Python (exit code 3) while it is loaded"),
+        ("import sys\nsys.exit(3)\n", "bad.py:2: ends Python (exit code 3); a plug-in only registers"),
+        ("import os\nos._exit(4)\n", "bad.py:2: ends Python (exit code 4); a plug-in only registers"),
         ("x = 1\n", "bad.py: registers nothing; decorate a function"),
         (BUMP.replace("def bump", "def relu"), "bad.py:6: the name 'relu' of an activation is taken by actlab"),
         (BUMP.replace("register()", "register"), "bad.py:6: write @ACTIVATIONS.register(), with brackets"),
@@ -212,8 +213,62 @@ def test_the_suite_for_an_authors_own_tests_refutes_what_is_not_so(write: Callab
     assert CliRunner().invoke(cli.app, ["activations", "bump", "--plugin", str(wrong), "--check"]).exit_code == 1
     plugins.use()
     wide = BUMP.replace("return ops.relu(x) + height * ops.exp(-ops.square(x))", "return ops.cast(x, 'float32')")
-    with pytest.raises(AssertionError, match=r"mixed_float16: stated .* of float16, .*, found .* of float32"):
+    with pytest.raises(PluginError, match=r"bump returns float32 for float16; end it with: return ops.cast\(y, x"):
         actlab.testing.check_activation("bump", plugin=write(wide))
+
+
+RETURNED = "return ops.relu(x) + height * ops.exp(-ops.square(x))"
+FAULTS = {
+    "ops.relu(x)": "bump.py:6: the activation bump returns nothing; a tensor is needed, made of x by keras.ops",
+    "return 'abc'": "bump.py:6: the activation bump returns a value of the type str, which has no gradient",
+    "return ops.sum(x)": "bump.py:6: the activation bump returns the shape () where (",
+    "return ops.concatenate([x, x], axis=-1)": "bump.py:6: the activation bump returns the shape (",
+    "return ops.cast(x, 'bfloat16')": "bump.py:6: the activation bump returns bfloat16 for float",
+    "import sys; sys.exit(3)": "bump.py:9: ends Python (exit code 3)",
+    "import os; os._exit(3)": "bump.py:9: ends Python (exit code 3)",
+    "return x.nothing()": "bump.py:9: AttributeError: 'S",  # SymbolicTensor; eager it is another
+    "return ops.matmul(ops.ones((2, 3)), ops.ones((2, 3)))": "bump.py:9: ",
+    "int(height // 0)": "bump.py:9: ZeroDivisionError: ",
+}
+
+
+@pytest.mark.parametrize(("body", "told"), FAULTS.items())
+def test_what_fails_in_a_network_is_the_same_message(write: Callable[..., Path], body: str, told: str) -> None:
+    """As compiled for a training, where Keras and TensorFlow put pages of their own before it."""
+    import tensorflow as tf
+
+    from actlab.parts.activations.layer import Activation
+
+    plugins.use([write(BUMP.replace(RETURNED, body))])
+    layer = Activation("bump")
+    with pytest.raises((Exception, SystemExit)) as caught:
+        tf.function(lambda x: layer(x)).get_concrete_function(tf.TensorSpec((None, 8), "float32"))
+    blamed = plugins.blamed(caught.value)
+    assert str(blamed).startswith(told)
+    assert "in user code" not in str(blamed)
+    assert "Arguments received" not in str(blamed)
+
+
+@pytest.mark.parametrize("option", ["--at=0,1", "--check"])
+@pytest.mark.parametrize("body", ["ops.relu(x)", "import sys; sys.exit(3)", "import os; os._exit(3)", "open('none')"])
+def test_what_fails_where_it_is_looked_at_is_the_same_message(
+    write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], body: str,
+    option: str,
+) -> None:  # fmt: skip
+    file = write(BUMP.replace(RETURNED, body))
+    monkeypatch.setattr(sys, "argv", ["actlab", "activations", "bump", "--plugin", str(file), option])
+    with pytest.raises(SystemExit, match="2"):
+        cli.main()
+    assert capsys.readouterr().err.startswith(FAULTS.get(body, "bump.py:9: FileNotFoundError"))
+
+
+def test_the_line_of_an_error_that_was_made_of_another(write: Callable[..., Path]) -> None:
+    body = "try:\n        {}['a']\n    except KeyError:\n        raise ValueError('no bump')"
+    (plugin,) = plugins.use([write(BUMP.replace(RETURNED, body))])
+    assert plugin.source
+    with pytest.raises(ValueError, match="no bump") as caught:
+        ACTIVATIONS.get("bump").function(0.0)
+    assert str(plugins.blamed(caught.value)) == "bump.py:12: ValueError: no bump"
 
 
 def test_a_dataset_is_rendered_again_when_its_file_changes_and_looked_at(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +11,9 @@ from typing import Annotated, Any, Literal
 from numpy.typing import NDArray
 from pydantic import Field
 
-from actlab.errors import ActlabError, UnknownName
+from actlab.errors import ActlabError, PluginError, UnknownName
+from actlab.lazy import keras, ops
+from actlab.plugins import answering
 from actlab.registry import Entry, Registry
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -129,4 +132,36 @@ def infer(entry: Entry[ActivationFacts], parameters: Mapping[str, Any], x: Any) 
     runtime = {weight: parameters[initial] for weight, initial in entry.facts.learned.items()}
     if entry.facts.draws:
         runtime["draw"] = None
-    return entry.function(x, **runtime, **parameters)
+    return call(entry, parameters, x, runtime)
+
+
+def call(entry: Entry[ActivationFacts], parameters: Mapping[str, Any], x: Any, runtime: Mapping[str, Any]) -> Any:
+    """The values of the function; those of a plug-in's are looked at before a network goes on with them.
+
+    Args:
+        entry: the activation.
+        parameters: its resolved parameters.
+        x: a tensor of any floating dtype.
+        runtime: the learned weights, and `draw`.
+
+    Raises:
+        PluginError: it returns no tensor, or one of another shape or dtype than its facts say.
+    """
+    if entry.plugin is None:
+        return entry.function(x, **runtime, **parameters)
+    with answering():
+        y = entry.function(x, **runtime, **parameters)
+    code = inspect.unwrap(entry.function).__code__
+    who = f"{code.co_filename}:{code.co_firstlineno}: the activation {entry.name}"
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    shape = (*x.shape[:-1], None if x.shape[-1] is None else entry.facts.width(x.shape[-1], parameters))
+    if not ops.is_tensor(y) and not isinstance(y, keras.KerasTensor):
+        found = "nothing" if y is None else f"a value of the type {type(y).__name__}, which has no gradient"
+        raise PluginError(f"{who} returns {found}; a tensor is needed, made of x by keras.ops, such as ops.tanh(x)")
+    if len(y.shape) != len(shape) or any(a != b for a, b in zip(y.shape, shape, strict=True) if None not in (a, b)):
+        found = ", ".join("any" if size is None else str(size) for size in y.shape)
+        wanted = ", ".join("any" if size is None else str(size) for size in shape)
+        raise PluginError(f"{who} returns the shape ({found}) where ({wanted}) is needed: its facts `takes`, `gives`")
+    if (found := keras.backend.standardize_dtype(y.dtype)) != dtype:
+        raise PluginError(f"{who} returns {found} for {dtype}; end it with: return ops.cast(y, x.dtype)")
+    return y

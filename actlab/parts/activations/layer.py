@@ -11,6 +11,7 @@ import numpy as np
 from actlab.errors import ActlabError
 from actlab.lazy import keras, ops, tf
 from actlab.parts.activations import ACTIVATIONS, resolve
+from actlab.parts.activations.facts import call
 
 
 @keras.saving.register_keras_serializable("actlab")
@@ -69,7 +70,7 @@ class Activation(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no ty
         runtime = {name: ops.convert_to_tensor(weight) for name, weight in self._learned.items()}
         if self.facts.draws:
             runtime["draw"] = partial(self._draw, x) if training else None
-        return self._entry.function(x, **runtime, **self._parameters)
+        return call(self._entry, self._parameters, x, runtime)
 
     def _draw(self, x: Any, lower: float, upper: float) -> Any:
         # drawn in float32, so that the same seed means the same numbers in every compute dtype

@@ -76,12 +76,12 @@ def work(job: Job, stop_file: Path, finish: Finish | None) -> Outcome:
         return Outcome("interrupted")
     except RunLocked as error:  # which is no failure of the run
         return Outcome("running", str(error))
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a plug-in may end Python
         traceback.print_exc()
-        if isinstance(error, ActlabError):
-            return Outcome("failed", str(error))
         if blamed := plugins.blamed(error):
             return Outcome("failed", str(blamed))
+        if isinstance(error, ActlabError):
+            return Outcome("failed", str(error))
         lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
         line = lines[-1] if lines[0].endswith(":") else lines[0]  # TensorFlow begins with "in user code:"
         return Outcome("failed", f"{type(error).__name__}: {line[:300]}")
