@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from actlab import environment
 from actlab.errors import ActlabError, RunDirError
 from actlab.runs.folder import EXPERIMENT, REPORT, WEIGHTS, check_outside_runs, make_folder, read_arrays, write_bytes
-from actlab.runs.record import Run
+from actlab.runs.record import Run, located, nearest_folder
 from actlab.signals import RESUME, Interrupts, Signals
 
 if TYPE_CHECKING:
@@ -277,6 +277,7 @@ def run(
         The experiment's folder with its runs, whatever became of them.
 
     Raises:
+        ActlabError: an argument is no number of that kind.
         ConfigError: all that is wrong with the config.
         PluginError: a file of own parts cannot be loaded.
         DatasetError: a dataset cannot be had, and no stand-in is named.
@@ -286,6 +287,9 @@ def run(
     from actlab.runs.sweep import Options, prepare
     from actlab.show.tables import Terminal
 
+    _check_number("retries", retries, 0, int)
+    _check_number("run_timeout", 1 if run_timeout is None else run_timeout, 1)
+    _check_number("checkpoint_seconds", checkpoint_seconds, 0)
     use(plugins)
     plan, talk = _plan(config, set or {}), Terminal(quiet=quiet)
     with environment.pinned_children(), Interrupts() as signals:
@@ -309,10 +313,13 @@ def run(
 def load(path: str | os.PathLike[str]) -> LoadedRun | TrainedExperiment:
     """The run, or the experiment, in a folder.
 
+    Args:
+        path: the folder; or, as for the commands, the name of an experiment or the label of a run in `results`.
+
     Raises:
-        RunDirError: there is none, or the record of the run is damaged.
+        RunDirError: there is none or there are several, or the record of the run is damaged.
     """
-    path = Path(path)
+    path = _located(path)
     return TrainedExperiment(path) if (path / EXPERIMENT).is_file() else LoadedRun(path)
 
 
@@ -323,7 +330,8 @@ def compare(
     """Hold the conditions of finished runs against a baseline, as `actlab compare` does; writes nothing.
 
     Args:
-        paths: folders of runs or experiments, or what `run` and `load` return; one or several.
+        paths: folders or names of runs or experiments, as `load` takes them, or what `run` and `load` return; one or
+            several.
         metrics: such as "val_accuracy"; the first is judged.
         by: config keys to group by.
         sort: column to sort by.
@@ -559,7 +567,21 @@ def _export_onnx(model: Any, file: Path, activation: str) -> None:
 
 def _paths(paths: Paths) -> list[Path]:
     several = [paths] if isinstance(paths, str | os.PathLike | Run | TrainedExperiment) else paths
-    return [path.path if isinstance(path, Run | TrainedExperiment) else Path(path) for path in several]
+    return [path.path if isinstance(path, Run | TrainedExperiment) else _located(path) for path in several]
+
+
+def _check_number(name: str, value: Any, least: int, kind: type = float) -> None:
+    right = isinstance(value, int | kind) and not isinstance(value, bool)
+    if not right or not value >= least:  # NaN is none
+        what = "whole number" if kind is int else "number of seconds"
+        raise ActlabError(f"{name}: expected a {what} from {least}, read {value!r}")
+
+
+def _located(path: str | os.PathLike[str]) -> Path:
+    found = located(Path(path))
+    if not found.exists():
+        raise RunDirError(f"{found}: does not exist{nearest_folder(found)}")
+    return found
 
 
 def _texts(of: str | Sequence[str]) -> Sequence[str]:

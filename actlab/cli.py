@@ -14,7 +14,6 @@ import io
 import json as jsonlib
 import math
 import os
-import re
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,8 +24,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from actlab import __version__
-from actlab.environment import pin_process
-from actlab.errors import ActlabError, DatasetError, RunDirError, UnknownName, nearest
+from actlab.environment import RESULTS, pin_process
+from actlab.errors import ActlabError, DatasetError, RunDirError, UnknownName
 from actlab.show import completion
 from actlab.signals import Signals
 
@@ -48,7 +47,6 @@ app = typer.Typer(
     help="Compare activation functions: train every condition of a study from one YAML file, and say what came out.",
 )  # fmt: skip
 
-RESULTS = completion.RESULTS
 MOST_RUNS = 200  # rows of a table of runs
 Files = Annotated[
     list[Path],
@@ -493,6 +491,7 @@ def compare(
     """Compare finished runs: a row for each condition, over its seeds, held against a baseline; plots."""
     from actlab.api import conditions, question_of, title_of
     from actlab.runs.folder import COMPARISON, RECORD, make_folder, write_bytes
+    from actlab.runs.record import located
     from actlab.show import words
     from actlab.show.figures.comparison import draw_comparison, stacked
     from actlab.show.rendering import FORMATS, comparison_text
@@ -501,8 +500,8 @@ def compare(
 
     form = "json" if json else form
     _check_name("format", form, ("table", *FORMATS.values()))
-    located = list(map(_found, paths))
-    found = folders.read(located)
+    named = list(map(located, paths))
+    found = folders.read(named)
     if not found.runs:
         raise ActlabError("\n".join(["no runs to compare", *found.passed_over[:10]]))
     comparison = judge.compare(
@@ -514,9 +513,9 @@ def compare(
         stacks |= stacked(comparison, [column.strip() for column in text.split(",")], question)
     asked = out is not None
     if form == "table" and out is None:  # into the experiment that was named, or the folder above several
-        parents = {path.resolve().parent for path in located}
-        one = located[0].parent if (located[0] / RECORD).is_file() else located[0]
-        out = one if len(located) == 1 else parents.pop() if len(parents) == 1 else Path.cwd()
+        parents = {path.resolve().parent for path in named}
+        one = named[0].parent if (named[0] / RECORD).is_file() else named[0]
+        out = one if len(named) == 1 else parents.pop() if len(parents) == 1 else Path.cwd()
     files, problem = list[Path](), ""
 
     def write() -> None:
@@ -583,12 +582,13 @@ def claims(
     json: Json = False,
 ) -> None:
     """Hold the claims of config files against their runs: supported, refuted or undecided, and why."""
+    from actlab.runs.record import located
     from actlab.show import words
     from actlab.show.tables import STYLES, Terminal
     from actlab.study.claims import judge_claims
     from actlab.study.registration import registered
 
-    studies = _studies(list(map(_found, paths)), results)
+    studies = _studies(list(map(located, paths)), results)
     judged = [(study, judge_claims(study.claims, study.runs), registered(study)) for study in studies]
     found = [verdict.verdict for _, verdicts, _ in judged for verdict in verdicts]
     if json:
@@ -765,25 +765,26 @@ def report(
     """Write the page that one sends to others: question, verdicts, table, figures, data, how to reproduce."""
     from actlab.api import conditions
     from actlab.runs.folder import EXPERIMENT, REPORT
+    from actlab.runs.record import located
     from actlab.show.page import report as page
     from actlab.show.tables import Terminal
 
     _check_name("format", form, ("html", "markdown"))
-    located = list(map(_found, paths))
+    named = list(map(located, paths))
     choices: dict[str, Any] = {
         "title": title, "metrics": metrics or [], "at": at, "baseline": baseline, "by": by or [],
         "where": conditions(where or ()),
     }  # fmt: skip
     if form == "markdown" and out is None:
-        typer.echo(page.text(located, "markdown", **choices), nl=False)
+        typer.echo(page.text(named, "markdown", **choices), nl=False)
         return
     # into the experiment that was named; of several, or of a run, into the current folder
-    one = len(located) == 1 and (located[0] / EXPERIMENT).is_file()
-    target = out or (located[0] if one else Path.cwd()) / REPORT
+    one = len(named) == 1 and (named[0] / EXPERIMENT).is_file()
+    target = out or (named[0] if one else Path.cwd()) / REPORT
     if target.is_dir():
         raise ActlabError(f"{target}: is a folder; name a file, such as {target / REPORT}")
     try:
-        page.write(located, target, form, **choices)
+        page.write(named, target, form, **choices)
     except RunDirError as error:
         raise RunDirError(f"{error}; -o FILE names another place") from None
     Terminal().print(f"report: {target} ({target.stat().st_size / 1e6:.2f} MB)", soft_wrap=True)
@@ -1372,33 +1373,6 @@ def gc_(
 # --- what is asked, and how it is answered -------------------------------------------------------------------------
 
 
-def _found(path: Path, holding: str = "") -> Path:
-    """The path itself; where there is none, the experiment or the run of that name or label in `results`.
-
-    Args:
-        path: as it was typed.
-        holding: a file that the folder has to hold, where several are called so.
-    """
-    from glob import escape
-
-    from actlab.runs.folder import EXPERIMENT, RECORD
-    from actlab.runs.record import experiments
-
-    if path.is_absolute() or ".." in path.parts:
-        return path
-    if path.exists():  # a folder of images may be called as the experiment on them is
-        ours = RESULTS / path
-        other = path.is_dir() and not experiments([path]) and not any(path.glob(f"*/{RECORD}"))
-        return ours if other and (ours / EXPERIMENT).is_file() and not (path / RECORD).is_file() else path
-    name, digits = escape(str(path)), "[0-9a-f]" * 8
-    patterns = (name, f"*/{name}", f"*/{name}-{digits}", f"{name}-{digits}")
-    matches = sorted({match for pattern in patterns for match in RESULTS.glob(pattern) if match.is_dir()})
-    matches = [match for match in matches if (match / holding).exists()] if len(matches) > 1 else matches
-    if len(matches) > 1:
-        raise RunDirError(f"{path}: there are several: {', '.join(map(str, matches[:6]))}; give the path of one")
-    return matches[0] if matches else path
-
-
 def _folders(paths: Sequence[Path] | None) -> list[Path]:
     """The folders that are named; without any the folder `results`, which need not be there yet.
 
@@ -1406,12 +1380,14 @@ def _folders(paths: Sequence[Path] | None) -> list[Path]:
     """
     if not paths:
         return [RESULTS]
-    named = list(map(_found, paths))
+    from actlab.runs.record import located, nearest_folder
+
+    named = list(map(located, paths))
     kept = [path for path in named if path.is_dir()]
     wrong = []
     for path in named:
         if not path.exists():
-            wrong.append(f"{path}: does not exist{_nearest_folder(path)}")
+            wrong.append(f"{path}: does not exist{nearest_folder(path)}")
         elif not kept:
             wrong.append(f"{path}: is a file; name the folder of a run, of an experiment, or of several")
     if wrong:
@@ -1422,25 +1398,14 @@ def _folders(paths: Sequence[Path] | None) -> list[Path]:
 def _run_at(path: Path) -> Run:
     """The run of a directory, a name or a label."""
     from actlab.runs.folder import RECORD
-    from actlab.runs.record import Run
+    from actlab.runs.record import Run, located, nearest_folder
 
-    path = _found(path, RECORD)
+    path = located(path, RECORD)
     if not path.exists():
-        raise RunDirError(f"{path}: does not exist{_nearest_folder(path)}; `actlab list` shows where runs are")
+        raise RunDirError(f"{path}: does not exist{nearest_folder(path)}; `actlab list` shows where runs are")
     if not (path / RECORD).is_file():
         raise RunDirError(f"{path}: holds no {RECORD}; `actlab list` shows where runs are")
     return Run(path)
-
-
-def _nearest_folder(path: Path) -> str:
-    """Which experiment or run may have been meant by a name that nothing has; empty where none is near."""
-    places = dict.fromkeys([path.parent, RESULTS, *(RESULTS.iterdir() if RESULTS.is_dir() else ())])
-    known: dict[str, Path] = {}
-    for folder in (folder for place in places if place.is_dir() for folder in place.iterdir() if folder.is_dir()):
-        known.setdefault(folder.name, folder)
-        known.setdefault(re.sub("-[0-9a-f]{8}$", "", folder.name), folder)  # by its label
-    close = nearest(path.name, known)
-    return f"; did you mean {str(known[close[0]])!r}?" if close else ""
 
 
 def _check_name(what: str, name: str, known: Sequence[str]) -> None:

@@ -27,6 +27,7 @@ from actlab import __version__
 from actlab.errors import ActlabError, DeviceError
 from actlab.lazy import tf
 
+RESULTS = Path("results")  # where `run` puts experiments, and the other commands look for names
 _GPU_NAME = re.compile(r"\d+$|GPU-|MIG-")
 PACKAGES = ("tensorflow", "keras", "numpy", "pillow")
 

@@ -136,8 +136,8 @@ class Registry(Generic[T]):
             check: takes the resolved parameters, returns what is wrong with them together, or None.
 
         Raises:
-            PluginError: the name is taken or is none, or nothing is stated, or what a config is to set does not stand
-                after `*`.
+            PluginError: the name is taken by actlab or another module, or is none, or nothing is stated, or what a
+                config is to set does not stand after `*`.
         """
         if callable(facts):
             raise PluginError(f"write @{self.kind.upper()}S.register(), with brackets")
@@ -145,11 +145,14 @@ class Registry(Generic[T]):
 
         def enter(function: F) -> F:
             own = str(name or getattr(function, "__name__", ""))
+            session = Plugin(function.__module__, function.__module__, "")
             for wanted in (own, *aliases):
                 if not wanted.isidentifier():
                     raise PluginError(f"{self.kind} {wanted!r}: a name has letters, digits and underscores only")
-                if wanted in self:
-                    owner = self.get(wanted).plugin
+                taken = self.get(wanted) if wanted in self else None
+                again = taken and taken.name == own and taken.plugin == session and not Registry.registering
+                if taken and not again:  # a cell of a notebook that is run again replaces what it made
+                    owner = taken.plugin
                     raise PluginError(
                         f"the name {wanted!r} of {'an' if self.kind[0] in 'aeiou' else 'a'} {self.kind} is taken by "
                         f"{owner.place if owner else 'actlab'}; choose another"
@@ -163,7 +166,8 @@ class Registry(Generic[T]):
             if plugin:
                 _check_signature(f"{self.kind} {own!r}", function, self._takes(stated))
             elif not function.__module__.startswith("actlab."):
-                plugin = Plugin(function.__module__, function.__module__, "")
+                plugin = session
+            self._aliases = {alias: of for alias, of in self._aliases.items() if of != own}
             self._entries[own] = Entry(own, function, stated, parameters, aliases, check or self._check, plugin)
             self._aliases.update(dict.fromkeys(aliases, own))
             return function

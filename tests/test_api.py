@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import signal
@@ -188,6 +189,15 @@ def test_experiments_and_runs_are_taken_where_paths_are(study: Path) -> None:
     assert experiment.report().read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
+def test_names_are_those_that_the_commands_take(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(study.parents[1])
+    assert actlab.load(study.name).path == Path("results") / study.name
+    assert actlab.load("relu-seed0").label == "relu-seed0"
+    assert actlab.compare(study.name).sentence == actlab.compare(study).sentence
+    with pytest.raises(RunDirError, match=r"relu-seed9: does not exist; did you mean 'results/a <b>bold study/relu-s"):
+        actlab.load("relu-seed9")
+
+
 def test_what_a_notebook_shows_is_escaped(study: Path) -> None:
     experiment = actlab.load(study)
     for shown in (experiment, experiment.runs[0], experiment.compare()):
@@ -205,7 +215,12 @@ def test_what_a_notebook_shows_is_escaped(study: Path) -> None:
         (lambda: actlab.run(STUDY, device="tpu"), ActlabError, "expected auto, cpu or gpu, read 'tpu'"),
         (lambda: actlab.run(STUDY, workers=0), ActlabError, "a number from 1 to 1024, read 0"),
         (lambda: actlab.run({"epochs": object}), ActlabError, "is no text, number, list or mapping"),
-        (lambda: actlab.compare("nowhere"), ActlabError, "no runs to compare"),
+        (lambda: actlab.run(STUDY, retries=-1), ActlabError, "retries: expected a whole number from 0, read -1"),
+        (lambda: actlab.run(STUDY, retries=1.5), ActlabError, "retries: expected a whole number from 0, read 1.5"),
+        (lambda: actlab.run(STUDY, run_timeout=0), ActlabError, "run_timeout: expected a number of seconds from 1"),
+        (lambda: actlab.run(STUDY, run_timeout="9"), ActlabError, "run_timeout: expected a number of seconds from 1"),
+        (lambda: actlab.run(STUDY, checkpoint_seconds=math.nan), ActlabError, "expected a number of seconds from 0"),
+        (lambda: actlab.compare("nowhere"), RunDirError, "nowhere: does not exist"),
         (lambda: actlab.report("nowhere"), ActlabError, "nowhere"),
         (lambda: actlab.activation("leaky_rleu"), ActlabError, "did you mean 'leaky_relu'"),
         (lambda: actlab.activation("leaky_relu", negative_slope="much"), ActlabError, "negative_slope"),

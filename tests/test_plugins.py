@@ -21,6 +21,7 @@ from actlab.errors import DatasetError, PluginError
 from actlab.parts import datasets
 from actlab.parts.activations import ACTIVATIONS
 from actlab.parts.datasets import DATASETS
+from actlab.registry import Plugin
 from actlab.spec.config import RunConfig, resolve
 from actlab.spec.part import plugins_of, resolve_part
 
@@ -183,6 +184,30 @@ def test_a_name_that_another_plugin_has_taken(write: Callable[..., Path]) -> Non
     with pytest.raises(PluginError, match=r"other.py:6: the name 'bump' of an activation is taken by bump.py; choose"):
         plugins.use([write(), write(BUMP + "\n", "other.py")])
     assert ACTIVATIONS.get("bump").plugin == plugins.read(Path("bump.py"))
+
+
+def test_a_cell_that_is_run_again_replaces_its_own_part_and_no_other(write: Callable[..., Path]) -> None:
+    plugins.use([write()])
+
+    def cell(name: str, value: int, **named: Any) -> None:
+        def function(x: Any) -> int:
+            return value
+
+        function.__module__ = "__main__"
+        ACTIVATIONS.register(name=name, **named)(function)
+
+    try:
+        cell("mine", 1, aliases=("me", "my"))
+        cell("mine", 2, aliases=("me",))
+        assert ACTIVATIONS.get("me").function(0) == 2
+        assert "my" not in ACTIVATIONS
+        for name, owner in (("relu", "actlab"), ("bump", "bump.py"), ("me", "__main__")):
+            with pytest.raises(PluginError, match=f"the name '{name}' of an activation is taken by {owner}; choose"):
+                cell(name, 3)
+        with pytest.raises(PluginError, match="other.py:6: the name 'mine' of an activation is taken by __main__"):
+            plugins.use([write(BUMP.replace("def bump", "def mine"), "other.py")])
+    finally:
+        ACTIVATIONS.forget(Plugin("__main__", "__main__", ""))
 
 
 def test_a_file_that_is_none(write: Callable[..., Path]) -> None:

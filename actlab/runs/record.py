@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import functools
+import glob
 import hashlib
 import os
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actlab.errors import RunDirError
+from actlab.environment import RESULTS
+from actlab.errors import RunDirError, nearest
 from actlab.runs import folder as disk
 from actlab.runs.folder import (
     AGAIN,
@@ -227,6 +230,42 @@ def _run_or_lost(path: Path) -> Run:
         )
         status = "damaged" if begun else "running" if is_locked(path) else "pending"
         return Run(path, {"config": {}, "hash": "", "status": status, "reason": reason})
+
+
+def located(path: Path, holding: str = "") -> Path:
+    """The path itself; where there is none, the experiment or the run of that name or label in `results`.
+
+    Args:
+        path: as it was typed.
+        holding: a file that the folder has to hold, where several are called so.
+
+    Raises:
+        RunDirError: several are called so.
+    """
+    if path.is_absolute() or ".." in path.parts:
+        return path
+    if path.exists():  # a folder of images may be called as the experiment on them is
+        ours = RESULTS / path
+        other = path.is_dir() and not experiments([path]) and not any(path.glob(f"*/{RECORD}"))
+        return ours if other and (ours / EXPERIMENT).is_file() and not (path / RECORD).is_file() else path
+    name, digits = glob.escape(str(path)), "[0-9a-f]" * 8
+    patterns = (name, f"*/{name}", f"*/{name}-{digits}", f"{name}-{digits}")
+    matches = sorted({match for pattern in patterns for match in RESULTS.glob(pattern) if match.is_dir()})
+    matches = [match for match in matches if (match / holding).exists()] if len(matches) > 1 else matches
+    if len(matches) > 1:
+        raise RunDirError(f"{path}: there are several: {', '.join(map(str, matches[:6]))}; give the path of one")
+    return matches[0] if matches else path
+
+
+def nearest_folder(path: Path) -> str:
+    """Which experiment or run may have been meant by a name that nothing has; empty where none is near."""
+    places = dict.fromkeys([path.parent, RESULTS, *(RESULTS.iterdir() if RESULTS.is_dir() else ())])
+    known: dict[str, Path] = {}
+    for folder in (folder for place in places if place.is_dir() for folder in place.iterdir() if folder.is_dir()):
+        known.setdefault(folder.name, folder)
+        known.setdefault(re.sub("-[0-9a-f]{8}$", "", folder.name), folder)  # by its label
+    close = nearest(path.name, known)
+    return f"; did you mean {str(known[close[0]])!r}?" if close else ""
 
 
 def experiments(paths: Sequence[Path]) -> list[Path]:

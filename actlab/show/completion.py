@@ -16,9 +16,9 @@ from typing import Any
 
 import typer
 
+from actlab.environment import RESULTS
 from actlab.spec.shipped import CONFIGS, SUFFIXES, shipped
 
-RESULTS = Path("results")
 KEY = "_ACTLAB_KEY"  # variable: what stands before the word in question, "activation="
 MOST_RECORDS = 200  # that are read for what differs between runs
 
