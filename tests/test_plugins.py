@@ -204,7 +204,7 @@ def test_a_cell_that_is_run_again_replaces_its_own_part_and_no_other(write: Call
         for name, owner in (("relu", "actlab"), ("bump", "bump.py"), ("me", "__main__")):
             with pytest.raises(PluginError, match=f"the name '{name}' of an activation is taken by {owner}; choose"):
                 cell(name, 3)
-        with pytest.raises(PluginError, match="other.py:6: the name 'mine' of an activation is taken by __main__"):
+        with pytest.raises(PluginError, match=r"other.py:6: the name 'mine' of an activation is taken by __main__"):
             plugins.use([write(BUMP.replace("def bump", "def mine"), "other.py")])
     finally:
         ACTIVATIONS.forget(Plugin("__main__", "__main__", ""))
