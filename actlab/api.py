@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from actlab.runs.executors import Executor
     from actlab.runs.job import Job, Outcome
     from actlab.runs.sweep import Sweep
     from actlab.show.page.current import CurrentReport
@@ -253,7 +254,8 @@ def run(
     out: str | os.PathLike[str] = "results",
     workers: int | None = None, device: str = "auto", data_dir: str | os.PathLike[str] | None = None,
     force: bool = False, retry_failed: bool = False, retries: int = 1, run_timeout: float | None = None,
-    fail_fast: bool = False, checkpoint_seconds: float = 30.0, quiet: bool = False,
+    fail_fast: bool = False, checkpoint_seconds: float = 30.0, quiet: bool = False, threads: int | None = None,
+    executor: str = "local", address: str | None = None, shared_folder: bool = True,
 ) -> TrainedExperiment:  # fmt: skip
     """Train every run of a config that is not done yet, as `actlab run` does.
 
@@ -272,6 +274,10 @@ def run(
         fail_fast: stop at the first run that fails.
         checkpoint_seconds: at most about this much work is lost by a crash.
         quiet: print nothing.
+        threads: of each run; if None, this machine's cores are shared by its workers, and runs elsewhere have one.
+        executor: local or ray: where runs are trained.
+        address: of a Ray cluster; None begins one on this machine.
+        shared_folder: False where no node of Ray sees `out`, whatever it looks like from there.
 
     Returns:
         The experiment's folder with its runs, whatever became of them.
@@ -292,16 +298,19 @@ def run(
     _check_number("checkpoint_seconds", checkpoint_seconds, 0)
     use(plugins)
     plan, talk = _plan(config, set or {}), Terminal(quiet=quiet)
+    where = executor_of(executor, address=address, shared_folder=shared_folder)
     with environment.pinned_children(), Interrupts() as signals:
         how = Options(
-            Path(out), environment.choose_device(device), Path(data_dir) if data_dir else None, workers,
-            force=force, retry_failed=retry_failed, checkpoint_seconds=checkpoint_seconds,
+            Path(out), device_for(device, where), Path(data_dir) if data_dir else None, workers, force=force,
+            retry_failed=retry_failed, checkpoint_seconds=checkpoint_seconds, threads=threads,
+            elsewhere=where.elsewhere,
         )  # fmt: skip
         sweep = prepare(plan, how, talk.print)
         for warning in sweep.warnings:
             talk.print(f"NOTE  {warning}", style="bold yellow")
         sweep.begin()
-        outcomes = train(sweep, signals, talk, retries=retries, run_timeout_seconds=run_timeout, fail_fast=fail_fast)
+        limits: dict[str, Any] = {"retries": retries, "run_timeout_seconds": run_timeout, "fail_fast": fail_fast}
+        outcomes = train(sweep, signals, talk, executor=where, **limits)
         if problem := draw(sweep, outcomes):
             talk.print(f"not drawn: {problem}", style="bold yellow")
         if signals.received:
@@ -427,9 +436,28 @@ def activations() -> pd.DataFrame:
 # --- shared with the command line --------------------------------------------------------------------------------
 
 
+def executor_of(name: str, **choices: Any) -> Executor:
+    """The executor of a name, with what is asked of it.
+
+    Raises:
+        ActlabError: there is none, it is asked what is another one's, or its packages are not installed.
+    """
+    from actlab.runs.executors import PACKAGES, Executor
+
+    executor = Executor(name, **choices)
+    need(name, *PACKAGES[name])
+    return executor
+
+
+def device_for(device: str, executor: Executor) -> str:
+    """The device of --device; machines elsewhere have a GPU if that is asked for."""
+    return device if executor.elsewhere and device == "gpu" else environment.choose_device(device)
+
+
 def train(
-    sweep: Sweep, signals: Signals, talk: Terminal, page: CurrentReport | None = None, **limits: Any
-) -> dict[Path, Outcome]:
+    sweep: Sweep, signals: Signals, talk: Terminal, page: CurrentReport | None = None,
+    executor: Executor | None = None, **limits: Any,
+) -> dict[Path, Outcome]:  # fmt: skip
     """Train what is left of a sweep, in view of a person; returns how each training ended, by its folder."""
     if not sweep.jobs:
         return {}
@@ -440,21 +468,26 @@ def train(
 
     workers = min(sweep.workers, len(sweep.jobs))
     there = f", {len(sweep.ended)} there already" if sweep.ended else ""
+    executor = executor or executors.LOCAL
+    on = "" if executor.name == "local" else f"{executor.name}: "
+    up_to = "up to " if executor.elsewhere else ""
     talk.print(
-        f"{sweep.plan.experiment.name}: {counted(len(sweep.jobs), 'run')} to train{there}; "
+        f"{sweep.plan.experiment.name}: {counted(len(sweep.jobs), 'run')} to train{there}; {on}{up_to}"
         f"{counted(workers, 'worker')} of {counted(sweep.jobs[0].threads, 'thread')} on {sweep.jobs[0].device}",
         style="bold",
     )
     with Display(talk, sweep.jobs, workers, sweep.forecast, sweep.folder) as display:
 
         def look(running: list[Job], outcomes: dict[Path, Outcome]) -> None:
+            if executor.elsewhere:  # as many as there was room for
+                display.time_left.workers = max(1, len(running))
             display.update(running, outcomes)
             if page:
                 page.update(len(outcomes))
             if len(running) < workers and not signals.count:
                 import_plotting()
 
-        outcomes = executors.run(sweep.jobs, executors.Limits(workers, **limits), signals, look, _draw_run)
+        outcomes = executors.run(sweep.jobs, executors.Limits(workers, **limits), signals, look, _draw_run, executor)
         display.update([], outcomes)
     return outcomes
 

@@ -158,19 +158,26 @@ def run(
     data_dir: DataDir = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be trained, and train nothing")] = False,
     report: Annotated[bool, typer.Option("--report", help="keep a report.html in the experiment current")] = False,
+    executor: Annotated[str, typer.Option("--executor", help="where runs are trained: local or ray")] = "local",
+    threads: Annotated[int | None, typer.Option("--threads", help="of each run; default: the cores are shared")] = None,
+    address: Annotated[str | None, typer.Option("--address", help="of a Ray cluster; default: one of its own")] = None,
+    no_shared_folder: Annotated[
+        bool, typer.Option("--no-shared-folder", help="bring runs back from Ray's nodes, whatever they see of --out")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Train every run of the config files, sweeps included. What is done already is skipped."""
-    from actlab import api, environment
+    from actlab import api
     from actlab.runs.sweep import Options, prepare
     from actlab.show.tables import Terminal
 
     plans = _plans(files, set_)
     if workers != "auto" and not workers.isdecimal():
         raise ActlabError(f"--workers: expected auto or a number from 1, read {workers!r}")
+    where = api.executor_of(executor, address=address, shared_folder=not no_shared_folder)
     how = Options(
-        out, environment.choose_device(device), data_dir, None if workers == "auto" else int(workers), per_gpu, force,
-        retry_failed, checkpoint_seconds,
+        out, api.device_for(device, where), data_dir, None if workers == "auto" else int(workers), per_gpu, force,
+        retry_failed, checkpoint_seconds, threads, where.elsewhere,
     )  # fmt: skip
     talk, answers, code = Terminal(stderr=json), list[dict[str, Any]](), 0
     for plan in plans:
@@ -189,7 +196,7 @@ def run(
         with Signals() as signals:
             sweep.begin()
             limits = {"retries": retries, "run_timeout_seconds": run_timeout, "fail_fast": fail_fast}
-            outcomes = api.train(sweep, signals, talk, page, **limits)
+            outcomes = api.train(sweep, signals, talk, page, where, per_gpu=per_gpu, **limits)
         answer, ended = _finish(sweep, outcomes, talk, json)
         answers.append(answer)
         code = max(code, ended)

@@ -592,6 +592,66 @@ def _array_names(arrays: Mapping[str, Any]) -> NDArray[Any]:
     return np.frombuffer(json.dumps(sorted(arrays)).encode(), dtype=np.uint8)
 
 
+# --- from one machine to another -------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def token(folder: Path) -> Iterator[tuple[Path, bytes]]:
+    """A file with its content, for a while: a process that reads it under this path sees this very folder."""
+    make_folder(folder)
+    path, content = folder.resolve() / f".token{_of_this_process()}", os.urandom(16)
+    write_bytes(path, content)
+    try:
+        yield path, content
+    finally:
+        discard(path)
+
+
+def checkpoint_written(path: Path) -> int:
+    """When a run's checkpoint was written, in nanoseconds; 0 where there is none."""
+    with contextlib.suppress(OSError):
+        return (path / CHECKPOINT / STATE).stat().st_mtime_ns
+    return 0
+
+
+def pack(path: Path) -> dict[str, bytes]:
+    """The files of a run, finished or not, by their names in its directory.
+
+    Of a run that is being trained the checkpoint is read first: it goes on from rows that are there already.
+
+    Raises:
+        RunDirError: one of them cannot be read.
+    """
+    state = path / CHECKPOINT / STATE
+    files = (
+        [file for file in path.iterdir() if file.is_file() and not file.name.endswith(".tmp")] if path.exists() else []
+    )
+    found = {}
+    for file in [state, *(file for file in files if file.name not in (LOCK, OWNER, PROGRESS))]:
+        with naming(file, "read"), contextlib.suppress(FileNotFoundError):  # replaced, or ended, since
+            found[str(file.relative_to(path))] = file.read_bytes()
+    return found
+
+
+def unpack(path: Path, files: Mapping[str, bytes]) -> None:
+    """Write the files of a run; its record last, and only if each file has the sha256 that the record states.
+
+    Raises:
+        RunDirError: one has not, or the disk does not take them.
+    """
+    record = json.loads(files[RECORD]) if RECORD in files else {}
+    for name, digest in record.get("files", {}).items():
+        if hashlib.sha256(files.get(name, b"")).hexdigest() != digest:
+            raise RunDirError(f"{path / name}: has come damaged from another machine")
+    make_folder(path)
+    for name in sorted(files, key=lambda name: name == RECORD):
+        if Path(name).parent != Path():
+            make_folder(path / Path(name).parent)
+        write_bytes(path / name, files[name])
+    if record.get("status") in ("done", "diverged"):
+        clear_working_files(path)
+
+
 # --- one writer at a time --------------------------------------------------------------------------------------
 
 

@@ -25,7 +25,7 @@ from actlab.spec.budget import sizes_of
 from actlab.spec.config import OF_A_RUN, RunConfig
 from actlab.spec.plan import Plan
 
-MOST_WORKERS = 1024
+MOST_WORKERS, MOST_THREADS = 1024, 1024
 GIB_A_WORKER = 1.2  # TensorFlow, a net of a million weights and the mapped images; measured with the CIFAR-10 CNN
 SLOW_BFLOAT16 = (
     "mixed_bfloat16 on a processor without bfloat16 instructions (avx512_bf16, amx_bf16) is many times slower than "
@@ -46,9 +46,12 @@ class Options:
         force: train finished runs anew.
         retry_failed: train runs again that failed or diverged.
         checkpoint_seconds: at most about this much work is lost by a crash.
+        threads: of each run; None shares this machine's cores among its workers.
+        elsewhere: whether runs are trained on other machines, whose number of cores says nothing: with one thread
+            each, if no number is given.
 
     Raises:
-        ActlabError: `workers` is no number of processes.
+        ActlabError: `workers` or `threads` is no number of them.
     """
 
     out: Path
@@ -59,8 +62,12 @@ class Options:
     force: bool = False
     retry_failed: bool = False
     checkpoint_seconds: float = 30.0
+    threads: int | None = None
+    elsewhere: bool = False
 
     def __post_init__(self) -> None:
+        if self.threads is not None and not 1 <= self.threads <= MOST_THREADS:
+            raise ActlabError(f"--threads: expected a number from 1 to {MOST_THREADS}, read {self.threads!r}")
         if self.workers is not None and not 1 <= self.workers <= MOST_WORKERS:
             raise ActlabError(f"--workers: expected auto or a number from 1 to {MOST_WORKERS}, read {self.workers!r}")
 
@@ -178,7 +185,11 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
         RunDirError: the output folder cannot be used.
     """
     largest = max(_gib_a_batch(config) for _, config in plan.runs)
-    workers, threads = workers_and_threads(len(plan.runs), options.device, options.workers, options.per_gpu, largest)
+    workers, threads = min(len(plan.runs), options.workers or MOST_WORKERS), options.threads or 1
+    if not options.elsewhere:
+        workers, threads = workers_and_threads(
+            len(plan.runs), options.device, options.workers, options.per_gpu, largest, options.threads
+        )
     # a link in its place is the user's own, to another disk perhaps; those below it would be followed by no one's wish
     folder = options.out / os.fsdecode(plan.experiment.name.encode())  # UTF-8, whatever the locale is
     if folder.is_symlink() and folder.is_dir() and any(folder.iterdir()) and not (folder / EXPERIMENT).is_file():
@@ -250,13 +261,15 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
 
 
 def workers_and_threads(
-    runs: int, device: str, wanted: int | None = None, per_gpu: int = 1, gib_a_batch: float = 0.0
-) -> tuple[int, int]:
+    runs: int, device: str, wanted: int | None = None, per_gpu: int = 1, gib_a_batch: float = 0.0,
+    threads: int | None = None,
+) -> tuple[int, int]:  # fmt: skip
     """How many workers and how many threads each, for a sweep on this machine.
 
     Workers are as many as are wanted, or as cores and memory have room for, but no more than there are runs; they
-    share the cores evenly: threads = cores // workers. Since this follows from the runs of the plan, not from those
-    that are left, a sweep that goes on later does so with the same threads, and comes to the same bytes.
+    share the cores evenly: threads = cores // workers, unless their number is given. Since this follows from the runs
+    of the plan, not from those that are left, a sweep that goes on later does so with the same threads, and comes to
+    the same bytes.
 
     Args:
         runs: of the whole plan, done or not.
@@ -264,13 +277,14 @@ def workers_and_threads(
         wanted: workers that the command line asks for; None where it leaves the choice.
         per_gpu: workers that share a GPU.
         gib_a_batch: memory that the largest batch of the sweep takes besides what every worker takes.
+        threads: that the command line asks for.
     """
     cores = usable_cores()
     if wanted is None:
         fitting = int(usable_memory_gib() // (GIB_A_WORKER + gib_a_batch))
-        wanted = per_gpu * len(gpus()) if device == "gpu" else min(cores, fitting)
+        wanted = per_gpu * len(gpus()) if device == "gpu" else min(cores // (threads or 1), fitting)
     workers = max(1, min(runs, wanted))
-    return workers, max(1, cores // workers)
+    return workers, threads or max(1, cores // workers)
 
 
 def _gib_a_batch(config: RunConfig) -> float:

@@ -12,16 +12,19 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
-from actlab.errors import RunDirError
+from actlab.errors import ActlabError, RunDirError, UnknownName
 from actlab.registry import Plugin
 from actlab.runs.folder import PROGRESS, RECORD, discard, lock, read_json, write_json
 from actlab.runs.job import Finish, Job, Outcome
 from actlab.runs.record import is_done
 from actlab.signals import Signals
 
+PACKAGES: dict[str, tuple[str, ...]] = {"local": (), "ray": ("ray",)}  # of the extra of an executor's name
+LOST_TIMES = 3  # so often a run is begun again whose place was lost with it, whatever --retries says
 POLL_SECONDS = 0.2  # between two looks at signals and two pictures of the display; the end of a job is seen at once
 
 Watch = Callable[[list[Job], dict[Path, Outcome]], None]
@@ -36,12 +39,49 @@ class Limits:
         retries: further attempts at a run whose attempt failed.
         run_timeout_seconds: of one attempt, from the beginning of its training; None for no limit.
         fail_fast: whether the first failed run ends the sweep.
+        per_gpu: workers that share a GPU.
     """
 
     workers: int
     retries: int = 1
     run_timeout_seconds: float | None = None
     fail_fast: bool = False
+    per_gpu: int = 1
+
+
+@dataclass(frozen=True)
+class Executor:
+    """Which executor trains, and what only one of them is asked.
+
+    Args:
+        name: one of PACKAGES.
+        address: of a cluster of Ray; None begins one on this machine, which ends with the sweep.
+        shared_folder: whether nodes of Ray may see the output folder; where they do not, runs are brought back.
+
+    Raises:
+        ActlabError: no executor has this name, or another one is asked.
+    """
+
+    name: str = "local"
+    address: str | None = None
+    shared_folder: bool = True
+
+    def __post_init__(self) -> None:
+        if self.name not in PACKAGES:
+            raise UnknownName("executor", self.name, PACKAGES)
+        for option, given, of in (
+            ("--address", self.address, "ray"), ("--no-shared-folder", not self.shared_folder, "ray"),
+        ):  # fmt: skip
+            if given and self.name != of:
+                raise ActlabError(f"{option}: is of --executor {of}, not of --executor {self.name}")
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether runs are trained on other machines than this one."""
+        return self.address is not None
+
+
+LOCAL = Executor()
 
 
 class Place(Protocol):
@@ -61,15 +101,16 @@ class Place(Protocol):
         """Begin a job."""
 
     def ended(self) -> Outcome | None:
-        """How the job ended, once it has; then there is none here any more."""
+        """How the job ended, once it has; then there is none here any more. "lost" if the place is gone with it."""
 
     def stop(self) -> bool:
         """Let the training write its checkpoint and end; True where none had begun, and the job is given back."""
 
 
 def run(
-    jobs: list[Job], limits: Limits, signals: Signals, watch: Watch, finish: Finish | None = None
-) -> dict[Path, Outcome]:
+    jobs: list[Job], limits: Limits, signals: Signals, watch: Watch, finish: Finish | None = None,
+    executor: Executor = LOCAL,
+) -> dict[Path, Outcome]:  # fmt: skip
     """Train all jobs, the first in the list first.
 
     Args:
@@ -78,13 +119,13 @@ def run(
         signals: looked at all the time; after the first signal the trainings write their checkpoints and end.
         watch: called often with the jobs that are being trained, and the outcomes so far by run directory.
         finish: as `train` has it; a function of a module, since workers import it.
+        executor: where they are trained.
 
     Returns:
         run directory to how its training ended. A job that was not begun when a signal came is "interrupted".
     """
-    from actlab.runs.executors import local
-
-    with local.places(jobs, limits, finish) as places:
+    module = import_module(f"actlab.runs.executors.{executor.name}")  # what an executor needs is slow to import
+    with module.places(jobs, limits, finish, executor) as places:
         queue = _Queue(jobs, limits, places)
         while queue.step(stopping=signals.count > 0):
             watch(queue.running(), queue.outcomes)
@@ -99,6 +140,7 @@ class _Queue:
         self.waiting, self.limits, self.places = list(jobs), limits, places
         self.outcomes: dict[Path, Outcome] = {}
         self.attempts: Counter[Path] = Counter()
+        self.lost: Counter[Path] = Counter()
         self.stopping = False
 
     def running(self) -> list[Job]:
@@ -135,6 +177,13 @@ class _Queue:
         """Note how a job ended, or let it wait for another attempt."""
         if outcome.status == "interrupted" and not self.stopping:
             outcome = Outcome("failed", "the worker was told to stop, by SIGTERM")
+        if outcome.status == "lost":
+            self.lost[job.path] += 1
+            if self.lost[job.path] <= LOST_TIMES and not self.stopping:
+                self.attempts[job.path] -= 1
+                self.waiting.insert(0, job)
+                return
+            outcome = Outcome("failed", outcome.reason)
         attempts = self.attempts[job.path]
         if outcome.status != "failed":
             self.outcomes[job.path] = outcome

@@ -22,7 +22,7 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from actlab.environment import gpus
 from actlab.errors import ActlabError
-from actlab.runs.executors import Limits, worker
+from actlab.runs.executors import LOCAL, Executor, Limits, worker
 from actlab.runs.folder import read_progress, scratch
 from actlab.runs.job import Finish, Job, Outcome
 from actlab.signals import kill_workers
@@ -79,7 +79,7 @@ def _importable_main() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def places(jobs: list[Job], limits: Limits, finish: Finish | None) -> Iterator[list[Slot]]:
+def places(jobs: list[Job], limits: Limits, finish: Finish | None, executor: Executor = LOCAL) -> Iterator[list[Slot]]:
     """Within, a worker for each place; at the end those that still work are ended at once."""
     gpu_names = gpu_of_each_worker(jobs[0].device, limits.workers)
     with scratch() as folder, _importable_main():
