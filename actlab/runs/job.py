@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class Job:
         plan_index: its place among the runs of its experiment, from 0; None where it is part of none.
         overrides: what the command line changed of the config file, `dotted.path=value` each.
         plugins: those of which the config has a part, and no others: the worker loads them.
+        together: further runs that are trained in lock step with this one, by the same worker.
     """
 
     config: RunConfig
@@ -43,6 +44,12 @@ class Job:
     plan_index: int | None = None
     overrides: tuple[str, ...] = ()
     plugins: tuple[Plugin, ...] = ()
+    together: tuple[Job, ...] = ()
+
+    @property
+    def group(self) -> tuple[Job, ...]:
+        """This run, and those that are trained with it."""
+        return (replace(self, together=()), *self.together)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -68,7 +75,14 @@ class Outcome:
     Args:
         status: done, diverged, failed, interrupted; or running, by another process.
         reason: why, unless it is done.
+        together: of the other runs of its group, in their order; none where all of them ended as this one did.
     """
 
     status: str
     reason: str = ""
+    together: tuple[Outcome, ...] = ()
+
+    def of_each(self, job: Job) -> list[tuple[Job, Outcome]]:
+        """Each run of the job's group, and how it ended."""
+        others = self.together or (self,) * len(job.together)
+        return list(zip(job.group, (replace(self, together=()), *others), strict=True))

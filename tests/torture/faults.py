@@ -81,17 +81,17 @@ def work(job: Job, stop_file: Path, finish: Finish | None) -> Outcome:
         return trainer.work(job, stop_file, finish)
     from actlab.runs import training
 
-    real = training.train
+    real = training.train_together
 
-    def train(*arguments: Any) -> str:
+    def train(*arguments: Any) -> list[str | Exception]:
         FAULTS[seed][0]()
         return real(*arguments)
 
-    training.train = train
+    training.train_together = train
     try:
         return trainer.work(job, stop_file, finish)
     finally:
-        training.train = real
+        training.train_together = real
 
 
 warm_up, start = trainer.warm_up, worker.start

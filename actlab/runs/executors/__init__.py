@@ -114,7 +114,7 @@ def run(
     """Train all jobs, the first in the list first.
 
     Args:
-        jobs: what to train; all with the same device and number of threads.
+        jobs: what to train, groups as their first run; all with the same device and number of threads.
         limits: how to use the machines.
         signals: looked at all the time; after the first signal the trainings write their checkpoints and end.
         watch: called often with the jobs that are being trained, and the outcomes so far by run directory.
@@ -144,7 +144,7 @@ class _Queue:
         self.stopping = False
 
     def running(self) -> list[Job]:
-        return [place.job for place in self.places if place.job]
+        return [job for place in self.places if place.job for job in place.job.group]
 
     def wait(self, seconds: float) -> None:
         """Sleep until a job ends, but no longer than so many seconds."""
@@ -159,22 +159,23 @@ class _Queue:
         for place in self.places:
             job = place.job
             if job and (outcome := place.ended()):
-                self._settle(job, outcome)
+                for one, of in outcome.of_each(job):
+                    self._settle(one, of)
         if self.stopping:  # the trainings write their checkpoints, and no other begins
             begun = [(place, place.job) for place in self.places if place.job]
             ended = self.waiting + [job for place, job in begun if place.stop()]
-            self.outcomes.update({job.path: Outcome("interrupted") for job in ended})
+            self.outcomes.update({job.path: Outcome("interrupted") for head in ended for job in head.group})
             self.waiting.clear()
         for place in self.places:
             if self.waiting and place.job is None and place.ready():
                 alike = (i for i, job in enumerate(self.waiting) if job.plugins == place.plugins)
                 job = self.waiting.pop(next(alike, 0))
-                self.attempts[job.path] += 1
+                self.attempts.update(one.path for one in job.group)
                 place.take(job)
         return bool(self.waiting or self.running())
 
     def _settle(self, job: Job, outcome: Outcome) -> None:
-        """Note how a job ended, or let it wait for another attempt."""
+        """Note how a run ended, or let it wait for another attempt: alone, so that it takes no other with it."""
         if outcome.status == "interrupted" and not self.stopping:
             outcome = Outcome("failed", "the worker was told to stop, by SIGTERM")
         if outcome.status == "lost":

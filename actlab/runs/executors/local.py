@@ -143,7 +143,8 @@ class Slot:
             with deaf_to_the_terminal():
                 self.warm = self.pool.schedule(worker.warm_up, args=(job.path,))  # its time is not the training's
                 work = (job, self.stop_file, self.finish)
-                self.future = self.pool.schedule(worker.work, args=work, timeout=self.timeout)
+                timeout = self.timeout and self.timeout * len(job.group)
+                self.future = self.pool.schedule(worker.work, args=work, timeout=timeout)
         except RuntimeError:  # the idle worker has died since its last job
             self.close()
             self.take(job)
@@ -161,7 +162,7 @@ class Slot:
         else:
             return None
         # what has gone wrong in a worker that lives (a full GPU, a broken library) may go wrong again in the next run
-        if not self.pool.active or outcome.status == "failed":
+        if not self.pool.active or "failed" in {outcome.status, *(of.status for of in outcome.together)}:
             self.close()
         self.job = self.future = None
         return outcome

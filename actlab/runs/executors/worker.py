@@ -11,7 +11,8 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import LazyLoader
 from pathlib import Path
@@ -19,7 +20,7 @@ from types import ModuleType
 
 from actlab import plugins
 from actlab.environment import pin_variables, worker_variables
-from actlab.errors import ActlabError, RunLocked
+from actlab.errors import ActlabError, RunDirError, RunLocked
 from actlab.lazy import import_keras
 from actlab.runs.folder import LOG, naming
 from actlab.runs.job import Finish, Job, Outcome
@@ -59,8 +60,11 @@ def warm_up(path: Path) -> int:
 
 
 def work(job: Job, stop_file: Path, finish: Finish | None) -> Outcome:
-    """Train one run; what libraries print goes into the run's log. Never raises for what a training can do."""
-    from actlab.runs.training import Stopped, train  # by the worker alone: whoever starts it needs none of it
+    """Train a run and those of its group; what libraries print goes into its log.
+
+    Never raises for what a training can do.
+    """
+    from actlab.runs.training import train_together  # by the worker alone: whoever starts it needs none of it
 
     _terminated.clear()
     before = signal.signal(signal.SIGTERM, lambda *_: _terminated.set())  # idle, a worker ends at once
@@ -68,38 +72,58 @@ def work(job: Job, stop_file: Path, finish: Finish | None) -> Outcome:
     try:
         if stop_file.exists():
             return Outcome("interrupted")
+        for other in job.together:
+            with contextlib.suppress(RunDirError), _opened(other.path / LOG) as handle:  # its own training says it
+                os.write(handle, f"trained together with {job.path.name}, whose {LOG} has what was printed\n".encode())
         import_tensorflow()  # unless the worker that had has died
         for plugin in job.plugins:
             plugins.load(plugin)
-        return Outcome(train(job, lambda: _terminated.is_set() or stop_file.exists(), finish))
-    except Stopped:
-        return Outcome("interrupted")
-    except RunLocked as error:  # which is no failure of the run
-        return Outcome("running", str(error))
+        ended = train_together(job.group, lambda: _terminated.is_set() or stop_file.exists(), finish)
+        first, *others = map(_outcome, ended)
+        return replace(first, together=tuple(others))
     except (Exception, SystemExit) as error:  # a plug-in may end Python
-        traceback.print_exc()
-        if blamed := plugins.blamed(error):
-            return Outcome("failed", str(blamed))
-        if isinstance(error, ActlabError):
-            return Outcome("failed", str(error))
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
-        line = lines[-1] if lines[0].endswith(":") else lines[0]  # TensorFlow begins with "in user code:"
-        return Outcome("failed", f"{type(error).__name__}: {line[:300]}")
+        return _outcome(error)
     finally:
         sys.stderr.flush()
         forget_gradients()
         signal.signal(signal.SIGTERM, before)
 
 
-def _redirect_output(log: Path) -> None:
-    """Send file descriptors 1 and 2 to the log: TensorFlow's C++ ignores Python's streams and its own settings."""
+def _outcome(ended: str | Exception | SystemExit) -> Outcome:
+    """What came out of a training, or why nothing did."""
+    from actlab.runs.training import Stopped
+
+    if isinstance(ended, str):
+        return Outcome(ended)
+    if isinstance(ended, Stopped):
+        return Outcome("interrupted")
+    if isinstance(ended, RunLocked):  # which is no failure of the run
+        return Outcome("running", str(ended))
+    traceback.print_exception(ended)
+    if blamed := plugins.blamed(ended):
+        return Outcome("failed", str(blamed))
+    if isinstance(ended, ActlabError):
+        return Outcome("failed", str(ended))
+    lines = [line.strip() for line in str(ended).splitlines() if line.strip()] or [""]
+    line = lines[-1] if lines[0].endswith(":") else lines[0]  # TensorFlow begins with "in user code:"
+    return Outcome("failed", f"{type(ended).__name__}: {line[:300]}")
+
+
+@contextlib.contextmanager
+def _opened(log: Path) -> Iterator[int]:
     with naming(log, "written"):
         handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.dup2(handle, 1)
-    os.dup2(handle, 2)
+    yield handle
     os.close(handle)
+
+
+def _redirect_output(log: Path) -> None:
+    """Send file descriptors 1 and 2 to the log: TensorFlow's C++ ignores Python's streams and its own settings."""
+    with _opened(log) as handle:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.dup2(handle, 1)
+        os.dup2(handle, 2)
 
 
 def import_tensorflow() -> None:
