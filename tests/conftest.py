@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import gc
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -9,11 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
+import typer.testing
 
 from actlab.spec.config import RunConfig, resolve
 
 # TensorFlow here, in every process of pytest, as in a worker: processes that each use all cores wait for each other
 os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
+
+# the parsers of all commands are made once, and not again for each of the thousands of calls
+typer.main.get_command = typer.testing._get_command = functools.cache(typer.main.get_command)
 
 WriteConfig = Callable[..., Path]
 SLOWEST = ("test_training.py", "test_signals.py", "test_probes.py")
@@ -22,6 +29,13 @@ SLOWEST = ("test_training.py", "test_signals.py", "test_probes.py")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The slowest files first: a process takes a file at a time, and none shall be left with a long one at the end."""
     items.sort(key=lambda item: SLOWEST.index(item.path.name) if item.path.name in SLOWEST else len(SLOWEST))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """What has been imported by now lives as long as the process: it is not looked through for garbage each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -61,7 +75,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def own_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """One cache folder for the session, so that a set is rendered once; the user's caches are never touched."""
-    folder = tmp_path_factory.mktemp("caches")
+    base = tmp_path_factory.getbasetemp()  # of one process of several, which share the folder above it
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "caches"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ACTLAB_CACHE_DIR", str(folder / "actlab"))
         patch.setenv("KERAS_HOME", str(folder / "keras"))

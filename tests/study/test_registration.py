@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 
 import pytest
 from golden.commands import actlab
+from torture.processes import Command
 
 from actlab.runs.folder import CLAIMS, EXPERIMENT, RECORD
 from actlab.runs.register import _sha256, read, register_claims, register_run
@@ -24,7 +23,7 @@ from actlab.study.claims import read_folder, read_plan
 from actlab.study.registration import Registered, identity, registered
 
 ABOVE = '{metric: val_accuracy, of: {activation: relu}, is: "> 0.5", says: ReLU learns}'
-STUDY = """dataset: {{name: synth_mnist, train_samples: 100}}
+STUDY = """dataset: {{name: synth_mnist, train_images: 200, test_images: 100}}
 model: {{name: mnist_dense, hidden: [4]}}
 activation: relu
 batch_size: 50
@@ -36,7 +35,10 @@ claims: [{}]
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A study that real processes have trained under its first claim, with the config file beside its results."""
+    """A study that real processes have trained under its first claim, with the config file beside its results.
+
+    The networks are stand-ins, which no test here minds.
+    """
     folder = tmp_path_factory.mktemp("author")
     (folder / "study.yaml").write_text(STUDY.format(ABOVE))
     assert run(folder) == 0
@@ -49,8 +51,8 @@ def author(trained: Path, tmp_path: Path) -> Path:
 
 
 def run(folder: Path, *options: str) -> int:
-    command = [sys.executable, "-m", "actlab", "run", "study.yaml", "--workers", "1", *options]
-    return subprocess.run(command, cwd=folder, capture_output=True).returncode
+    files = (folder / "study.yaml", "--out", folder / "results")
+    return Command("run", *files, "--workers", 1, *options, module="torture.trainer").end()[0]
 
 
 def edit(folder: Path, old: str = "> 0.5", new: str = "< 0.5") -> None:
