@@ -383,6 +383,7 @@ def init(
             "--like", metavar="CONFIG", help="a config to take, file or name", autocompletion=completion.configs
         ),
     ] = None,
+    plugin: Plugins = None,
     json: Json = False,
 ) -> None:
     """Write a config to begin with, a remark at each key. Nothing is ever overwritten."""
@@ -402,8 +403,9 @@ def init(
     if json:
         _print_json({"file": str(begun), "name": plan.experiment.name, "runs": len(plan.runs)})
         return
+    named = "".join(f" --plugin {quote(str(file))}" for file in plugin or ())
     Terminal().print(
-        f"written: {begun} ({counted(len(plan.runs), 'run')}); edit it, then: actlab run {quote(str(begun))}"
+        f"written: {begun} ({counted(len(plan.runs), 'run')}); edit it, then: actlab run {quote(str(begun))}{named}"
     )
 
 

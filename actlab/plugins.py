@@ -37,15 +37,31 @@ def use(files: Sequence[str | os.PathLike[str]] = ()) -> list[Plugin]:
     Raises:
         PluginError: one of them cannot be loaded, with file and line.
     """
-    installed = [_installed(point) for point in metadata.entry_points(group=GROUP)]
+    of_packages = list(map(_installed, entry_points()))
     named = [read(Path(file)) for file in ([files] if isinstance(files, str | os.PathLike) else files)]
-    load_only([*installed, *named])
+    load_only([*of_packages, *named])
     for plugin in named:
         with contextlib.suppress(ActlabError, OSError):  # where nothing can be kept, `reproduce` asks again
             noted = _known(plugin.sha256)
             noted.parent.mkdir(parents=True, exist_ok=True)
             noted.touch()
-    return [*installed, *named]
+    return [*of_packages, *named]
+
+
+def entry_points() -> list[metadata.EntryPoint]:
+    """Where installed packages say that they register parts."""
+    return list(metadata.entry_points(group=GROUP))
+
+
+def load_installed(point: metadata.EntryPoint) -> Plugin:
+    """Register the parts of one installed package.
+
+    Raises:
+        PluginError: it cannot be loaded, with file and line.
+    """
+    plugin = _installed(point)
+    load(plugin)
+    return plugin
 
 
 def load_only(wanted: Sequence[Plugin]) -> None:

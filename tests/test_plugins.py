@@ -353,6 +353,8 @@ def test_the_examples_of_the_page_are_trained_reproduced_and_read(
         "initializer: {name: cubed, limit: 0.1}\noptimizer: {name: adamax, schedule: halved}\n"
         "probes: [largest_weight]\nclaims: [{metric: largest_weight, of: {activation: bump}, is: '> 0'}]\n"
     )
+    answer = CliRunner().invoke(cli.app, ["init", "mine", "--like", "study.yaml", *named])
+    assert f"actlab run mine.yaml --plugin {files[0]}" in " ".join(answer.output.split())
     run("run", "study.yaml", *named)
     (old,) = Path("results/own").glob("bump-*")
     record = json.loads((old / "run.json").read_text())
@@ -382,8 +384,11 @@ def test_the_examples_of_the_page_are_trained_reproduced_and_read(
     with pytest.raises(PluginError, match=r"the plug-in bump.py .*, of which no copy lies here"):
         CliRunner().invoke(cli.app, ["reproduce", str(old)], catch_exceptions=False)
 
-    for command in (["list"], ["compare", "--format", "csv"], ["report"], ["claims"]):  # without the plug-ins
-        answer = CliRunner().invoke(cli.app, [*command, "results/own"])
+    for command in (
+        ["show", str(old)], ["show", str(old), "--layers"], ["diff", str(old), str(old)], ["status"], ["list"],
+        ["compare", "results/own", "--format", "csv"], ["report", "results/own"], ["claims", "results/own"],
+    ):  # fmt: skip
+        answer = CliRunner().invoke(cli.app, command)  # without the plug-ins
         assert answer.exit_code == 0, answer.output
     assert "undecided: with activation bump, largest_weight" in answer.output
     assert "names parts of a plug-in that is not loaded" in " ".join(answer.output.split())

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from actlab import __version__, environment
-from actlab.errors import ActlabError
+from actlab import __version__, environment, plugins
+from actlab.errors import ActlabError, PluginError
 from actlab.parts import datasets
 from actlab.parts.datasets import DATASETS, store
 from actlab.runs.sweep import GIB_A_WORKER, workers_and_threads
@@ -59,6 +59,7 @@ def examine(data_dir: Path | None = None) -> list[Finding]:
     seen, said = _tensorflow()
     return [
         *_versions(seen, said),
+        *_plugins(),
         *_machine(),
         gpu(seen.get("gpus", []), seen.get("cuda", True), said),
         *_data(data_dir),
@@ -99,6 +100,21 @@ def _versions(seen: Mapping[str, Any], said: str) -> Iterator[Finding]:
         yield Finding("tensorflow", str(seen["version"]))
     else:
         yield Finding("tensorflow", f"cannot be imported: {said}", "pip install --force-reinstall tensorflow")
+
+
+def _plugins() -> Iterator[Finding]:
+    """The installed packages with own parts: each command that reads a config loads them, and stops where one fails."""
+    for point in plugins.entry_points():
+        about = f"plug-in {point.name}"
+        try:
+            plugin = plugins.load_installed(point)
+        except PluginError as error:
+            package = point.dist.name if point.dist else point.module
+            yield Finding(about, str(error), f"mend it, or: pip uninstall {package}; until then no config can be read")
+        else:
+            yield Finding(
+                about, f"{plugin.name}: {', '.join(f'{kind} {of.name}' for kind, of in plugins.parts(plugin))}"
+            )
 
 
 # --- hardware --------------------------------------------------------------------------------------------------

@@ -214,9 +214,14 @@ def resolve(
                     found.append(Issue(("dataset", "offline"), message))
                 if made and not found and kind == "dataset" and find(kind).get(made["name"]).facts.look:
                     try:
-                        made["content"] = look(made) if look else made["content"]
+                        stated = made["content"]
+                        made["content"] = look(made) if look else stated
                         if made["content"] is None:
                             raise DatasetError("what is in own data is found out where its config file is read")
+                        for key in stated or ():
+                            if stated[key] != (there := made["content"][key]):
+                                message = f"states {show(stated[key])}, and there is {show(there)}; leave `content` out"
+                                found.append(Issue((kind, "content", key), message))
                     except DatasetError as error:
                         found.append(Issue((kind, made["name"]), str(error)))
                 known[as_written] = (None if found or not made else Part(**made), found)

@@ -60,6 +60,8 @@ def resolve_part(kind: str, written: Any, path: Path) -> tuple[dict[str, Any] | 
         entry = find(kind).get(name)
     except UnknownName as error:
         own_one = "" if error.nearest else f"; {article(kind)} of your own is loaded by --plugin FILE.py"
+        if hint := _by_value(kind, name):
+            return None, [Issue(path if bare else (*path, "name"), f"unknown {kind} {name!r}; write {hint}")]
         absent = f"{kind} {name!r} is of {_source(recorded)}, which is not loaded; --plugin FILE.py loads one"
         return None, [Issue(path if bare else (*path, "name"), absent if recorded else f"{error}{own_one}")]
     own = {"plugin": entry.plugin.sha256} if entry.plugin else {}
@@ -84,6 +86,15 @@ def resolve_part(kind: str, written: Any, path: Path) -> tuple[dict[str, Any] | 
     if not issues and entry.check and (message := entry.check(parameters)):
         issues.append(Issue(path, f"{entry.name}: {message}"))
     return (None if issues else {"name": entry.name, **own, **parameters}), issues
+
+
+def _by_value(kind: str, text: str) -> str:
+    """How a part is written that is known by a text, such as the name of a file, where that stood in its place."""
+    for entry in find(kind):
+        if entry.by_value and (text.endswith(f".{entry.name}") or (entry.name == "images" and "/" in text)):
+            others = (f", {p.name}: ..." for p in entry.parameters if p.required and p.name != entry.name)
+            return f"{{{entry.name}: {text}{''.join(others)}}}"
+    return ""
 
 
 def _source(sha256: Any) -> str:

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from actlab import cli
+from actlab.parts.activations import ACTIVATIONS
 from actlab.runs import doctor
 
 HOLDS = """
@@ -124,3 +125,23 @@ def test_a_network_that_is_silent_is_not_waited_for(tensorflow: Path, monkeypatc
     reached, said = doctor._network()
     assert not reached
     assert "no answer in 0.1 s" in said
+
+
+def test_an_installed_plugin_that_fails_is_told_and_one_that_works_is_named(
+    tensorflow: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = "from actlab import ACTIVATIONS\n\n@ACTIVATIONS.register()\ndef good_one(x):\n    return x\n"
+    for name, text in (("good_parts", good), ("bad_parts", "\n1 / 0\n")):
+        (tmp_path / "packages" / f"{name}-1.0.dist-info").mkdir(parents=True)
+        (tmp_path / "packages" / f"{name}.py").write_text(text)
+        info = tmp_path / "packages" / f"{name}-1.0.dist-info"
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[actlab.plugins]\n{name} = {name}\n")
+    monkeypatch.syspath_prepend(tmp_path / "packages")
+    try:
+        _, _, found = _answer()
+    finally:
+        ACTIVATIONS.forget(ACTIVATIONS.get("good_one").plugin)
+    assert found["plug-in good_parts"] == doctor.Finding("plug-in good_parts", "good_parts 1.0: activation good_one")
+    assert found["plug-in bad_parts"].found.endswith("bad_parts.py:2: ZeroDivisionError: division by zero")
+    assert "pip uninstall bad_parts" in found["plug-in bad_parts"].remedy

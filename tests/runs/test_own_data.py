@@ -68,8 +68,8 @@ def test_the_same_images_by_name_and_as_own_data_train_to_the_same_bytes(actlab:
     shutil.move("data/digits.npz", "moved/other.npz")
     code, out, err = actlab("run", "own.yaml")
     assert code == 2 and err.startswith("own.yaml:1:16: dataset.npz: data/digits.npz: does not exist; ")
-    code, out, _ = actlab("reproduce", str(own.path))
-    assert code == 2
+    code, _, err = actlab("reproduce", str(own.path))
+    assert code == 2 and "names the folder that holds digits.npz; if it is called otherwise now, `actlab run" in err
     code, out, _ = actlab("compare", "results/own")  # which needs no data
     assert code == 0 and out.startswith("all runs: validation accuracy")
     code, out, _ = actlab("run", "own.yaml", "--set", "dataset.npz=moved/other.npz")
@@ -77,6 +77,7 @@ def test_the_same_images_by_name_and_as_own_data_train_to_the_same_bytes(actlab:
     assert run_of("own").record["data_path"] == str(Path("moved/other.npz").absolute())
     code, out, err = actlab("reproduce", str(own.path))
     assert code == 0 and out.splitlines()[-1] == "reproduced", out + err
+    assert "the data of digits.npz lies in " in out and "differs" not in out
 
     with np.load("moved/other.npz") as archive:
         changed = {**archive, "x_train": archive["x_train"] ^ 1}

@@ -84,6 +84,9 @@ WRONG: dict[str, tuple[str, str]] = {
     "too many": ("dataset: {npz: x.npz, train_samples: 46}\nmodel: linear", "1:38: dataset.train_samples: 46"),
     "bare name": ("dataset: npz\nmodel: linear", "1:10: dataset.npz: `npz` is required"),
     "misspelt": ("dataset: {images: f, sise: [2, 2]}\nmodel: linear", "1:22: dataset: unknown key 'sise'; did you"),
+    "file": ("dataset: x.npz\nmodel: linear", "1:10: dataset: unknown dataset 'x.npz'; write {npz: x.npz}"),
+    "table": ("dataset: t.csv\nmodel: linear", "1:10: dataset: unknown dataset 't.csv'; write {csv: t.csv, label: "),
+    "folder": ("dataset: a/b\nmodel: linear", "1:10: dataset: unknown dataset 'a/b'; write {images: a/b}"),
     "no label": ("dataset: {csv: t.csv}\nmodel: linear", "1:10: dataset.label: `label` is required"),
 }  # fmt: skip
 
@@ -98,6 +101,21 @@ def test_what_is_wrong_is_told_at_its_line(case: str, write_config: WriteConfig,
         read(path)
     (problem,) = error.value.problems
     assert str(problem).startswith(f"{path}:{expected}")
+
+
+def test_content_that_is_stated_and_is_not_there_is_refused(write_config: WriteConfig, tmp_path: Path) -> None:
+    arrays(tmp_path / "x.npz")
+    (config,) = configs(read(write_config(f"dataset: {{npz: x.npz}}\n{REST}")))
+    stated = config.canonical()["dataset"]["content"]
+    for key, value, told in (
+        ("classes", 4, "dataset.content.classes: states 4, and there is 3; leave `content` out"),
+        ("sha256", "0" * 64, "dataset.npz: .*x.npz: holds other data than it did"),
+    ):
+        path = write_config(f"dataset: {{npz: x.npz, content: {json.dumps({**stated, key: value})}}}\n{REST}")
+        with pytest.raises(ConfigError, match=told):
+            read(path)
+    same = write_config(f"dataset: {{npz: x.npz, content: {json.dumps(stated)}}}\n{REST}")
+    assert [of.hash for of in configs(read(same))] == [config.hash]
 
 
 def test_what_is_wrong_in_set_is_told_there(write_config: WriteConfig, tmp_path: Path) -> None:

@@ -94,6 +94,8 @@ def _parts(path: Path) -> dict[str, Found]:
         raise DatasetError(f"{path}: {why}")
     names = [entry.name for entry in _entries(path, path)]
     if "train" not in names and "test" not in names:
+        if sorted(map(str.lower, names)) == ["test", "train"]:
+            raise DatasetError(f"{path}: has the folders {' and '.join(names)}; call them train and test")
         return {"": _classes(path, path)}
     if set(names) != {"train", "test"}:
         other = [name for name in names if name not in ("train", "test")]

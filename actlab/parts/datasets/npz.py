@@ -54,8 +54,12 @@ def read(path: Path) -> tuple[Arrays, dict[str, Any]]:
                     if not isinstance(array, np.ndarray):
                         raise ValueError("it is no array")  # NumPy gives its bytes
                 except DAMAGE as error:
-                    what = f"{part} cannot be read as a plain array (one of Python objects never is: it may run code)"
-                    raise unread(path, what, error) from error
+                    if _of_objects(archive, part):
+                        raise DatasetError(
+                            f"{path}: {part} is an array of Python objects, which may run code, and is never read; "
+                            f"save numbers or text of one shape, as np.stack({part}) makes them"
+                        ) from None
+                    raise unread(path, f"{part} cannot be read as an array", error) from error
                 found[part] = array
     except DAMAGE as error:
         raise unread(path, "is not a whole .npz file", error) from error
@@ -66,6 +70,19 @@ def read(path: Path) -> tuple[Arrays, dict[str, Any]]:
     y = {split: _labels(path, f"y_{split}", found[f"y_{split}"]) for split in ("train", "test")}
     arrays, labels = with_labels(path, x, y, {"train": "y_train", "test": "y_test"})
     return arrays, {"labels": labels}
+
+
+def _of_objects(archive: Any, part: str) -> bool:
+    """Whether the header of an array says that it holds pickles."""
+    from numpy.lib import format
+
+    try:
+        with archive.zip.open(f"{part}.npy") as member:
+            first = format.read_magic(member) == (1, 0)
+            header = (format.read_array_header_1_0 if first else format.read_array_header_2_0)(member)
+            return bool(header[2].hasobject)
+    except DAMAGE:
+        return False
 
 
 def _examples(path: Path, name: str, array: NDArray[Any]) -> NDArray[Any]:

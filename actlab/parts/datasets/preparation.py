@@ -48,7 +48,10 @@ def prepare(
         there = next((path for path in places if path.exists()), None)
         if there is None:
             looked = " and ".join(map(str, places))
-            raise DatasetError(f"{looked}: does not exist; --data-dir FOLDER names the folder that holds {place.name}")
+            raise DatasetError(
+                f"{looked}: does not exist; --data-dir FOLDER names the folder that holds {place.name}; if it is "
+                f"called otherwise now, `actlab run CONFIG --set dataset.{name}=PLACE` notes that, and trains nothing"
+            )
         prepared = prepare_own({"name": name, **given}, there, say)
         store.verified(prepared.folder)
         return prepared

@@ -100,8 +100,8 @@ WRONG_NPZ: dict[str, tuple[dict[str, Any], str]] = {
     "empty": ({"x_test": GOOD["x_test"][:0], "y_test": GOOD["y_test"][:0]}, ": y_test is empty"),
     "nan": ({**VECTORS, "x_test": np.full((10, 7), np.nan)}, ": x_test[0, 0] is nan; finite numbers are needed"),
     "too large": ({**VECTORS, "x_test": np.full((10, 7), 1e300)}, ": x_test[0, 0] is 1e+300"),
-    "objects": ({"x_train": np.array([*[np.zeros(3)] * 39, np.zeros(2)], object)}, ": x_train cannot be read as"),
-    "object labels": ({"y_train": np.array([1, "a"] * 20, object)}, ": y_train cannot be read as a plain array"),
+    "objects": ({"x_train": np.array([*[np.zeros(3)] * 39, np.zeros(2)], object)}, ": x_train is an array of"),
+    "object labels": ({"y_train": np.array([1, "a"] * 20, object)}, ": y_train is an array of Python objects"),
     "float labels": ({"y_train": GOOD["y_train"] / 2}, ": y_train has shape (40,) and dtype float64; labels are whole"),
     "one-hot": ({"y_train": np.eye(4)[GOOD["y_train"]]}, "one-hot rows have y_train.argmax(axis=1)"),
     "absent label": ({"y_test": np.arange(10)}, ": y_test has the label 4 and 5 more, which no training example has"),
@@ -152,7 +152,7 @@ def test_bombs_are_refused_before_they_are_unpacked(tmp_path: Path, monkeypatch:
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (10**12, 8, 8)})
     lying = _archive(tmp_path / "lying.npz", header.getvalue(), 0)
-    assert ": x_train cannot be read as a plain array" in refused({"npz": "x"}, lying)
+    assert ": x_train cannot be read as an array: " in refused({"npz": "x"}, lying)
     monkeypatch.setattr(own, "usable_memory_gib", lambda: 0.01)
     bomb = _archive(tmp_path / "bomb.npz", header.getvalue() + bytes(2**24), 0)
     assert bomb.stat().st_size < 30_000
@@ -261,6 +261,10 @@ WRONG_IMAGES: dict[str, tuple[Any, str]] = {
     "empty class": (lambda f: (f / "cow").mkdir(), "/cow: is empty; remove the folder"),
     "one image": (lambda f: picture(f / "cow" / "1.png"), ": the class 'cow' has one example"),
     "one class": (lambda f: (f / "dog").rename(f / "cat" / ".dog"), ": the folder holds one class only, 'cat'"),
+    "capitals": (
+        lambda f: ((f / "cat").rename(f / "Test"), (f / "dog").rename(f / "Train")),
+        ": has the folders Test and Train; call them train and test",
+    ),
     "no test": (
         lambda f: ((f / "cat").rename(f / "train"), (f / "dog").rename(f / ".dog")), ": has a folder train alone"
     ),
