@@ -134,7 +134,9 @@ class TrainedExperiment:
         self.path = path
 
     def __repr__(self) -> str:
-        return f"TrainedExperiment({str(self.path)!r}, {len(self.runs)} runs)"
+        from actlab.show.words import counted
+
+        return f"TrainedExperiment({str(self.path)!r}, {counted(len(self.runs), 'run')})"
 
     def _repr_html_(self) -> str:
         return _html(self.runs, self.path.name)

@@ -236,7 +236,7 @@ def _finish(sweep: Sweep, outcomes: dict[Path, Outcome], talk: Terminal, json: b
     from actlab.runs.record import state_of
     from actlab.runs.sweep import resumable
     from actlab.show.tables import runs_table
-    from actlab.show.words import ends
+    from actlab.show.words import counted, ends
 
     runs = sweep.runs(outcomes)
     counts = count(outcomes)
@@ -253,7 +253,7 @@ def _finish(sweep: Sweep, outcomes: dict[Path, Outcome], talk: Terminal, json: b
             for line in ends(shown):
                 talk.print(line)
         if len(shown) < len(runs):
-            talk.print(f"{len(runs) - len(shown)} runs were done before; `actlab list` shows them")
+            talk.print(f"done before: {counted(len(runs) - len(shown), 'run')}; `actlab list` shows them")
         talk.print(f"files: {sweep.folder}", soft_wrap=True)
     if problem := api.draw(sweep, outcomes):
         talk.print(f"not drawn: {problem}", style="bold yellow", soft_wrap=True)
@@ -312,16 +312,16 @@ def check(files: Files, set_: Set = None, plugin: Plugins = None, json: Json = F
         out.print(Table([
             Column("run", labels[:MOST_RUNS], "name"),
             Column("hash", [config.hash[:8] for config in configs[:MOST_RUNS]], "word", drop=1),
-            Column("budget", [f"{c.steps} steps" if c.steps else f"{c.epochs} epochs" for c in configs[:MOST_RUNS]],
-                   "word"),
+            Column("budget", [counted(c.steps, "step") if c.steps else counted(c.epochs or 0, "epoch")
+                              for c in configs[:MOST_RUNS]], "word"),
         ]))  # fmt: skip
         if len(configs) > MOST_RUNS:
             out.print(f"... and {len(configs) - MOST_RUNS:,} more; --json lists all")
         merged = ", ".join(plan.merged)
         merged = merged if len(merged) <= 60 else f"{merged[:57]}..."
         texts = [counted(len(plan.runs), "run")]
-        texts += [f"{len(plan.merged)} cells came twice and were merged ({merged})"] if merged else []
-        texts += [f"{plan.excluded} cells were excluded"] if plan.excluded else []
+        texts += [f"{counted(len(plan.merged), 'cell')} came twice, merged ({merged})"] if merged else []
+        texts += [f"{counted(plan.excluded, 'cell')} excluded"] if plan.excluded else []
         out.print("; ".join(texts))
         for warning in plan.warnings:
             out.print(f"NOTE  {warning}", style="bold yellow", soft_wrap=True)
@@ -332,7 +332,7 @@ def check(files: Files, set_: Set = None, plugin: Plugins = None, json: Json = F
                 out.print(f"claim: {claim}")
             if few := foreseen(plan.experiment.claims, configs):
                 seeds, needed = few
-                have = "1 seed" if seeds == 1 else f"{seeds} seeds"
+                have = counted(seeds, "seed")
                 out.print(
                     f"note: {have} cannot decide the claims that hold conditions against each other: {needed} can"
                 )
@@ -363,7 +363,7 @@ def configs(json: Json = False) -> None:
         return
     out = Terminal()
     out.print(Table([
-        Column("config", list(files), "name"),
+        Column("config", list(files), "word"),
         Column("question", questions, "name"),
         Column("runs", [str(len(plan.runs)) for plan in plans], drop=1),
         Column("time", ["?" if time is None else roughly(time) for time in times]),
@@ -850,7 +850,10 @@ def export(
         runs = table["hash"].nunique()
         answer = {"file": str(file), "rows": len(table), "columns": list(table), "left_out": left_out,
                   "not_done": unfinished}  # fmt: skip
-        talk.print(f"{file}: {len(table):,} rows, {len(table.columns)} columns, {counted(runs, 'run')}", soft_wrap=True)
+        talk.print(
+            f"{file}: {counted(len(table), 'row')}, {counted(len(table.columns), 'column')}, {counted(runs, 'run')}",
+            soft_wrap=True,
+        )
         for text in unfinished:
             talk.print(f"as far as it went: {text}", soft_wrap=True)
         for text in left_out:
@@ -1247,6 +1250,7 @@ def data(
     from actlab.parts import datasets
     from actlab.parts.datasets import DATASETS
     from actlab.show.tables import Column, Table, Terminal
+    from actlab.show.words import counted, file_size
 
     _check_name("action of `actlab data`", action, ("list", "fetch", "verify"))
     chosen = [DATASETS.get(name).name for name in names or ()] or DATASETS.names()
@@ -1265,7 +1269,8 @@ def data(
         ]  # fmt: skip
         where = [
             s.problem
-            or ", ".join(map(str, s.found or s.cached))
+            or ", ".join(map(str, s.found))
+            or (f"{counted(len(s.cached), 'copy', 'copies')} in {s.cached[0].parent}" if s.cached else "")
             or ("none was read" if f.look else "not on this machine")
             for s, f in zip(found, facts, strict=True)
         ]
@@ -1273,8 +1278,8 @@ def data(
         Terminal().print(Table([
             Column("dataset", [status.name for status in found], "word"),
             Column("kind", kinds, "word", drop=2),
-            Column("images", images, "word"),
-            Column("size", [f"{status.bytes / 1e6:,.0f} MB" if status.bytes else "" for status in found], drop=1),
+            Column("images", images, "word", drop=3),
+            Column("size", [file_size(status.bytes) if status.bytes else "" for status in found], drop=1),
             Column("where", where, "name"),
         ]))  # fmt: skip
         return

@@ -118,6 +118,19 @@ def test_a_wrong_command_line_ends_with_2(ask: Ask) -> None:
 # --- check and schema ------------------------------------------------------------------------------------------
 
 
+def test_what_one_copies_from_a_listing_is_whole_in_a_narrow_terminal(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from actlab.spec.shipped import shipped
+
+    monkeypatch.setenv("COLUMNS", "60")
+    listed = ask("configs").out
+    assert all(f"{name} " in listed for name in shipped()), listed
+    answer = ask("data").out
+    assert max(map(len, answer.splitlines())) <= 60
+    assert all(f"\n{name} " in answer for name in DATASETS.names())
+
+
 def test_check_prints_the_plan(ask: Ask, write_config: Callable[..., Path]) -> None:
     grid = "[{activation: [relu, tanh], seed: {range: 2}, exclude: {activation: tanh, seed: 1}}, {seed: [0]}]"
     path = write_config(f"{BASE}description: Which one?\nsweep: {grid}\n")
@@ -128,7 +141,7 @@ def test_check_prints_the_plan(ask: Ask, write_config: Callable[..., Path]) -> N
     assert "  activation: relu, tanh" in lines
     for label in ("relu-seed0", "relu-seed1", "tanh-seed0"):
         assert sum(line.startswith(f"{label} ") for line in lines) == 1
-    assert lines[-1] == "3 runs; 1 cells came twice and were merged (relu-seed0); 1 cells were excluded"
+    assert lines[-1] == "3 runs; 1 cell came twice, merged (relu-seed0); 1 cell excluded"
 
 
 def test_check_as_json_is_the_same_plan(ask: Ask, write_config: Callable[..., Path]) -> None:

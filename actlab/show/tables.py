@@ -448,7 +448,11 @@ def layers_table(layers: Layers, ascii_only: bool = False) -> Table:
 def layers_legend(layers: Layers) -> str:
     """How to read the cells."""
     count, first, last = len(layers.steps), layers.epochs[0], layers.epochs[-1]
-    shown = f"{MOST_SIGNS} of {count} evaluations" if count > MOST_SIGNS else f"each of {count} evaluations"
+    shown = (
+        f"{MOST_SIGNS} of {count} evaluations"
+        if count > MOST_SIGNS
+        else (f"each of {count} evaluations" if count > 1 else "the evaluation")
+    )
     over = f"epochs {first:.4g} to {last:.4g}" if count > 1 else f"epoch {first:.4g}"
     text = (
         f"Each cell: the last value, then a sign for {shown} ({over}). Counts of units go from 0 to the units of the "

@@ -172,9 +172,9 @@ def moment(at: str) -> str:
     return named.get(at, f"at {at}")
 
 
-def counted(count: int, one: str) -> str:
-    """ "1 run", "2 runs"."""
-    return f"{count:,} {one}{'s' * (count != 1)}"
+def counted(count: int, one: str, many: str = "") -> str:
+    """ "1 run", "2 runs", "2 copies"."""
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
 
 
 def file_size(count: int) -> str:
@@ -789,7 +789,7 @@ def study_notes(study: Study) -> list[str]:
     """What a reader must know of the folder whose claims are judged."""
     lines = [f"passed over: {text}" for text in study.passed_over]
     if study.others:
-        are = "1 run is" if len(study.others) == 1 else f"{len(study.others)} runs are"
+        are = f"{counted(len(study.others), 'run')} {'is' if len(study.others) == 1 else 'are'}"
         names = few([run.path.name for run in study.others])
         lines.append(f"{are} not among those that {study.source} asks for, or there twice: {names}")
     return lines

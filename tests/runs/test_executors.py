@@ -157,7 +157,7 @@ def test_a_sweep_that_is_done_takes_over_the_claims_of_its_config(
     assert run(path, out) == 0
     assert (out / "study" / "experiment.yaml").read_text() == path.read_text()
     said = capsys.readouterr().out
-    assert "2 runs were done before; `actlab list` shows them" in said
+    assert "done before: 2 runs; `actlab list` shows them" in said
     assert "val_accuracy" not in said
     assert outcome(out) == outcome(whole)
 

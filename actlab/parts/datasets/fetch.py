@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http.client import HTTPException
 from pathlib import Path
 
@@ -28,14 +28,15 @@ def keras_folder() -> Path:
     return user_folder("KERAS_HOME", ".keras") / "datasets"
 
 
-def download(files: Sequence[RemoteFile], folder: Path) -> None:
-    """Fetch published files that are not yet in `folder`.
+def download(files: Sequence[RemoteFile], folder: Path, begin: Callable[[], None] = lambda: None) -> None:
+    """Fetch published files that are not yet in `folder`; `begin` is called first, where that may be done.
 
     Raises:
         NotAtHand: it failed; nothing is left behind.
     """
     if os.environ.get("ACTLAB_NO_DOWNLOAD"):
         raise NotAtHand("ACTLAB_NO_DOWNLOAD is set, so nothing was downloaded")
+    begin()
     from rich.console import Console
     from rich.progress import wrap_file
 

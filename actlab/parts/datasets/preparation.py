@@ -87,9 +87,13 @@ def _prepare_locked(
     else:
         paths, own = locate(entry.name, data_dir)
         if not paths:
-            say(f"downloading {entry.name} ({sum(f.bytes for f in source.files) / 1e6:.0f} MB) into {keras_folder()}")
+            size = f"{sum(file.bytes for file in source.files) / 1e6:.0f} MB"
             try:
-                download(source.files, keras_folder())
+                download(
+                    source.files,
+                    keras_folder(),
+                    lambda: say(f"downloading {entry.name} ({size}) into {keras_folder()}"),
+                )
             except NotAtHand as error:
                 raise NotAtHand(f"{entry.name} could not be downloaded: {' '.join(str(error).split())}") from error
             paths, own = locate(entry.name, data_dir)

@@ -89,7 +89,11 @@ def number_figure(
     if max(counts) < 2:
         heading = heading.plus(f"n = {max(counts)} seed each, so no interval")
     else:
-        n = f"n = {counts[0]} seeds each" if len(set(counts)) == 1 else f"n = {min(counts)} to {max(counts)} seeds"
+        n = (
+            f"n = {words.counted(counts[0], 'seed')} each"
+            if len(set(counts)) == 1
+            else f"n = {min(counts)} to {max(counts)} seeds"
+        )
         heading = heading.plus(f"dot: a seed; line and bar: mean and {INTERVAL}", n)
     ends = [end for r in drawn for end in (*r.summary.values, r.summary.low, r.summary.high)]
     scale: Scale = "log" if on.needs_log(metric, [end for r in drawn for end in r.summary.values]) else "linear"
@@ -225,7 +229,7 @@ def heat_map(
     n = f"{min(counts)} to {max(counts)}" if len(set(counts)) > 1 else f"{counts[0]}"
     heading = Heading(heading.title, heading.note, (
         label_of(metric, words.tested(comparison.runs)) + (", log scale" if log else ""), *heading.meaning,
-        f"colour: mean over n = {n} seeds" if small else "cell: mean over n seeds",
+        f"colour: mean over n = {n} seed{'s' * (n != '1')}" if small else "cell: mean over n seeds",
         "hatched: seeds without a value" if small and any(result.lacking for result in results) else "",
         "blank: not run" if small and len(results) < len(shown) * len(across) * len(up) else "",
         f"the first {MOST_MAPS} of {len(maps)} maps" if len(maps) > MOST_MAPS else "",

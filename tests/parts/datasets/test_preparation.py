@@ -75,6 +75,7 @@ def test_without_the_set_the_stand_in_is_used_and_said_to_be_one(tiny: Published
     prepared = prepare("tiny", {"offline": "tiny_synth"}, say=said.append)
     assert (prepared.name, prepared.stand_in_for) == ("tiny_synth", "tiny")
     assert "ACTLAB_NO_DOWNLOAD" in prepared.stand_in_reason
+    assert not any("downloading" in sentence for sentence in said)
     assert (prepared.train_images, prepared.test_images) == (40, 20)
     assert any("rendering tiny_synth" in sentence for sentence in said)
 
