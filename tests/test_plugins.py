@@ -296,6 +296,26 @@ def test_the_line_of_an_error_that_was_made_of_another(write: Callable[..., Path
     assert str(plugins.blamed(caught.value)) == "bump.py:12: ValueError: no bump"
 
 
+def test_a_saved_model_takes_the_plugin_that_it_was_saved_with(write: Callable[..., Path]) -> None:
+    import keras
+    import numpy as np
+
+    from actlab.parts.activations.layer import Activation
+
+    plugins.use([write()])
+    x = np.linspace(-2, 2, 8, dtype=np.float32)[None]
+    model = keras.Sequential([keras.Input((8,)), Activation("bump"), Activation("relu")])
+    model.save("bump.keras")
+    assert "plugin" not in model.layers[1].get_config()
+    assert np.array_equal(keras.models.load_model("bump.keras")(x), model(x))
+    plugins.use([write(BUMP.replace("ops.relu(x) +", "0.9 * ops.relu(x) +"), "other.py")])
+    with pytest.raises(PluginError, match=r"of the plug-in of sha256 [0-9a-f]{16}; here it is of other.py \(sha256 "):
+        keras.models.load_model("bump.keras")
+    plugins.use()
+    with pytest.raises(PluginError, match=r"which is not loaded; load that very source: actlab.plugins.use\("):
+        keras.models.load_model("bump.keras")
+
+
 def test_a_dataset_is_rendered_again_when_its_file_changes_and_looked_at(
     write: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

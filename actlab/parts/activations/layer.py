@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from actlab.errors import ActlabError
+from actlab.errors import ActlabError, PluginError
 from actlab.lazy import keras, ops, tf
 from actlab.parts.activations import ACTIVATIONS, resolve
 from actlab.parts.activations.facts import call
@@ -26,16 +26,29 @@ class Activation(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no ty
         activation: a registered name or alias.
         parameters: its parameters; those left out have their defaults, and all are kept in the layer's config.
         seed: for the random numbers of training; unpredictable if left out.
+        plugin: the sha256 of the plug-in that it must be of, as a saved model has it; any, if left out.
 
     Raises:
         UnknownName: no activation, or no parameter, has this name.
+        PluginError: it is of another plug-in, or that one is not loaded.
         ActlabError: a required parameter is missing.
     """
 
     def __init__(
-        self, activation: str, parameters: Mapping[str, Any] | None = None, seed: int | None = None, **kwargs: Any
-    ) -> None:
+        self, activation: str, parameters: Mapping[str, Any] | None = None, seed: int | None = None,
+        plugin: str | None = None, **kwargs: Any,
+    ) -> None:  # fmt: skip
         super().__init__(**kwargs)
+        if plugin:
+            of = ACTIVATIONS.get(activation).plugin if activation in ACTIVATIONS else None
+            if of is None or of.sha256 != plugin:
+                here = (
+                    f"here it is of {of.place} (sha256 {of.sha256[:16] or 'unknown'})" if of else "which is not loaded"
+                )
+                raise PluginError(
+                    f"the activation {activation} of this model is of the plug-in of sha256 {plugin[:16]}; {here}; "
+                    "load that very source: actlab.plugins.use([FILE]); a copy of it lies beside its runs"
+                )
         self._entry = ACTIVATIONS.get(activation)
         self.activation, self.facts = self._entry.name, self._entry.facts
         self._parameters = resolve(self._entry, parameters)
@@ -111,7 +124,13 @@ class Activation(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no ty
     def get_config(self) -> dict[str, Any]:
         """What `from_config` needs."""
         own = {"activation": self.activation, "parameters": self.parameters, "seed": self.seed}
+        own |= {"plugin": self._entry.plugin.sha256} if self._entry.plugin and self._entry.plugin.sha256 else {}
         return {**super().get_config(), **own}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Activation:
+        """The layer of a config; Keras's own would hide what is wrong with it in the text of a TypeError."""
+        return cls(**config)
 
 
 def learned_means(model: Any) -> dict[str, float]:
