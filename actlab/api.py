@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from actlab.runs.sweep import Sweep
     from actlab.show.page.current import CurrentReport
     from actlab.show.tables import Terminal
+    from actlab.show.trackers.process import Tracking
     from actlab.spec.plan import Plan
     from actlab.spec.where import Condition
     from actlab.study import judge
@@ -257,7 +258,7 @@ def run(
     workers: int | None = None, device: str = "auto", data_dir: str | os.PathLike[str] | None = None,
     force: bool = False, retry_failed: bool = False, retries: int = 1, run_timeout: float | None = None,
     fail_fast: bool = False, checkpoint_seconds: float = 30.0, quiet: bool = False, threads: int | None = None,
-    executor: str = "local", address: str | None = None, shared_folder: bool = True,
+    executor: str = "local", address: str | None = None, shared_folder: bool = True, log: str | Sequence[str] = (),
 ) -> TrainedExperiment:  # fmt: skip
     """Train every run of a config that is not done yet, as `actlab run` does.
 
@@ -280,6 +281,7 @@ def run(
         executor: local or ray: where runs are trained.
         address: of a Ray cluster; None begins one on this machine.
         shared_folder: False where no node of Ray sees `out`, whatever it looks like from there.
+        log: trackers that get the runs too, as `--log` has them: "tensorboard", "mlflow=http://HOST:5000", "wandb".
 
     Returns:
         The experiment's folder with its runs, whatever became of them.
@@ -294,12 +296,13 @@ def run(
     from actlab.plugins import use
     from actlab.runs.sweep import Options, prepare
     from actlab.show.tables import Terminal
+    from actlab.show.trackers.process import Tracking
 
     _check_number("retries", retries, 0, int)
     _check_number("run_timeout", 1 if run_timeout is None else run_timeout, 1)
     _check_number("checkpoint_seconds", checkpoint_seconds, 0)
     use(plugins)
-    plan, talk = _plan(config, set or {}), Terminal(quiet=quiet)
+    plan, talk, tracking = _plan(config, set or {}), Terminal(quiet=quiet), Tracking(_texts(log))
     where = executor_of(executor, address=address, shared_folder=shared_folder)
     with environment.pinned_children(), Interrupts() as signals:
         how = Options(
@@ -312,7 +315,9 @@ def run(
             talk.print(f"NOTE  {warning}", style="bold yellow")
         sweep.begin()
         limits: dict[str, Any] = {"retries": retries, "run_timeout_seconds": run_timeout, "fail_fast": fail_fast}
-        outcomes = train(sweep, signals, talk, executor=where, **limits)
+        outcomes = train(sweep, signals, talk, executor=where, tracking=tracking, **limits)
+        for problem in tracking.finish([run.path for run in sweep.runs(outcomes)], signals):
+            talk.print(problem, style="bold yellow")
         if problem := draw(sweep, outcomes):
             talk.print(f"not drawn: {problem}", style="bold yellow")
         if signals.received:
@@ -458,7 +463,7 @@ def device_for(device: str, executor: Executor) -> str:
 
 def train(
     sweep: Sweep, signals: Signals, talk: Terminal, page: CurrentReport | None = None,
-    executor: Executor | None = None, **limits: Any,
+    executor: Executor | None = None, tracking: Tracking | None = None, **limits: Any,
 ) -> dict[Path, Outcome]:  # fmt: skip
     """Train what is left of a sweep, in view of a person; returns how each training ended, by its folder."""
     if not sweep.jobs:
@@ -486,6 +491,8 @@ def train(
             display.update(running, outcomes)
             if page:
                 page.update(len(outcomes))
+            if tracking:
+                tracking.update(outcomes)
             if len(running) < workers and not signals.count:
                 import_plotting()
 

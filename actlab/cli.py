@@ -164,13 +164,19 @@ def run(
     no_shared_folder: Annotated[
         bool, typer.Option("--no-shared-folder", help="bring runs back from Ray's nodes, whatever they see of --out")
     ] = False,
+    log: Annotated[
+        list[str] | None,
+        typer.Option("--log", metavar="TRACKER[=PLACE]", help="also to tensorboard, mlflow or wandb; repeatable"),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Train every run of the config files, sweeps included. What is done already is skipped."""
     from actlab import api
     from actlab.runs.sweep import Options, prepare
     from actlab.show.tables import Terminal
+    from actlab.show.trackers.process import Tracking
 
+    tracking = Tracking(log or ())
     plans = _plans(files, set_)
     if workers != "auto" and not workers.isdecimal():
         raise ActlabError(f"--workers: expected auto or a number from 1, read {workers!r}")
@@ -196,8 +202,11 @@ def run(
         with Signals() as signals:
             sweep.begin()
             limits = {"retries": retries, "run_timeout_seconds": run_timeout, "fail_fast": fail_fast}
-            outcomes = api.train(sweep, signals, talk, page, where, per_gpu=per_gpu, **limits)
+            outcomes = api.train(sweep, signals, talk, page, where, tracking, per_gpu=per_gpu, **limits)
+            unlogged = tracking.finish([run.path for run in sweep.runs(outcomes)], signals)
         answer, ended = _finish(sweep, outcomes, talk, json)
+        for problem in unlogged:
+            talk.print(problem, style="bold yellow", soft_wrap=True)
         answers.append(answer)
         code = max(code, ended)
         if page and not signals.received:  # who stops a sweep waits for no page
@@ -801,21 +810,40 @@ def report(
 
 @app.command()
 def export(
-    paths: Paths,
-    to: Annotated[
-        tuple[str, Path], typer.Option("--to", metavar="FORMAT FILE", help="keras, onnx, csv or parquet, and the file")
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[TRACKER] PATH",
+            help="run or experiment directories; after tensorboard, mlflow or wandb, these are written into it, and"
+            " - reads them from standard input",
+            show_default=False,
+            autocompletion=completion.experiments,
+        ),
     ],
+    to: Annotated[
+        tuple[str, Path] | None,
+        typer.Option("--to", metavar="FORMAT FILE", help="keras, onnx, csv or parquet, and the file"),
+    ] = None,
+    out: Annotated[
+        str, typer.Option("--out", "-o", "--tracking-uri", help="trackers: the folder; of mlflow the tracking URI")
+    ] = "",
     timing: Annotated[bool, typer.Option("--timing", help="csv, parquet: also the columns of timing.csv")] = False,
     layers: Annotated[bool, typer.Option("--layers", help="csv, parquet: the rows of layers.csv instead")] = False,
     plugin: Plugins = None,
     json: Json = False,
 ) -> None:
-    """Write the model of a run (keras, onnx), or the histories of many as one table (csv, parquet), into a file."""
+    """Write the model of a run (keras, onnx), or the histories of many as one table (csv, parquet), into a file.
+
+    Or runs into a tracker: `actlab export tensorboard PATH...`, likewise mlflow and wandb. Twice adds nothing.
+    """
     from actlab import api
     from actlab.runs.folder import check_outside_runs, make_folder, write_bytes
     from actlab.show.tables import Terminal
     from actlab.show.words import counted
 
+    if to is None:
+        _export_to_tracker(str(paths[0]), paths[1:], out, json)
+        return
     form, file = to
     _check_name("format", form, ("keras", "onnx", "csv", "parquet"))
     if file.suffix != f".{form}":
@@ -860,6 +888,33 @@ def export(
             talk.print(f"left out: {text}", style="bold yellow", soft_wrap=True)
     if json:
         _print_json(answer)
+
+
+def _export_to_tracker(name: str, paths: Sequence[Path], place: str, json: bool) -> None:
+    """Write runs into a tracker; "-" reads the path of each from standard input, as they come."""
+    from actlab.show.tables import Terminal
+    from actlab.show.trackers.export import Export
+    from actlab.show.words import counted
+
+    if not paths:
+        raise ActlabError("--to FORMAT FILE says what to write; or a tracker, as in: actlab export tensorboard PATH")
+    export, talk = Export(name, place), Terminal(stderr=json)
+    if paths == [Path("-")]:
+        for line in sys.stdin.buffer:
+            export.add([Path(os.fsdecode(line.rstrip(b"\n")))])
+    else:
+        export.add(_folders(paths))
+    talk.print(f"{name} {export.log.place}: {counted(export.added, 'run')} written, {export.there} there already",
+               soft_wrap=True)  # fmt: skip
+    for text in export.unfinished:
+        talk.print(f"as far as it went: {text}", soft_wrap=True)
+    for text in export.left_out:
+        talk.print(f"left out: {text}", style="bold yellow", soft_wrap=True)
+    if json:
+        _print_json({
+            "tracker": name, "place": export.log.place, "written": export.added, "there": export.there,
+            "left_out": export.left_out, "not_done": export.unfinished,
+        })  # fmt: skip
 
 
 @app.command()

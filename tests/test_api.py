@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
 import os
@@ -83,9 +84,11 @@ assert actlab.run({STUDY!r}, out="by_script", workers=1).runs[0].record == exper
 """
     done = script(program, tmp_path, KERAS_BACKEND="jax", MPLBACKEND="nonsense", PYTHONWARNINGS="error")
     assert done.returncode == 0, done.stderr
-    there = ["-o", str(tmp_path / "by_command"), "-w1"]
+    there = ["-o", str(tmp_path / "by_command"), "-w1", f"--log=tensorboard={tmp_path / 'logged'}"]
     command = [sys.executable, "-m", "actlab", "run", str(tmp_path / "study.yaml"), *there]
     subprocess.run(command, check=True, capture_output=True, timeout=600)
+    if importlib.util.find_spec("tensorboard"):
+        assert len(list(tmp_path.glob("logged/tiny/*/*tfevents*"))) == 2
     histories = [sorted(tmp_path.glob(f"{out}/tiny/*/history.csv")) for out in ("by_script", "by_command")]
     mine, theirs = ([path.read_bytes() for path in paths] for paths in histories)
     assert mine == theirs and len(mine) == 2

@@ -46,7 +46,7 @@ def histories(
     for run in sorted(found.runs, key=lambda run: order[run.path]):
         state = ": ".join(filter(None, [run.status, str(run.record.get("reason") or "")]))
         try:
-            table = _table(run, timing, layers)
+            table = rows_of(run, timing, layers)
         except RunDirError as error:
             left_out.append(str(error) if run.status == "done" else f"{run.path}: {state}")
             continue
@@ -70,8 +70,8 @@ def histories(
     return pd.concat([pd.DataFrame(columns), measured], axis=1), left_out, unfinished
 
 
-def _table(run: Run, timing: bool, layers: bool) -> pd.DataFrame:
-    """The rows of one run.
+def rows_of(run: Run, timing: bool = False, layers: bool = False) -> pd.DataFrame:
+    """The rows of one run, as `histories` has those of many.
 
     Raises:
         RunDirError: there are none, or they are not those that the record states.
