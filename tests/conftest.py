@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import typer.main
 import typer.testing
+from here import trains_here
 
 from actlab.spec.config import RunConfig, resolve
 
@@ -83,6 +84,13 @@ def own_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("MPLCONFIGDIR", str(folder / "matplotlib"))
         patch.setenv("ACTLAB_NO_DOWNLOAD", "1")
         yield folder
+
+
+@pytest.fixture
+def here() -> Iterator[None]:
+    """Trainings in this process in place of workers', which import TensorFlow anew."""
+    with trains_here():
+        yield
 
 
 @pytest.fixture

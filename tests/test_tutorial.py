@@ -15,8 +15,6 @@ from pathlib import Path
 import pytest
 from golden.commands import actlab
 
-from actlab.runs import sweep
-
 PAGE = (Path(__file__).parents[1] / "docs" / "tutorial.md").read_text()
 BLOCK = re.compile(r"^```(yaml|python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 WRONG = "\n## When something goes wrong\n"
@@ -38,7 +36,7 @@ def _typed(block: str) -> list[tuple[str, str]]:
 
 
 def _run(words: Sequence[str], folder: Path) -> tuple[int, str]:
-    """Type a command: those of actlab are run in this process, whose workers are processes of their own."""
+    """Type a command: those of actlab are run in this process."""
     if words[0] == "actlab":
         code, out, err = actlab(words[1:], folder)
         return code, out + err
@@ -55,8 +53,6 @@ def _afternoon(folder: Path, changes: dict[str, str], patch: pytest.MonkeyPatch)
     folder.mkdir()
     patch.setenv("COLUMNS", "200")
     patch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
-    if changes:
-        patch.setattr(sweep, "usable_cores", lambda: 1)  # for one worker: each imports TensorFlow
     typed: set[str] = set()
     for found in BLOCK.finditer(PAGE):
         language, block = found.groups()
@@ -78,6 +74,7 @@ def _afternoon(folder: Path, changes: dict[str, str], patch: pytest.MonkeyPatch)
                 assert line in lines, f"{command}\n{printed}\nlacks: {line}"
 
 
+@pytest.mark.usefixtures("here")
 def test_every_command_of_the_tutorial_does_what_the_page_shows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from here import trains_here
 
-from golden import commands, record, studies
+from golden import commands, studies
 from golden.differences import Difference, differences
 
 # (command, field) -> reason. Both are patterns; a field is a key on the way to the value: a column, a part of the
@@ -181,7 +182,9 @@ def test_what_is_listed_may_differ() -> None:
 def trained_again(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     """Hash to run directory."""
     folder = tmp_path_factory.mktemp("trained")
-    record.train(folder)
+    with trains_here():
+        code, _, err = commands.actlab(["run", *map(str, commands.trained()), "--out", str(folder)], folder)
+    assert code == 0, err
     return _by_hash(folder)
 
 

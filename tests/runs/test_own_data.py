@@ -1,4 +1,4 @@
-"""Own data from the config to the comparison, by real workers: same bytes, moved files, changed files."""
+"""Own data from the config to the comparison: same bytes, moved files, changed files."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ def run_of(folder: str) -> Run:
     return Run(path.parent)
 
 
+@pytest.mark.usefixtures("here")
 def test_the_same_images_by_name_and_as_own_data_train_to_the_same_bytes(actlab: Actlab) -> None:
     """And then the file is moved, reproduced, changed."""
     rendered = datasets.prepare("synth_mnist", {"train_images": 500, "test_images": 100})
@@ -89,6 +90,7 @@ def test_the_same_images_by_name_and_as_own_data_train_to_the_same_bytes(actlab:
 
 
 def test_a_table_and_vectors_are_trained_reported_and_called_by_their_files(actlab: Actlab) -> None:
+    """By a worker."""
     rng = np.random.default_rng(4)
     y = np.arange(90) % 3
     x = rng.normal(size=(90, 4)) + 3 * np.eye(4)[y]
