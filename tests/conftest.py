@@ -94,6 +94,12 @@ def here() -> Iterator[None]:
 
 
 @pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`actlab compare` without its figures, for tests that look at the table alone."""
+    monkeypatch.setattr("actlab.show.figures.comparison.draw_comparison", lambda *_, **__: [])
+
+
+@pytest.fixture
 def out(tmp_path: Path) -> Path:
     """An output folder that does not exist yet."""
     return tmp_path / "results"

@@ -295,6 +295,7 @@ def test_a_watch_waits_on_a_folder_that_is_empty(ask: Ask, tmp_path: Path, monke
     assert ask("watch", "results", "--no-browser").code == 0
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_experiment_may_be_called_as_a_folder_of_data_is(ask: Ask, study: Path, tmp_path: Path) -> None:
     (tmp_path / study.name / "class").mkdir(parents=True)
     assert ask("list", study.name).code == 0
@@ -307,6 +308,7 @@ def test_a_config_that_is_named_for_its_runs_is_answered_with_their_name(ask: As
     assert "the runs of a config lie in the results: name the experiment, my_own\n" in ask("compare", "my own.yaml").err
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_name_that_list_prints_will_do(ask: Ask, study: Path) -> None:
     path = next(study.glob("relu-seed0-*"))
     for name in ("relu-seed0", path.name, f"study/{path.name}", "study/relu-seed0"):
@@ -705,6 +707,7 @@ def test_a_terminal_gets_no_escape_code_but_our_own(study: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize("columns", [20, 60, 200])
+@pytest.mark.usefixtures("undrawn")
 def test_narrow_terminals_lose_no_name(
     columns: int, ask: Ask, study: Path, monkeypatch: pytest.MonkeyPatch, write_config: Callable[..., Path]
 ) -> None:
@@ -732,14 +735,14 @@ def test_narrow_terminals_lose_no_name(
     assert [line.split()[0] for line in compared if line.startswith(("relu", "tanh"))] == ["relu", "tanh"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_no_number_is_broken_over_two_lines(
     ask: Ask, study: Path, monkeypatch: pytest.MonkeyPatch, write_config: Callable[..., Path]
 ) -> None:
     path = write_config(BASE + "sweep: {optimizer.learning_rate: [0.0123456, 1.0e-05], seed: [0, 123456]}\n")
     first, *_, last = sorted(study.glob("*/"))
-    compare = ["compare", study, "-o", path.with_suffix(".csv")]  # without figures
     for arguments in (
-        ["list", study], compare, [*compare, "--wide", "--seeds", "--notes"], ["check", path],
+        ["list", study], ["compare", study], ["compare", study, "--wide", "--seeds", "--notes"], ["check", path],
         ["diff", first, last], ["claims", study], ["status", study], ["data"], ["activations"], ["probes"],
         ["activations", "gelu", "--at", "-2,-1,0.123456789"], ["activations", "prelu", "--check"],
     ):  # fmt: skip

@@ -47,7 +47,7 @@ plugins.use(sys.argv[2:])
 folder = Path(sys.argv[1])
 x = np.load(folder / "x.npy")
 models = {path.stem: keras.models.load_model(path) for path in folder.glob("*.keras")}
-np.savez(folder / "loaded.npz", **{name: model.predict(x, verbose=0) for name, model in models.items()})
+np.savez(folder / "loaded.npz", **{name: model(x, training=False) for name, model in models.items()})
 """
 
 
@@ -80,7 +80,7 @@ def check_models(folder: Path, make_run: MakeRun, configs: Mapping[str, RunConfi
     for name, config in configs.items():
         run = LoadedRun(with_weights(make_run(folder / "study", config, [0.5]), config))
         run.export(folder / f"{name}.keras")
-        predicted[name] = run.model().predict(x, verbose=0)
+        predicted[name] = np.asarray(run.model()(x, training=False))
     process = [sys.executable, "-c", LOAD, str(folder), *map(str, files)]
     done = subprocess.run(process, check=False, capture_output=True, text=True, cwd=folder, timeout=600)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -56,7 +56,7 @@ def test_zero_weights_are_dead_and_wide_layers_are_not() -> None:
 def test_relu_with_he_keeps_variance_and_gradients_and_correlates() -> None:
     """q stays 2, χ is 1 (He et al. 2015), and correlations follow the arc-cosine map (Cho and Saul 2009)."""
     model = {"name": "deep_dense", "width": 300, "depth": 8}
-    named, totals = born({"name": "signal_propagation", "networks": 200}, model=model)
+    named, totals = born({"name": "signal_propagation", "networks": 100}, model=model)
     np.testing.assert_allclose(named["birth_variance"], 2, rtol=0.1)
     np.testing.assert_allclose(named["birth_chi"], 1, rtol=0.02)
     np.testing.assert_allclose(named["birth_gradient_norm"], 1, rtol=0.1)

@@ -286,13 +286,14 @@ def test_the_options_reach_the_comparison(made: Make, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
 @pytest.mark.parametrize("seeds", [1, 3, 8])
+@pytest.mark.usefixtures("undrawn")
 def test_a_screen_of_any_width_answers_on_its_first_line(
     width: int, seeds: int, made: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made(("relu", "softplus_linear", "elu"), seeds)
     monkeypatch.setenv("COLUMNS", str(width))
     lines = ask(tmp_path / "study").splitlines()
-    assert all(len(line) <= width for line in lines if not line.startswith("files in "))
+    assert all(len(line) <= width for line in lines if not line.startswith(("files in ", "file: ")))
     answer, table, _ = "\n".join(line.rstrip() for line in lines).split("\n\n", 2)
     begins = {8: "elu and softplus_linear are better than relu", 3: "none of 2", 1: "no difference from relu is"}[seeds]
     assert " ".join(answer.split()).startswith(begins)
@@ -302,6 +303,7 @@ def test_a_screen_of_any_width_answers_on_its_first_line(
 
 
 @pytest.mark.parametrize("width", [60, 100, 200])
+@pytest.mark.usefixtures("undrawn")
 def test_seven_columns_at_most_and_all_of_them_where_asked_for(
     width: int, made: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -316,6 +318,7 @@ def test_seven_columns_at_most_and_all_of_them_where_asked_for(
     assert "0: 54.00, 1: 54.10, 2: 54.20" in " ".join(wholly.split())
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_each_seed_is_printed_where_it_was_asked_for(
     made: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -325,6 +328,7 @@ def test_each_seed_is_printed_where_it_was_asked_for(
     assert "0: 52.00, 1: 52.10, 2: 52.20" in ask(tmp_path / "study", "--seeds")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_epochs_to_a_level_stand_in_the_table(made: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
     made(("relu", "elu"), 3)
@@ -333,6 +337,7 @@ def test_the_epochs_to_a_level_stand_in_the_table(made: Make, tmp_path: Path, mo
     assert "seconds to 0.51" in ask(tmp_path / "study", "--reach", "0.51", "--wide")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_mark_in_the_table_is_explained_under_it(made: Make, tmp_path: Path) -> None:
     runs = made(seeds=8)
     for run in runs[8:16]:
@@ -345,6 +350,7 @@ def test_a_mark_in_the_table_is_explained_under_it(made: Make, tmp_path: Path) -
     assert "† elu: threads 2 against 1" in ask(tmp_path / "study")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_four_notes_at_most_and_the_rest_is_counted(made: Make, tmp_path: Path) -> None:
     runs = made([f"f{i}" for i in range(12)], seeds=6)
     for i, run in enumerate(runs):
@@ -361,6 +367,7 @@ def test_four_notes_at_most_and_the_rest_is_counted(made: Make, tmp_path: Path) 
     assert ask(tmp_path / "study", "--notes").count(": threads") == 11
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_several_keys_make_one_name_or_a_column_each(
     tmp_path: Path, make_run: Callable[..., Path], resolved: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -383,6 +390,7 @@ def test_several_keys_make_one_name_or_a_column_each(
     assert all(key in head for key in ("model.batch_norm", "optimizer.learning_rate", "optimizer.momentum"))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_is_no_terminal_has_no_width(made: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
     made(["x" * 100, "y" * 100], seeds=2)
@@ -390,6 +398,7 @@ def test_what_is_no_terminal_has_no_width(made: Make, tmp_path: Path, monkeypatc
     assert len(rows) == 2 and all(name in head for name in ("condition", "seed: value", "data"))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_one_condition_has_a_name(made: Make, tmp_path: Path) -> None:
     made(["relu"], seeds=2)
     assert "all runs" in ask(tmp_path / "study").split("\n\n")[1]
