@@ -259,6 +259,7 @@ def run(
     force: bool = False, retry_failed: bool = False, retries: int = 1, run_timeout: float | None = None,
     fail_fast: bool = False, checkpoint_seconds: float = 30.0, quiet: bool = False, threads: int | None = None,
     executor: str = "local", address: str | None = None, shared_folder: bool = True, log: str | Sequence[str] = (),
+    vectorize: int | None = None,
 ) -> TrainedExperiment:  # fmt: skip
     """Train every run of a config that is not done yet, as `actlab run` does.
 
@@ -282,6 +283,7 @@ def run(
         address: of a Ray cluster; None begins one on this machine.
         shared_folder: False where no node of Ray sees `out`, whatever it looks like from there.
         log: trackers that get the runs too, as `--log` has them: "tensorboard", "mlflow=http://HOST:5000", "wandb".
+        vectorize: runs that JAX trains together at most; as many as memory and workers have room for, if None.
 
     Returns:
         The experiment's folder with its runs, whatever became of them.
@@ -308,7 +310,7 @@ def run(
         how = Options(
             Path(out), device_for(device, where), Path(data_dir) if data_dir else None, workers, force=force,
             retry_failed=retry_failed, checkpoint_seconds=checkpoint_seconds, threads=threads,
-            elsewhere=where.elsewhere,
+            elsewhere=where.elsewhere, vectorize=vectorize if where.name == "local" else 1,
         )  # fmt: skip
         sweep = prepare(plan, how, talk.print)
         for warning in sweep.warnings:
@@ -473,8 +475,10 @@ def train(
     from actlab.show.figures.comparison import import_plotting
     from actlab.show.words import counted
 
-    workers = min(sweep.workers, len(sweep.jobs))
-    there = f", {len(sweep.ended)} there already" if sweep.ended else ""
+    tasks = sweep.tasks()
+    workers = min(sweep.workers, len(tasks))
+    there = f" in {counted(len(tasks), 'group')}" if len(tasks) < len(sweep.jobs) else ""
+    there += f", {len(sweep.ended)} there already" if sweep.ended else ""
     executor = executor or executors.LOCAL
     on = "" if executor.name == "local" else f"{executor.name}: "
     up_to = "up to " if executor.elsewhere else ""
@@ -496,7 +500,7 @@ def train(
             if len(running) < workers and not signals.count:
                 import_plotting()
 
-        outcomes = executors.run(sweep.jobs, executors.Limits(workers, **limits), signals, look, _draw_run, executor)
+        outcomes = executors.run(tasks, executors.Limits(workers, **limits), signals, look, _draw_run, executor)
         display.update([], outcomes)
     return outcomes
 

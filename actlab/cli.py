@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from actlab.show.figures.style import Draw
     from actlab.show.tables import Terminal
     from actlab.spec.claim import Claim
+    from actlab.spec.config import RunConfig
     from actlab.spec.plan import Plan
     from actlab.study.claims import Evidence, Study
     from actlab.study.registration import Wording
@@ -47,6 +48,7 @@ app = typer.Typer(
     help="Compare activation functions: train every condition of a study from one YAML file, and say what came out.",
 )  # fmt: skip
 
+MOST_GROUPS = 8  # lines of what is trained together
 MOST_RUNS = 200  # rows of a table of runs
 Files = Annotated[
     list[Path],
@@ -158,6 +160,9 @@ def run(
     data_dir: DataDir = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be trained, and train nothing")] = False,
     report: Annotated[bool, typer.Option("--report", help="keep a report.html in the experiment current")] = False,
+    vectorize: Annotated[
+        str, typer.Option("--vectorize", help="runs that JAX trains together at most; auto, off or a number")
+    ] = "auto",
     executor: Annotated[str, typer.Option("--executor", help="where runs are trained: local or ray")] = "local",
     threads: Annotated[int | None, typer.Option("--threads", help="of each run; default: the cores are shared")] = None,
     address: Annotated[str | None, typer.Option("--address", help="of a Ray cluster; default: one of its own")] = None,
@@ -180,10 +185,13 @@ def run(
     plans = _plans(files, set_)
     if workers != "auto" and not workers.isdecimal():
         raise ActlabError(f"--workers: expected auto or a number from 1, read {workers!r}")
+    if vectorize not in ("auto", "off") and not vectorize.isdecimal():
+        raise ActlabError(f"--vectorize: expected auto, off or a number from 1, read {vectorize!r}")
+    together = None if vectorize == "auto" else 1 if vectorize == "off" else int(vectorize)
     where = api.executor_of(executor, address=address, shared_folder=not no_shared_folder)
     how = Options(
         out, api.device_for(device, where), data_dir, None if workers == "auto" else int(workers), per_gpu, force,
-        retry_failed, checkpoint_seconds, threads, where.elsewhere,
+        retry_failed, checkpoint_seconds, threads, where.elsewhere, together if where.name == "local" else 1,
     )  # fmt: skip
     talk, answers, code = Terminal(stderr=json), list[dict[str, Any]](), 0
     for plan in plans:
@@ -234,8 +242,14 @@ def _foretell(sweep: Sweep, talk: Terminal) -> dict[str, Any]:
     seconds = sweep.estimate_seconds() if sweep.jobs else 0.0
     left = "no finished run of this kind tells how long" if seconds is None else f"about {duration(seconds)}"
     talk.print(f"{in_words({f'to {act}': n for act, n in counts.items()})}; {left}", style="bold")
+    together = _together([[job.config for job in task.group] for task in sweep.tasks()])
+    for line in _few_lines(together, "trained together"):
+        talk.print(line)
     runs = [{"path": str(path), "act": act} for act, path in acts]
-    return {"experiment": sweep.plan.experiment.name, "counts": counts, "seconds": seconds, "runs": runs}
+    return {
+        "experiment": sweep.plan.experiment.name, "counts": counts, "seconds": seconds, "together": together,
+        "runs": runs,
+    }  # fmt: skip
 
 
 def _finish(sweep: Sweep, outcomes: dict[Path, Outcome], talk: Terminal, json: bool) -> tuple[dict[str, Any], int]:
@@ -300,6 +314,7 @@ def check(files: Files, set_: Set = None, plugin: Plugins = None, json: Json = F
             {"file": plan.source, "name": plan.experiment.name, "varies": plan.varies,
              "claims": list(map(str, plan.experiment.claims)),
              "runs": [{"label": label, "hash": c.hash, "config": c.canonical()} for label, c in plan.runs],
+             "together": _together(_groups(plan)),
              "merged": plan.merged, "excluded": plan.excluded, "warnings": plan.warnings}
             for plan in plans
         ])  # fmt: skip
@@ -332,6 +347,8 @@ def check(files: Files, set_: Set = None, plugin: Plugins = None, json: Json = F
         texts += [f"{counted(len(plan.merged), 'cell')} came twice, merged ({merged})"] if merged else []
         texts += [f"{counted(plan.excluded, 'cell')} excluded"] if plan.excluded else []
         out.print("; ".join(texts))
+        for line in _few_lines(_together(_groups(plan)), "that --engine jax trains together"):
+            out.print(line)
         for warning in plan.warnings:
             out.print(f"NOTE  {warning}", style="bold yellow", soft_wrap=True)
         if plan.experiment.claims:
@@ -416,6 +433,31 @@ def init(
     Terminal().print(
         f"written: {begun} ({counted(len(plan.runs), 'run')}); edit it, then: actlab run {quote(str(begun))}{named}"
     )
+
+
+def _groups(plan: Plan) -> list[list[RunConfig]]:
+    """The runs of a plan that can be trained together."""
+    from actlab.spec.groups import groups
+
+    configs = [config for _, config in plan.runs]
+    return [[configs[place] for place in places] for places in groups(configs)]
+
+
+def _together(groups: list[list[RunConfig]]) -> list[str]:
+    """A line for each group of several runs, the largest first; none where every run is alone."""
+    from actlab.show import words
+
+    return words.together(groups) if any(len(of) > 1 for of in groups) else []
+
+
+def _few_lines(together: list[str], what: str) -> list[str]:
+    """The groups under a heading, of many the first few."""
+    from actlab.show.words import counted
+
+    shown = together[:MOST_GROUPS] if len(together) > MOST_GROUPS + 1 else together
+    left = len(together) - len(shown)
+    heading = [f"{counted(len(together), 'group')} {what}:"] if together else []
+    return heading + [f"  {line}" for line in shown] + ([f"  and {left} more"] if left else [])
 
 
 def _plans(files: Sequence[Path], overrides: Sequence[str] | None) -> list[Plan]:

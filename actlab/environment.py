@@ -94,6 +94,15 @@ def gpus(devices: Path = Path("/dev")) -> list[str]:
     return list(itertools.takewhile(_GPU_NAME.match, names))  # CUDA too stops at the first name that it does not know
 
 
+def gpu_memory_gib() -> float:
+    """Memory of the smallest GPU here, by its driver's own tool; a small one's where that does not tell."""
+    query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    with contextlib.suppress(OSError, ValueError, subprocess.SubprocessError):
+        told = subprocess.run(query, capture_output=True, text=True, check=True, timeout=30).stdout.split()
+        return min(map(float, told)) / 2**10
+    return 8.0
+
+
 def use_device(device: str) -> str:
     """The TensorFlow name of a device.
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from actlab import environment, plugins
-from actlab.environment import gpus, usable_cores, usable_memory_gib
+from actlab.environment import gpu_memory_gib, gpus, usable_cores, usable_memory_gib
 from actlab.errors import ActlabError, RunDirError
 from actlab.parts import datasets
 from actlab.parts.datasets import Prepared
@@ -23,10 +24,15 @@ from actlab.runs.job import Job, Outcome
 from actlab.runs.record import ENDED, Run, by_hash, run_at, state_of
 from actlab.spec.budget import sizes_of
 from actlab.spec.config import OF_A_RUN, RunConfig
+from actlab.spec.groups import groups
 from actlab.spec.plan import Plan
 
 MOST_WORKERS, MOST_THREADS = 1024, 1024
 GIB_A_WORKER = 1.2  # TensorFlow, a net of a million weights and the mapped images; measured with the CIFAR-10 CNN
+MOST_TOGETHER = 256  # by then a device is busy, and a display full
+SHARE_OF_MEMORY = 0.6  # for the runs of a group; the data and what XLA makes on its way have the rest
+WEIGHTS_KEPT = 8  # times: themselves, gradients, two means of the optimizer, and all of them before a step
+CNN_WEIGHTS = 2e6  # where widths say nothing: more than those of the CIFAR-10 CNN
 SLOW_BFLOAT16 = (
     "mixed_bfloat16 on a processor without bfloat16 instructions (avx512_bf16, amx_bf16) is many times slower than "
     "float32; it is of use on newer server processors and on GPUs."
@@ -49,9 +55,10 @@ class Options:
         threads: of each run; None shares this machine's cores among its workers.
         elsewhere: whether runs are trained on other machines, whose number of cores says nothing: with one thread
             each, if no number is given.
+        vectorize: runs that are trained together at most; None chooses from memory and workers.
 
     Raises:
-        ActlabError: `workers` or `threads` is no number of them.
+        ActlabError: `workers`, `threads` or `vectorize` is no number of them.
     """
 
     out: Path
@@ -64,8 +71,11 @@ class Options:
     checkpoint_seconds: float = 30.0
     threads: int | None = None
     elsewhere: bool = False
+    vectorize: int | None = None
 
     def __post_init__(self) -> None:
+        if self.vectorize is not None and self.vectorize < 1:
+            raise ActlabError(f"--vectorize: expected auto, off or a number from 1, read {self.vectorize!r}")
         if self.threads is not None and not 1 <= self.threads <= MOST_THREADS:
             raise ActlabError(f"--threads: expected a number from 1 to {MOST_THREADS}, read {self.threads!r}")
         if self.workers is not None and not 1 <= self.workers <= MOST_WORKERS:
@@ -88,6 +98,7 @@ class Sweep:
         warnings: what the user must see before the training starts.
         forced: what was trained before is forgotten first.
         forecast: how long the jobs will take, from what lies in the output folder.
+        most_together: runs that are trained together at most.
     """
 
     plan: Plan
@@ -101,6 +112,19 @@ class Sweep:
     warnings: list[str] = field(default_factory=list)
     forced: bool = False
     forecast: Forecast = field(default_factory=Forecast)
+    most_together: int = 1
+
+    def tasks(self) -> list[Job]:
+        """The jobs as an executor takes them: runs that are trained together as the first of them.
+
+        Those that have a checkpoint go together, and so do those that are new.
+        """
+        begun = [(job.path / disk.CHECKPOINT / disk.STATE).exists() for job in self.jobs]
+        found = []
+        for places in groups([job.config for job in self.jobs], self.most_together, begun):
+            first, *others = (self.jobs[place] for place in places)
+            found.append(replace(first, together=tuple(others)))
+        return found
 
     @property
     def claims(self) -> list[dict[str, Any]]:
@@ -254,6 +278,8 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
     bfloat16 = any(job.config.precision == "mixed_bfloat16" for job in sweep.jobs)
     if bfloat16 and options.device == "cpu" and environment.slow_bfloat16():
         sweep.warnings.append(SLOW_BFLOAT16)
+    if getattr(plan.runs[0][1], "engine", "") == "jax":
+        sweep.most_together = options.vectorize or most_together([c for _, c in plan.runs], options.device, workers)
     if sweep.jobs:
         sweep.forecast = Forecast(recent_runs(options.out))
         sweep.jobs.sort(key=lambda job: -sweep.forecast.weight(job))  # the longest first: no worker shall end alone
@@ -285,6 +311,27 @@ def workers_and_threads(
         wanted = per_gpu * len(gpus()) if device == "gpu" else min(cores // (threads or 1), fitting)
     workers = max(1, min(runs, wanted))
     return workers, threads or max(1, cores // workers)
+
+
+def most_together(configs: Sequence[RunConfig], device: str, workers: int) -> int:
+    """How many runs may be trained together: as the memory has room for, but so that each worker has its share.
+
+    Args:
+        configs: of all runs of a plan.
+        device: "cpu" or "gpu".
+        workers: among which they are shared.
+    """
+    room = gpu_memory_gib() if device == "gpu" else usable_memory_gib() / workers - GIB_A_WORKER
+    fitting = int(SHARE_OF_MEMORY * room / max(map(_gib_together, configs)))
+    return max(1, min(MOST_TOGETHER, fitting, math.ceil(len(configs) / workers)))
+
+
+def _gib_together(config: RunConfig) -> float:
+    """Roughly what one more run takes in a group: its weights, gradients and the optimizer's means, and a batch."""
+    hidden, sizes = config.model.parameters.get("hidden"), sizes_of(config.canonical())
+    widths = [math.prod(sizes.shape), *(hidden or ()), sizes.classes]
+    weights = sum(a * b for a, b in itertools.pairwise(widths)) if hidden else CNN_WEIGHTS
+    return WEIGHTS_KEPT * 4 * weights / 2**30 + _gib_a_batch(config)
 
 
 def _gib_a_batch(config: RunConfig) -> float:

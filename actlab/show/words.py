@@ -12,7 +12,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from actlab.spec import labels
+from actlab.spec.config import RunConfig
+from actlab.spec.groups import differing
 from actlab.spec.metrics import higher_is_better
+from actlab.spec.where import flat
 
 if TYPE_CHECKING:
     from actlab.runs.record import Run
@@ -175,6 +179,29 @@ def moment(at: str) -> str:
 def counted(count: int, one: str, many: str = "") -> str:
     """ "1 run", "2 runs", "2 copies"."""
     return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
+def together(groups: Sequence[Sequence[RunConfig]]) -> list[str]:
+    """What is trained together, a line a group: "20 runs of relu (seed, learning_rate)", the largest first."""
+    inner = list(map(differing, groups))
+    firsts = [flat(of[0].canonical()) for of in groups]
+    for first, keys in zip(firsts, inner, strict=True):
+        for key in [key for key in first if key in keys or key.partition(".")[0] in keys]:
+            del first[key]
+    names = []
+    for first in firsts:
+        pieces = []
+        for key, value in first.items():
+            name = f"{key.partition('.')[0]}.name"
+            beside = [of.get(key) for of in firsts if key == name or of.get(name) == first.get(name)]
+            if any(other != value for other in beside) and key != "seed":
+                pieces.append(str(value) if key == name else f"{key.rpartition('.')[2]}={labels.text(value)}")
+        names.append(" ".join(pieces) or first["activation.name"])
+    of_keys = [f" ({', '.join(key.rpartition('.')[2] for key in keys)})" if keys else "" for keys in inner]
+    lines = [
+        f"{counted(len(of), 'run')} of {name}{keys}" for of, name, keys in zip(groups, names, of_keys, strict=True)
+    ]
+    return [lines[place] for place in sorted(range(len(groups)), key=lambda place: -len(groups[place]))]
 
 
 def file_size(count: int) -> str:

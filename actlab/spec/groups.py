@@ -43,16 +43,19 @@ def varying(configs: Sequence[RunConfig]) -> dict[str, list[float]]:
     }
 
 
-def groups(configs: Sequence[RunConfig], most: int | None = None) -> list[list[int]]:
+def groups(
+    configs: Sequence[RunConfig], most: int | None = None, standing: Sequence[object] | None = None
+) -> list[list[int]]:
     """The places of the runs of each group, in the order of their first.
 
     Args:
         configs: of all runs.
         most: runs of a group; those of a larger one are parted evenly. None for no limit.
+        standing: of each run, what must be equal too.
     """
-    found: dict[str, list[int]] = {}
+    found: dict[tuple[str, object], list[int]] = {}
     for place, config in enumerate(configs):
-        found.setdefault(_program(config), []).append(place)
+        found.setdefault((_program(config), standing and standing[place]), []).append(place)
     parted = []
     for places in found.values():
         size = math.ceil(len(places) / math.ceil(len(places) / (most or len(places))))

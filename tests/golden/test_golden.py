@@ -42,6 +42,7 @@ CHANGED: dict[tuple[str, str], str] = {
     ("compare", "damaged"): "new: runs whose record cannot be read, counted in their conditions",
     ("compare", "passed_over"): "those runs are not passed over any more",
     ("check", "warnings"): "new: lengths that reach beyond the training",
+    ("check", "together"): "new: which runs can be trained together",
     ("show", "plan_index"): "the place in the plan, which nobody reads out of experiment.yaml any more",
     ("show", "overrides"): "as above",
     ("claims", "p"): "family-wise by the joint test (Westfall and Young), in place of Holm on exact p",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +12,17 @@ import pytest
 from torture import trainer
 from torture.injector import job as stand_in_job
 from torture.injector import without_tensorflow
+from torture.processes import job as of_processes
 
 from actlab.errors import RunDirError, RunLocked
 from actlab.parts import datasets
+from actlab.runs import executors
 from actlab.runs import folder as disk
-from actlab.runs.job import Job
+from actlab.runs.executors import Limits, local
+from actlab.runs.job import Job, Outcome
 from actlab.runs.record import Run
 from actlab.runs.training import Stopped, train, train_together
+from actlab.signals import Signals
 from actlab.spec.config import RunConfig, resolve
 
 NET: dict[str, Any] = {
@@ -144,3 +151,86 @@ def test_what_breaks_the_engine_breaks_all_that_have_not_ended(tmp_path: Path, m
     assert ended[0] == "done"
     assert all(isinstance(of, MemoryError) for of in ended[1:])
     assert not any(disk.is_locked(of.path) for of in jobs)
+
+
+# --- by an executor ----------------------------------------------------------------------------------------------
+
+
+def test_a_group_whose_worker_is_killed_goes_on_together_to_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A real process, in the middle of the group: each run has its own checkpoint, lock, progress and log."""
+    monkeypatch.setattr(local, "worker", trainer)
+    monkeypatch.setenv("TORTURE_SECONDS", "0.05")
+    killed: list[int] = []
+
+    def by_worker(folder: Path, kill: bool) -> list[Job]:
+        jobs = [of_processes(folder / str(seed), seed) for seed in range(3)]
+
+        def watch(running: list[Job], outcomes: dict[Path, Outcome]) -> None:
+            assert len(running) in (0, 3)
+            kept = [of for of in jobs if (of.path / disk.CHECKPOINT / disk.STATE).exists()]
+            if kill and not killed and len(kept) == 3 and all(disk.is_locked(of.path) for of in jobs):
+                killed.append(disk.read_json(jobs[2].path / disk.OWNER)["pid"])
+                os.kill(killed[0], signal.SIGKILL)
+
+        with Signals() as signals:
+            ended = executors.run([replace(jobs[0], together=tuple(jobs[1:]))], Limits(1), signals, watch)
+        assert [ended[of.path].status for of in jobs] == ["done"] * 3
+        return jobs
+
+    whole, cut = by_worker(tmp_path / "whole", kill=False), by_worker(tmp_path / "cut", kill=True)
+    assert killed
+    assert [outcome(of.path) for of in cut] == [outcome(of.path) for of in whole]
+    assert [Run(of.path).record["together"] for of in cut] == [{"runs": [3], "place": n} for n in range(3)]
+    assert "trained together with 0, whose log.txt" in (cut[2].path / "log.txt").read_text()
+
+
+class Scripted:
+    """A place where jobs end as they are told to."""
+
+    plugins, future = (), None
+
+    def __init__(self, *script: Outcome) -> None:
+        self.job: Job | None = None
+        self.script, self.taken = list(script), list[list[str]]()
+
+    def ready(self) -> bool:
+        return True
+
+    def take(self, job: Job) -> None:
+        self.job = job
+        self.taken.append([of.path.name for of in job.group])
+
+    def ended(self) -> Outcome | None:
+        self.job = None
+        return self.script.pop(0)
+
+    def stop(self) -> bool:
+        return False
+
+
+DONE, FAILED = Outcome("done"), Outcome("failed", "broken")
+
+
+@pytest.mark.parametrize(
+    ("script", "taken", "statuses"),
+    [
+        ([FAILED, replace(DONE, together=(DONE, DONE))], ["012", "012"], ["done"] * 3),
+        ([FAILED, FAILED, DONE, FAILED, DONE], ["012", "012", "0", "1", "2"], ["done", "failed", "done"]),
+        ([replace(DONE, together=(FAILED, DONE)), DONE], ["012", "1"], ["done"] * 3),
+        ([replace(DONE, together=(FAILED, DONE)), FAILED], ["012", "1"], ["done", "failed", "done"]),
+        ([replace(FAILED, together=(Outcome("running"), DONE)), DONE], ["012", "0"], ["done", "running", "done"]),
+    ],
+    ids=["breaks once", "breaks again", "one fails once", "one fails", "one is another's"],
+)
+def test_what_fails_in_a_group_is_tried_again(
+    script: list[Outcome], taken: list[str], statuses: list[str], tmp_path: Path
+) -> None:
+    jobs = [of_processes(tmp_path / str(seed), seed) for seed in range(3)]
+    place = Scripted(*script)
+    queue = executors._Queue([replace(jobs[0], together=tuple(jobs[1:]))], Limits(1), [place])
+    while queue.step(stopping=False):
+        pass
+    assert ["".join(of) for of in place.taken] == taken
+    assert [queue.outcomes[of.path].status for of in jobs] == statuses

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from actlab.show import words
 from actlab.show.words import Numbers
+from actlab.spec.config import RunConfig
 from actlab.study.frame import Lack
 from actlab.study.guard import Chance, Note, NoteKind
 from actlab.study.judge import Comparison, ConditionResult, Divergence
@@ -330,3 +331,18 @@ def test_a_verdict_and_its_reason() -> None:
     text = words.evidence(pairs, 0.0312, 9, "val_accuracy")
     assert text == "+0.09 points over 4 pairs (95% interval +0.09 to +0.09 points), p = 0.031 among 9 comparisons"
     assert words.by_seed({0: 0.97, 1: 0.97}, "accuracy") == "seeds 0 and 1: each 97.00%"
+
+
+def test_a_line_says_which_runs_are_trained_together(resolved: Callable[..., RunConfig]) -> None:
+    """What its runs share and no other group has, and in which keys they differ."""
+    of = {
+        "relu": [resolved(seed=seed) for seed in range(3)],
+        "leaky": [resolved(activation={"name": "leaky_relu", "negative_slope": slope}) for slope in (0.1, 0.2)],
+        "wide": [resolved(model={"name": "mnist_dense", "hidden": [9]}, optimizer="sgd")],
+    }
+    assert words.together([of["leaky"], of["relu"]]) == [
+        "3 runs of relu (seed)",
+        "2 runs of leaky_relu (negative_slope)",
+    ]
+    assert words.together([of["relu"], of["wide"]])[1] == "1 run of hidden=9 sgd"
+    assert words.together([of["relu"]]) == ["3 runs of relu (seed)"]

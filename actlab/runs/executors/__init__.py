@@ -159,8 +159,7 @@ class _Queue:
         for place in self.places:
             job = place.job
             if job and (outcome := place.ended()):
-                for one, of in outcome.of_each(job):
-                    self._settle(one, of)
+                self._settle_group(job, outcome)
         if self.stopping:  # the trainings write their checkpoints, and no other begins
             begun = [(place, place.job) for place in self.places if place.job]
             ended = self.waiting + [job for place, job in begun if place.stop()]
@@ -173,6 +172,18 @@ class _Queue:
                 self.attempts.update(one.path for one in job.group)
                 place.take(job)
         return bool(self.waiting or self.running())
+
+    def _settle_group(self, job: Job, outcome: Outcome) -> None:
+        """Note how the runs of a group ended; one that broke as a whole is tried again as it was, and then run by run.
+
+        The same runs together come to the same bytes; a run alone takes no other with it.
+        """
+        if job.together and outcome.status == "failed" and not outcome.together and not self.stopping:
+            whole = self.attempts[job.path] <= self.limits.retries
+            self.waiting[:0] = [job] if whole else job.group
+            return
+        for one, of in outcome.of_each(job):
+            self._settle(one, of)
 
     def _settle(self, job: Job, outcome: Outcome) -> None:
         """Note how a run ended, or let it wait for another attempt: alone, so that it takes no other with it."""
