@@ -98,7 +98,7 @@ def gpu_memory_gib() -> float:
     """Memory of the smallest GPU here, by its driver's own tool; a small one's where that does not tell."""
     query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
     with contextlib.suppress(OSError, ValueError, subprocess.SubprocessError):
-        told = subprocess.run(query, capture_output=True, text=True, check=True, timeout=30).stdout.split()
+        told = subprocess.run(query, capture_output=True, encoding="utf-8", check=True, timeout=30).stdout.split()
         return min(map(float, told)) / 2**10
     return 8.0
 
