@@ -258,7 +258,8 @@ def run(
     workers: int | None = None, device: str = "auto", data_dir: str | os.PathLike[str] | None = None,
     force: bool = False, retry_failed: bool = False, retries: int = 1, run_timeout: float | None = None,
     fail_fast: bool = False, checkpoint_seconds: float = 30.0, quiet: bool = False, threads: int | None = None,
-    executor: str = "local", address: str | None = None, shared_folder: bool = True, log: str | Sequence[str] = (),
+    executor: str = "local", address: str | None = None, shared_folder: bool = True,
+    slurm: Mapping[str, str | bool] | None = None, detach: bool = False, log: str | Sequence[str] = (),
     vectorize: int | None = None,
 ) -> TrainedExperiment:  # fmt: skip
     """Train every run of a config that is not done yet, as `actlab run` does.
@@ -279,9 +280,11 @@ def run(
         checkpoint_seconds: at most about this much work is lost by a crash.
         quiet: print nothing.
         threads: of each run; if None, this machine's cores are shared by its workers, and runs elsewhere have one.
-        executor: local or ray: where runs are trained.
+        executor: local, ray or slurm: where runs are trained.
         address: of a Ray cluster; None begins one on this machine.
         shared_folder: False where no node of Ray sees `out`, whatever it looks like from there.
+        slurm: options of sbatch by name, as `{"partition": "gpu", "time": "2:00:00"}`; True for one without a value.
+        detach: leave the runs to Slurm: the same call takes them up.
         log: trackers that get the runs too, as `--log` has them: "tensorboard", "mlflow=http://HOST:5000", "wandb".
         vectorize: runs that JAX trains together at most; as many as memory and workers have room for, if None.
 
@@ -305,7 +308,7 @@ def run(
     _check_number("checkpoint_seconds", checkpoint_seconds, 0)
     use(plugins)
     plan, talk, tracking = _plan(config, set or {}), Terminal(quiet=quiet), Tracking(_texts(log))
-    where = executor_of(executor, address=address, shared_folder=shared_folder)
+    where = executor_of(executor, address=address, shared_folder=shared_folder, slurm=dict(slurm or {}), detach=detach)
     with environment.pinned_children(), Interrupts() as signals:
         how = Options(
             Path(out), device_for(device, where), Path(data_dir) if data_dir else None, workers, force=force,
@@ -501,6 +504,8 @@ def train(
                 import_plotting()
 
         outcomes = executors.run(tasks, executors.Limits(workers, **limits), signals, look, _draw_run, executor)
+        if executor.detach:
+            talk.print("left to Slurm: `actlab status` shows how far they are, and the same command takes them up")
         display.update([], outcomes)
     return outcomes
 

@@ -163,12 +163,17 @@ def run(
     vectorize: Annotated[
         str, typer.Option("--vectorize", help="runs that JAX trains together at most; auto, off or a number")
     ] = "auto",
-    executor: Annotated[str, typer.Option("--executor", help="where runs are trained: local or ray")] = "local",
+    executor: Annotated[str, typer.Option("--executor", help="where runs are trained: local, ray or slurm")] = "local",
     threads: Annotated[int | None, typer.Option("--threads", help="of each run; default: the cores are shared")] = None,
     address: Annotated[str | None, typer.Option("--address", help="of a Ray cluster; default: one of its own")] = None,
     no_shared_folder: Annotated[
         bool, typer.Option("--no-shared-folder", help="bring runs back from Ray's nodes, whatever they see of --out")
     ] = False,
+    slurm: Annotated[
+        list[str] | None,
+        typer.Option("--slurm", metavar="NAME=VALUE,...", help="options of sbatch, as partition=gpu,time=2:00:00"),
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="leave the runs to Slurm")] = False,
     log: Annotated[
         list[str] | None,
         typer.Option("--log", metavar="TRACKER[=PLACE]", help="also to tensorboard, mlflow or wandb; repeatable"),
@@ -177,6 +182,7 @@ def run(
 ) -> None:
     """Train every run of the config files, sweeps included. What is done already is skipped."""
     from actlab import api
+    from actlab.runs.executors import sbatch_options
     from actlab.runs.sweep import Options, prepare
     from actlab.show.tables import Terminal
     from actlab.show.trackers.process import Tracking
@@ -189,6 +195,9 @@ def run(
         raise ActlabError(f"--vectorize: expected auto, off or a number from 1, read {vectorize!r}")
     together = None if vectorize == "auto" else 1 if vectorize == "off" else int(vectorize)
     where = api.executor_of(executor, address=address, shared_folder=not no_shared_folder)
+    where = api.executor_of(
+        executor, address=address, shared_folder=not no_shared_folder, slurm=sbatch_options(slurm or ()), detach=detach
+    )
     how = Options(
         out, api.device_for(device, where), data_dir, None if workers == "auto" else int(workers), per_gpu, force,
         retry_failed, checkpoint_seconds, threads, where.elsewhere, together if where.name == "local" else 1,

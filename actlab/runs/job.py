@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,15 @@ class Job:
     def group(self) -> tuple[Job, ...]:
         """This run, and those that are trained with it."""
         return (replace(self, together=()), *self.together)
+
+    def moved(self, changes: Callable[[Job], Mapping[str, Any]]) -> Job:
+        """The same group, as another machine finds it.
+
+        Args:
+            changes: of a run to what is elsewhere there, `path` or `dataset`.
+        """
+        first, *others = (replace(one, **changes(one)) for one in self.group)
+        return replace(first, together=tuple(others))
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import re
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,7 +24,11 @@ from actlab.runs.job import Finish, Job, Outcome
 from actlab.runs.record import is_done
 from actlab.signals import Signals
 
-PACKAGES: dict[str, tuple[str, ...]] = {"local": (), "ray": ("ray",)}  # of the extra of an executor's name
+PACKAGES: dict[str, tuple[str, ...]] = {
+    "local": (),
+    "ray": ("ray",),
+    "slurm": ("submitit",),
+}  # of the extra of an executor's name
 LOST_TIMES = 3  # so often a run is begun again whose place was lost with it, whatever --retries says
 POLL_SECONDS = 0.2  # between two looks at signals and two pictures of the display; the end of a job is seen at once
 
@@ -57,6 +62,9 @@ class Executor:
         name: one of PACKAGES.
         address: of a cluster of Ray; None begins one on this machine, which ends with the sweep.
         shared_folder: whether nodes of Ray may see the output folder; where they do not, runs are brought back.
+        slurm: options of sbatch by name; True for one without a value. `cluster: local` begins processes of this
+            machine instead.
+        detach: leave the runs to Slurm; the next command takes them up.
 
     Raises:
         ActlabError: no executor has this name, or another one is asked.
@@ -65,12 +73,15 @@ class Executor:
     name: str = "local"
     address: str | None = None
     shared_folder: bool = True
+    slurm: Mapping[str, str | bool] = field(default_factory=dict)
+    detach: bool = False
 
     def __post_init__(self) -> None:
         if self.name not in PACKAGES:
             raise UnknownName("executor", self.name, PACKAGES)
         for option, given, of in (
             ("--address", self.address, "ray"), ("--no-shared-folder", not self.shared_folder, "ray"),
+            ("--slurm", self.slurm, "slurm"), ("--detach", self.detach, "slurm"),
         ):  # fmt: skip
             if given and self.name != of:
                 raise ActlabError(f"{option}: is of --executor {of}, not of --executor {self.name}")
@@ -78,7 +89,14 @@ class Executor:
     @property
     def elsewhere(self) -> bool:
         """Whether runs are trained on other machines than this one."""
-        return self.address is not None
+        return self.name == "slurm" or self.address is not None
+
+
+def sbatch_options(texts: Iterable[str]) -> dict[str, str | bool]:
+    """Options of sbatch, `partition=gpu,time=2:00:00`, by name; a name alone is an option without a value."""
+    pairs = [pair for text in texts for pair in re.split(r",(?=[A-Za-z][\w-]*(?:=|,|$))", text) if pair]
+    parts = [pair.strip().lstrip("-").partition("=") for pair in pairs]
+    return {name: value if equals else True for name, equals, value in parts}
 
 
 LOCAL = Executor()
@@ -88,6 +106,7 @@ class Place(Protocol):
     """Where one job at a time is trained."""
 
     job: Job | None  # what is trained here
+    queued: bool  # whether the job waits here, and is not being trained yet
     plugins: tuple[Plugin, ...]  # those that are loaded here: a job that has the same ones comes first
 
     @property
@@ -126,7 +145,10 @@ def run(
     """
     module = import_module(f"actlab.runs.executors.{executor.name}")  # what an executor needs is slow to import
     with module.places(jobs, limits, finish, executor) as places:
-        queue = _Queue(jobs, limits, places)
+        if executor.detach:
+            return {}
+        # a task of Slurm's tries again by itself, whether anybody waits for it or not
+        queue = _Queue(jobs, replace(limits, retries=0) if executor.name == "slurm" else limits, places)
         while queue.step(stopping=signals.count > 0):
             watch(queue.running(), queue.outcomes)
             queue.wait(POLL_SECONDS)
@@ -144,7 +166,7 @@ class _Queue:
         self.stopping = False
 
     def running(self) -> list[Job]:
-        return [job for place in self.places if place.job for job in place.job.group]
+        return [job for place in self.places if place.job and not place.queued for job in place.job.group]
 
     def wait(self, seconds: float) -> None:
         """Sleep until a job ends, but no longer than so many seconds."""
@@ -171,7 +193,7 @@ class _Queue:
                 job = self.waiting.pop(next(alike, 0))
                 self.attempts.update(one.path for one in job.group)
                 place.take(job)
-        return bool(self.waiting or self.running())
+        return bool(self.waiting or any(place.job for place in self.places))
 
     def _settle_group(self, job: Job, outcome: Outcome) -> None:
         """Note how the runs of a group ended; one that broke as a whole is tried again as it was, and then run by run.
@@ -187,7 +209,7 @@ class _Queue:
 
     def _settle(self, job: Job, outcome: Outcome) -> None:
         """Note how a run ended, or let it wait for another attempt: alone, so that it takes no other with it."""
-        if outcome.status == "interrupted" and not self.stopping:
+        if outcome.status == "interrupted" and not outcome.reason and not self.stopping:
             outcome = Outcome("failed", "the worker was told to stop, by SIGTERM")
         if outcome.status == "lost":
             self.lost[job.path] += 1

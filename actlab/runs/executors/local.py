@@ -116,6 +116,8 @@ class Slot:
         folder: for temporary files, and for the file that tells all workers to stop.
     """
 
+    queued = False
+
     def __init__(self, first: Job, limits: Limits, finish: Finish | None, gpu: str | None, folder: Path) -> None:
         self.start = (first.threads, first.device, os.getpid(), gpu, folder)
         self.timeout, self.finish, self.stop_file = limits.run_timeout_seconds, finish, folder / "stop"

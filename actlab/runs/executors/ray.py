@@ -28,7 +28,6 @@ from actlab.parts.datasets import store
 from actlab.runs import folder as disk
 from actlab.runs.executors import POLL_SECONDS, Executor, Limits, local
 from actlab.runs.job import Finish, Job, Outcome
-from actlab.runs.record import is_done
 from actlab.runs.register import register_run
 from actlab.spec.config import OF_A_RUN
 
@@ -122,7 +121,7 @@ class Host:
         vars(local)["worker"] = in_workers
         self._open, self._gate, self._given_back = contextlib.ExitStack(), threading.Lock(), False
         (self.slot,) = self._open.enter_context(local.places([first], replace(limits, workers=1), finish))
-        self.path: Path | None = None  # of the run that is trained, where the driver does not see it
+        self.apart: Job | None = None  # what is trained where the driver does not see it
         self.wanted: Mapping[str, Job] = {}
         self.data: dict[Path, Path] = {}  # folder of a set on the driver's machine to that on this one
         self.shared = False
@@ -156,42 +155,47 @@ class Host:
             self.data[there] = folder
         return self.shared, environment.source_sha256(), []
 
-    def train(self, job: Job, files: Files | None) -> tuple[Outcome, Files | None]:
-        """Train a run to its end; returns how it ended and, if files are given, those of the run.
+    def train(self, job: Job, files: Mapping[str, Files] | None) -> tuple[Outcome, dict[str, Files] | None]:
+        """Train a run, or a group, to its end; returns how it ended and, if files are given, those of its runs by name.
 
         Args:
             job: what to train.
-            files: of the run and its experiment, where this node does not see them; None where it does.
+            files: of its runs, by the names of their directories, and of their experiment, by "", where this node does
+                not see them; None where it does.
         """
-        job = replace(job, dataset=replace(job.dataset, folder=self.data[job.dataset.folder]))
+        job = job.moved(lambda one: {"dataset": replace(one.dataset, folder=self.data[one.dataset.folder])})
         if files is not None:
-            self.path = self.slot.stop_file.parent / job.path.parent.name / job.path.name
-            job = replace(job, path=self.path)
-            disk.remove(self.path.parent)
-            disk.unpack(self.path, {name: data for name, data in files.items() if name != disk.CLAIMS})
-            disk.unpack(self.path.parent, {name: data for name, data in files.items() if name == disk.CLAIMS})
+            home = self.slot.stop_file.parent / job.path.parent.name
+            job = job.moved(lambda one: {"path": home / one.path.name})
+            disk.remove(home)
+            for name, of in files.items():
+                disk.unpack(home / name, of)
+            self.apart = job
         with self._gate:
             self.slot.take(job)
         while True:
             with self._gate:
                 future, outcome = self.slot.future, Outcome("interrupted") if self._given_back else self.slot.ended()
             if outcome:
-                self.path = None
-                return outcome, None if files is None else disk.pack(job.path)
+                self.apart = None
+                return outcome, None if files is None else {one.path.name: disk.pack(one.path) for one in job.group}
             concurrent.futures.wait([future] if future else [], POLL_SECONDS)
 
-    def standing(self, name: str, known: int) -> tuple[dict[str, Any], Files | None, int]:
-        """Where a training stands that the driver does not see: progress, and the files where a checkpoint is newer.
+    def standing(self, name: str, known: int) -> tuple[dict[str, dict[str, Any]], dict[str, Files], int]:
+        """Where a training stands that the driver does not see: progress of each run, and files if there is a newer
+        checkpoint.
 
         Args:
             name: of the run directory.
             known: when the last checkpoint was written that has been sent, as this gave it; 0 at first.
         """
-        path = self.path
-        if path is None or path.name != name:
-            return {}, None, known
-        written = disk.checkpoint_written(path)
-        return disk.read_progress(path), disk.pack(path) if written > known else None, written
+        job = self.apart
+        if job is None or job.path.name != name:
+            return {}, {}, known
+        written = max(disk.checkpoint_written(one.path) for one in job.group)
+        newer = job.group if written > known else ()
+        progress = {one.path.name: disk.read_progress(one.path) for one in job.group}
+        return progress, {one.path.name: disk.pack(one.path) for one in newer}, written
 
     def stop(self) -> None:
         """Let the training write its checkpoint and end."""
@@ -241,7 +245,7 @@ class _Cluster:
         token: tuple[Path, bytes] | None,
     ) -> None:  # fmt: skip
         self.token, self.failures = token, 0
-        self.wanted = {store.read_index(job.dataset.folder)["sha256"]: job for job in jobs}
+        self.wanted = {store.read_index(one.dataset.folder)["sha256"]: one for job in jobs for one in job.group}
         self.copies: dict[str, Any] = {}
         variables = {name: os.environ[name] for name in os.environ if environment.treatment(name) == "recorded"}
         kind = ray.remote(max_concurrency=3, num_cpus=needs["CPU"], num_gpus=needs.get("GPU", 0))(Host)
@@ -258,6 +262,8 @@ class _Cluster:
 
 class Seat:
     """A place on some node of the cluster; on another one when that is lost."""
+
+    queued = False
 
     def __init__(self, cluster: _Cluster, first: Job) -> None:
         self.cluster, self.plugins = cluster, first.plugins
@@ -301,18 +307,17 @@ class Seat:
         self.job, self.plugins, files = job, job.plugins, None
         if not self.shared:
             try:
-                self.held.enter_context(disk.lock(job.path))
-                if is_done(job.path, job.config.hash):
-                    self.refused = Outcome("done")
-                else:
-                    register_run(job.path.parent, job.config.hash, job.label)
-                    claims = job.path.parent / disk.CLAIMS
-                    files = {**disk.pack(job.path), **({disk.CLAIMS: claims.read_bytes()} if claims.exists() else {})}
-                    self.looked, self.known, self.looking = time.monotonic(), 0, None
+                for one in job.group:
+                    self.held.enter_context(disk.lock(one.path))
+                    register_run(one.path.parent, one.config.hash, one.label)
+                claims = job.path.parent / disk.CLAIMS
+                files = {one.path.name: disk.pack(one.path) for one in job.group}
+                files[""] = {disk.CLAIMS: claims.read_bytes()} if claims.exists() else {}
+                self.looked, self.known, self.looking = time.monotonic(), 0, None
             except RunDirError as error:
                 self.refused = Outcome("running" if isinstance(error, RunLocked) else "failed", str(error))
         if self.refused is None:
-            self.answer = self.host.train.remote(job, files)
+            self.answer = self.host.train.remote(job.moved(lambda one: {"path": one.path.resolve()}), files)
             self.future = self.answer.future()
 
     def ended(self) -> Outcome | None:
@@ -320,7 +325,8 @@ class Seat:
         assert self.job
         outcome = self.refused
         if self.lost:
-            if disk.is_locked(self.job.path) and time.monotonic() - self.lost[0] < ENDING_SECONDS:
+            writes = any(disk.is_locked(one.path) for one in self.job.group)
+            if writes and time.monotonic() - self.lost[0] < ENDING_SECONDS:
                 return None  # what is left of it still writes, and is about to end
             outcome = Outcome("lost", self.lost[1])
         elif outcome is None and not _is_there(self.answer):
@@ -329,8 +335,8 @@ class Seat:
         elif outcome is None:
             try:
                 outcome, files = ray.get(self.answer)
-                if files is not None:
-                    disk.unpack(self.job.path, files)
+                for name, of in (files or {}).items():
+                    disk.unpack(self.job.path.with_name(name), of)
             except RayTaskError as error:
                 outcome = Outcome("failed", _reason(error))
             except RunDirError as error:  # the disk here, or it came back damaged
@@ -352,10 +358,10 @@ class Seat:
         if _is_there(self.looking):
             with contextlib.suppress(RayError, RunDirError):
                 progress, files, self.known = ray.get(self.looking)
-                if files is not None:
-                    disk.unpack(job.path, files)
-                if progress:
-                    disk.write_progress(job.path, progress)
+                for name, of in files.items():
+                    disk.unpack(job.path.with_name(name), of)
+                for name, now in progress.items():
+                    disk.write_progress(job.path.with_name(name), now)
             self.looking, self.looked = None, time.monotonic()
 
     def stop(self) -> bool:

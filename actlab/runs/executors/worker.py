@@ -41,6 +41,7 @@ def start(threads: int, device: str, parent: int, gpu: str | None, scratch: Path
     pin_variables()
     tempfile.tempdir = str(scratch)
     os.environ.update(worker_variables(threads, device))
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # Slurm sends it to all processes of a task; the first one answers
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
 
