@@ -607,6 +607,7 @@ def _export_onnx(model: Any, file: Path, activation: str) -> None:
     import keras
     import onnx
 
+    _teach_tf2onnx()
     images = keras.InputSpec(shape=model.input_shape, dtype="float32", name="images")
     model.export(file, format="onnx", verbose=False, input_signature=[images])
     nodes = onnx.load(file).graph.node
@@ -614,6 +615,38 @@ def _export_onnx(model: Any, file: Path, activation: str) -> None:
         raise ActlabError(
             f"{activation}: ONNX has no operator {', '.join(unknown)}, and tf2onnx has no other way; export to .keras"
         )
+
+
+def _teach_tf2onnx() -> None:
+    """Have it write Expm1 and Erfc, by which TensorFlow computes elu and gelu, by what ONNX has.
+
+    expm1(x) = tanh(x / 2) (exp(x) + 1), which is as exact near 0 as far from it; erfc(x) = 1 − erf(x).
+    """
+    import numpy as np
+    from tf2onnx.handler import tf_op
+
+    class Written:
+        """Makes the nodes of one operator."""
+
+        @classmethod
+        def version_9(cls, graph: Any, node: Any, **_: Any) -> None:
+            dtype, shape = graph.get_dtype(node.output[0]), graph.get_shape(node.output[0])
+            (x,), outputs = node.input, node.output
+
+            def make(kind: str, *inputs: Any, **named: Any) -> Any:
+                return graph.make_node(kind, list(inputs), shapes=[shape], dtypes=[dtype], **named).output[0]
+
+            def constant(value: float) -> Any:
+                return graph.make_const(f"{node.name}/{value}", np.float32(value)).output[0]
+
+            graph.remove_node(node.name)
+            if node.type == "Erfc":
+                make("Sub", constant(1), make("Erf", x), outputs=outputs)
+            else:
+                half, more = make("Mul", x, constant(0.5)), make("Add", make("Exp", x), constant(1))
+                make("Mul", make("Tanh", half), more, outputs=outputs)
+
+    tf_op(["Expm1", "Erfc"])(Written)
 
 
 def _paths(paths: Paths) -> list[Path]:

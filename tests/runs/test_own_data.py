@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -115,3 +118,46 @@ def test_a_table_and_vectors_are_trained_reported_and_called_by_their_files(actl
     code, out, _ = actlab("data", "--json")
     cached = {row["name"]: len(row["cached"]) for row in json.loads(out)}
     assert cached["csv"] and cached["npz"]
+
+
+BUMP = """
+from actlab import ACTIVATIONS, ops
+
+
+@ACTIVATIONS.register()
+def bump(x):
+    return ops.relu(x) + ops.exp(-ops.square(x))
+"""
+
+
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.torture)])
+def test_own_data_and_a_plugin_are_interrupted_moved_and_resumed(whole: bool, actlab: Actlab) -> None:
+    """By real processes and a real signal; the long form holds the bytes against a run that nobody stopped."""
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 255, (600, 12, 12), dtype=np.uint8), np.arange(600) % 3
+    np.savez("own.npz", x_train=x[:500], y_train=y[:500], x_test=x[500:], y_test=y[500:])
+    Path("bump.py").write_text(BUMP)
+    study = CONFIG.replace("relu", "bump").replace("epochs: 2", "steps: 4000\nevaluate_every: 200")
+    Path("study.yaml").write_text(f"dataset: {{npz: own.npz}}{study}")
+    command = ["run", "study.yaml", "--plugin", "bump.py"]
+    with subprocess.Popen([sys.executable, "-m", "actlab", *command], stdout=subprocess.PIPE, text=True) as process:
+        waited = time.monotonic()
+        while not any(json.loads(file.read_bytes()).get("step") for file in Path().glob("results/*/*/progress.json")):
+            assert process.poll() is None and time.monotonic() - waited < 300
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate()[0]
+    assert process.returncode == 130 and "the same command goes on from the last checkpoint" in said
+    assert run_of("study").status == "interrupted"
+    Path("own.npz").rename("moved.npz")
+    named = ["--set", "dataset.npz=moved.npz"]
+    code, out, err = actlab(*command, *named, "--dry-run")
+    assert code == 0 and "1 to resume" in out, out + err
+    code, out, err = actlab(*command, *named)
+    assert code == 0, out + err
+    run = run_of("study")
+    assert run.status == "done" and run.history["step"].tolist() == list(range(200, 4001, 200))
+    if whole:
+        assert actlab(*command, *named, "-o", "results/whole")[0] == 0
+        (other,) = Path("results/whole/study").glob("*/history.csv")
+        assert other.read_bytes() == (run.path / "history.csv").read_bytes()
