@@ -260,7 +260,7 @@ def run(
     fail_fast: bool = False, checkpoint_seconds: float = 30.0, quiet: bool = False, threads: int | None = None,
     executor: str = "local", address: str | None = None, shared_folder: bool = True,
     slurm: Mapping[str, str | bool] | None = None, detach: bool = False, log: str | Sequence[str] = (),
-    vectorize: int | None = None,
+    vectorize: int | None = None, engine: str = "auto",
 ) -> TrainedExperiment:  # fmt: skip
     """Train every run of a config that is not done yet, as `actlab run` does.
 
@@ -287,6 +287,7 @@ def run(
         detach: leave the runs to Slurm: the same call takes them up.
         log: trackers that get the runs too, as `--log` has them: "tensorboard", "mlflow=http://HOST:5000", "wandb".
         vectorize: runs that JAX trains together at most; as many as memory and workers have room for, if None.
+        engine: auto, tensorflow or jax.
 
     Returns:
         The experiment's folder with its runs, whatever became of them.
@@ -299,7 +300,7 @@ def run(
         KeyboardInterrupt: after Ctrl-C; nothing is lost, and the same call goes on.
     """
     from actlab.plugins import use
-    from actlab.runs.sweep import Options, prepare
+    from actlab.runs.sweep import Options, choose_engine, engine_of, prepare
     from actlab.show.tables import Terminal
     from actlab.show.trackers.process import Tracking
 
@@ -307,12 +308,13 @@ def run(
     _check_number("run_timeout", 1 if run_timeout is None else run_timeout, 1)
     _check_number("checkpoint_seconds", checkpoint_seconds, 0)
     use(plugins)
-    plan, talk, tracking = _plan(config, set or {}), Terminal(quiet=quiet), Tracking(_texts(log))
+    talk, tracking = Terminal(quiet=quiet), Tracking(_texts(log))
+    plan = choose_engine(_plan(config, set or {}), engine, device, Path(out))
     where = executor_of(executor, address=address, shared_folder=shared_folder, slurm=dict(slurm or {}), detach=detach)
     with environment.pinned_children(), Interrupts() as signals:
         how = Options(
-            Path(out), device_for(device, where), Path(data_dir) if data_dir else None, workers, force=force,
-            retry_failed=retry_failed, checkpoint_seconds=checkpoint_seconds, threads=threads,
+            Path(out), device_for(device, where, engine_of([plan])), Path(data_dir) if data_dir else None, workers,
+            force=force, retry_failed=retry_failed, checkpoint_seconds=checkpoint_seconds, threads=threads,
             elsewhere=where.elsewhere, vectorize=vectorize if where.name == "local" else 1,
         )  # fmt: skip
         sweep = prepare(plan, how, talk.print)
@@ -461,9 +463,9 @@ def executor_of(name: str, **choices: Any) -> Executor:
     return executor
 
 
-def device_for(device: str, executor: Executor) -> str:
+def device_for(device: str, executor: Executor, engine: str = "tensorflow") -> str:
     """The device of --device; machines elsewhere have a GPU if that is asked for."""
-    return device if executor.elsewhere and device == "gpu" else environment.choose_device(device)
+    return device if executor.elsewhere and device == "gpu" else environment.choose_device(device, engine)
 
 
 def train(

@@ -157,6 +157,9 @@ def run(
     run_timeout: Annotated[float | None, typer.Option("--run-timeout", min=1, help="seconds one run may take")] = None,
     checkpoint_seconds: Annotated[float, typer.Option("--checkpoint-seconds", min=0.0, help="work at risk")] = 30.0,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or gpu")] = "auto",
+    engine: Annotated[
+        str, typer.Option("--engine", help="auto, tensorflow or jax: other bytes, so another run")
+    ] = "auto",
     data_dir: DataDir = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be trained, and train nothing")] = False,
     report: Annotated[bool, typer.Option("--report", help="keep a report.html in the experiment current")] = False,
@@ -183,24 +186,24 @@ def run(
     """Train every run of the config files, sweeps included. What is done already is skipped."""
     from actlab import api
     from actlab.runs.executors import sbatch_options
-    from actlab.runs.sweep import Options, prepare
+    from actlab.runs.sweep import Options, choose_engine, engine_of, prepare
     from actlab.show.tables import Terminal
     from actlab.show.trackers.process import Tracking
 
     tracking = Tracking(log or ())
-    plans = _plans(files, set_)
+    plans = [choose_engine(plan, engine, device, out) for plan in _plans(files, set_)]
     if workers != "auto" and not workers.isdecimal():
         raise ActlabError(f"--workers: expected auto or a number from 1, read {workers!r}")
     if vectorize not in ("auto", "off") and not vectorize.isdecimal():
         raise ActlabError(f"--vectorize: expected auto, off or a number from 1, read {vectorize!r}")
     together = None if vectorize == "auto" else 1 if vectorize == "off" else int(vectorize)
-    where = api.executor_of(executor, address=address, shared_folder=not no_shared_folder)
     where = api.executor_of(
         executor, address=address, shared_folder=not no_shared_folder, slurm=sbatch_options(slurm or ()), detach=detach
     )
     how = Options(
-        out, api.device_for(device, where), data_dir, None if workers == "auto" else int(workers), per_gpu, force,
-        retry_failed, checkpoint_seconds, threads, where.elsewhere, together if where.name == "local" else 1,
+        out, api.device_for(device, where, engine_of(plans)), data_dir, None if workers == "auto" else int(workers),
+        per_gpu, force, retry_failed, checkpoint_seconds, threads, where.elsewhere,
+        together if where.name == "local" else 1,
     )  # fmt: skip
     talk, answers, code = Terminal(stderr=json), list[dict[str, Any]](), 0
     for plan in plans:

@@ -15,21 +15,28 @@ import os
 import platform
 import re
 import resource
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from actlab import __version__
 from actlab.errors import ActlabError, DeviceError
-from actlab.lazy import tf
+from actlab.lazy import ENGINE, backend, jax, tf
 
 RESULTS = Path("results")  # where `run` puts experiments, and the other commands look for names
 _GPU_NAME = re.compile(r"\d+$|GPU-|MIG-")
-PACKAGES = ("tensorflow", "keras", "numpy", "pillow")
+PACKAGES = {
+    "tensorflow": ("tensorflow", "keras", "numpy", "pillow"),
+    "jax": ("jax", "jaxlib", "keras", "numpy", "pillow"),
+}
+TITLES = {"tensorflow": "TensorFlow", "jax": "JAX"}
+CUDA = {"tensorflow": "tensorflow[and-cuda]", "jax": "actlab[jax-cuda]"}
 
 # What is done with the variables that libraries read; docs/environment.md says what each changes, and why this is right
 PINNED = {
@@ -46,7 +53,7 @@ PATTERNS = {  # the first that fits; what fits none is left as it is
     "removed": "FREETYPE_PROPERTIES GOTO_* HB_* KERAS_* MPL* NPY_* NUMPY_* PANDAS_* PILLOW_* SCIPY_* "
     "TERMINAL_WIDTH TF2_BEHAVIOR TF_CONFIG TF_USE_LEGACY_KERAS",
     # by name, since Terraform's are called TF_ too, and hold passwords
-    "recorded": "CUBLAS_* CUDNN_* DNNL_* DTENSOR_* GLIBC_TUNABLES LD_PRELOAD MKL_* NVIDIA_TF32_OVERRIDE ONEDNN_* "
+    "recorded": "CUBLAS_* CUDNN_* JAX_* DNNL_* DTENSOR_* GLIBC_TUNABLES LD_PRELOAD MKL_* NVIDIA_TF32_OVERRIDE ONEDNN_* "
     "TF_AUTO* TF_CONV* TF_CU* TF_DEBUG_CUDNN* TF_DETERMINISTIC_* TF_DISABLE_* TF_ENABLE_* TF_FP16_* TF_FUNCTION_* "
     "TF_GPU_* TF_JIT* TF_MATMUL_* TF_MKL_* TF_ONEDNN_* TF_OPTIONALS_* TF_OVERRIDE_* TF_PLUGGABLE_* TF_REALLY_* "
     "OPENBLAS_* TF_SET_* TF_USE_* TF_XLA_* XLA_*",
@@ -56,11 +63,46 @@ PATTERNS = {  # the first that fits; what fits none is left as it is
 # --- what there is ---------------------------------------------------------------------------------------------
 
 
-def choose_device(wanted: str) -> str:
-    """ "cpu" or "gpu" for what the command line asks for, without importing TensorFlow here.
+def require_engine(engine: str) -> None:
+    """See that what an engine needs is installed.
+
+    Raises:
+        DeviceError: it is not.
+    """
+    if not find_spec(engine):
+        extra = "actlab[jax]" if engine == "jax" else engine
+        raise DeviceError(
+            f"--engine {engine}: {TITLES[engine]} is not installed here: pip install {shlex.quote(extra)}"
+        )
+
+
+def choose_engine(wanted: str, device: str = "auto") -> str:
+    """ "tensorflow" or "jax" for what the command line asks for.
 
     Args:
-        wanted: "auto", "cpu" or "gpu"; auto takes a GPU that TensorFlow sees.
+        wanted: "auto", or one of the two; auto takes JAX where it is installed and sees a GPU that may be used, else
+            TensorFlow, and JAX where that is not installed.
+        device: what `choose_device` will be asked for.
+
+    Raises:
+        DeviceError: it is not installed; or it is none of the three.
+    """
+    if wanted not in ("auto", *TITLES):
+        raise DeviceError(f"--engine: expected auto, tensorflow or jax, read {wanted!r}")
+    if wanted == "auto":
+        if find_spec("jax") and device != "cpu" and gpus() and _sees_a_gpu("jax"):
+            return "jax"
+        wanted = "tensorflow" if find_spec("tensorflow") or not find_spec("jax") else "jax"
+    require_engine(wanted)
+    return wanted
+
+
+def choose_device(wanted: str, engine: str = "tensorflow") -> str:
+    """ "cpu" or "gpu" for what the command line asks for, without importing an engine here.
+
+    Args:
+        wanted: "auto", "cpu" or "gpu"; auto takes a GPU that the engine sees.
+        engine: "tensorflow" or "jax".
 
     Raises:
         DeviceError: a GPU is wanted and there is none; or it is none of the three.
@@ -69,15 +111,24 @@ def choose_device(wanted: str) -> str:
         raise DeviceError(f"--device: expected auto, cpu or gpu, read {wanted!r}")
     reason = "this machine shows no NVIDIA GPU; use --device cpu"
     if wanted != "cpu" and gpus():
-        probe = "import tensorflow as tf; print(len(tf.config.list_physical_devices('GPU')))"
-        variables = {**os.environ, "KERAS_HOME": os.devnull}  # TensorFlow too reads the user's keras.json
-        done = subprocess.run([sys.executable, "-c", probe], env=variables, capture_output=True, check=False)
-        if done.stdout.strip() not in (b"", b"0"):
+        if _sees_a_gpu(engine):
             return "gpu"
-        reason = "TensorFlow sees no GPU; install tensorflow[and-cuda], or use --device cpu"
+        reason = f"{TITLES[engine]} sees no GPU; install {CUDA[engine]}, or use --device cpu"
     if wanted == "gpu":
         raise DeviceError(f"--device gpu: {reason}")
     return "cpu"
+
+
+@functools.cache
+def _sees_a_gpu(engine: str) -> bool:
+    """Whether an engine finds a GPU, asked in a process of its own."""
+    probe = {
+        "tensorflow": "import tensorflow as tf; print(len(tf.config.list_physical_devices('GPU')))",
+        "jax": "import jax; print(sum(device.platform == 'gpu' for device in jax.devices()))",
+    }[engine]
+    variables = {**os.environ, "KERAS_HOME": os.devnull}  # TensorFlow too reads the user's keras.json
+    done = subprocess.run([sys.executable, "-c", probe], env=variables, capture_output=True, check=False)
+    return done.stdout.strip() not in (b"", b"0")
 
 
 def gpus(devices: Path = Path("/dev")) -> list[str]:
@@ -255,10 +306,13 @@ def pinned_children() -> Iterator[None]:
         os.environ.update(before)
 
 
-def worker_variables(threads: int, device: str) -> dict[str, str]:
-    """What a worker sets besides, before TensorFlow is imported."""
-    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
-    variables = {"TF_CPP_MIN_LOG_LEVEL": "1", **dict.fromkeys(names, str(threads))}
+def worker_variables(threads: int, device: str, engine: str = "tensorflow") -> dict[str, str]:
+    """What a worker sets besides, before its engine is imported."""
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "PJRT_NPROC")
+    variables = {
+        "TF_CPP_MIN_LOG_LEVEL": "1", **dict.fromkeys(names, str(threads)), ENGINE: engine, "KERAS_BACKEND": engine,
+        "JAX_PLATFORMS": "cpu" if device == "cpu" else "cuda",
+    }  # fmt: skip
     return {**variables, "CUDA_VISIBLE_DEVICES": "-1"} if device == "cpu" else variables
 
 
@@ -287,11 +341,14 @@ def peak_memory_gib() -> float:
 def describe(device: str, threads: int) -> dict[str, Any]:
     """The environment of a training, as run.json holds it."""
     name = "cpu"
-    if device != "cpu":
+    if device != "cpu" and backend() == "jax":
+        name = f"gpu: {jax.devices('gpu')[0].device_kind}"
+    elif device != "cpu":
         details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])
         name = f"gpu: {details.get('device_name', 'unknown')}"
     return {
-        "versions": {"python": platform.python_version(), **_versions()},
+        "engine": backend(),
+        "versions": {"python": platform.python_version(), **_versions(backend())},
         "git": git_state(),
         "source_sha256": source_sha256(),
         "machine": {
@@ -309,9 +366,9 @@ def describe(device: str, threads: int) -> dict[str, Any]:
 
 
 @functools.cache
-def _versions() -> dict[str, str]:
+def _versions(engine: str) -> dict[str, str]:
     versions = {"actlab": __version__}  # of a clone that is not installed too
-    for package in PACKAGES:
+    for package in PACKAGES[engine]:
         try:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

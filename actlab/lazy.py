@@ -1,7 +1,7 @@
-"""TensorFlow and Keras, imported at the first use of one of their names.
+"""Keras and what it runs on, TensorFlow or JAX, imported at the first use of one of their names.
 
 Importing TensorFlow takes seconds; a listing, a check or a comparison must not pay for it. Every module that is
-read by such a command takes `keras`, `ops` and `tf` from here and uses them inside functions only.
+read by such a command takes `keras`, `ops`, `tf` and `jax` from here and uses them inside functions only.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
+
+ENGINE = "ACTLAB_ENGINE"
 
 
 class LazyModule:
@@ -27,21 +30,28 @@ class LazyModule:
         return getattr(import_module(self._name), attribute)
 
 
+def backend() -> str:
+    """What Keras runs on in this process, "tensorflow" or "jax": what a worker was started for, else what there is."""
+    return os.environ.get(ENGINE) or ("tensorflow" if find_spec("tensorflow") else "jax")
+
+
 def import_keras() -> None:
-    """Import TensorFlow, and Keras on it, without the user's `keras.json`: a record tells all that a result depends on.
+    """Import Keras on its backend without the user's `keras.json`: a record tells all that a result depends on.
 
     TensorFlow reads that file too, for the Keras that it once was.
     """
     if "keras" not in sys.modules:
         with without_keras_json():
-            import_module("tensorflow")
+            import_module(backend())
             import_module("keras")
+            if backend() == "jax":  # sums in double precision; what has a dtype of its own, as all of Keras, keeps it
+                import_module("jax").config.update("jax_enable_x64", True)
 
 
 @contextmanager
 def without_keras_json() -> Iterator[None]:
     """While this lasts, whoever imports Keras gets it as `import_keras` does."""
-    own = {"KERAS_HOME": os.devnull, "KERAS_BACKEND": "tensorflow"}
+    own = {"KERAS_HOME": os.devnull, "KERAS_BACKEND": backend()}
     before = {name: os.environ.get(name) for name in own}
     os.environ.update(own)
     try:
@@ -54,3 +64,4 @@ def without_keras_json() -> Iterator[None]:
 keras: Any = LazyModule("keras")
 ops: Any = LazyModule("keras.ops")
 tf: Any = LazyModule("tensorflow")
+jax: Any = LazyModule("jax")

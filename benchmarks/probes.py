@@ -61,7 +61,7 @@ class Side:
             self.engine.means()  # waits for the device
         held_out = self.split.validation[: len(order) // 9]  # as many as in an epoch of all images, in proportion
         loss, _, sums = self.engine.look("train", held_out, EVALUATION_BATCH)
-        rows, totals = self.probes.row(sums)
+        rows, totals = self.probes.row(sums, self.engine.gradient_sums())
         append_rows(self.folder / "layers.csv", rows)
         append_rows(self.folder / "history.csv", [(loss, *totals)])
 

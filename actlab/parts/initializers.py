@@ -5,11 +5,14 @@ Each function takes the seed of its layer first; its keyword-only parameters are
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import Field
 
-from actlab.lazy import keras
+from actlab.lazy import backend, keras
+from actlab.parts import draws
 from actlab.registry import Registry
 
 INITIALIZERS: Registry[str] = Registry(
@@ -17,6 +20,60 @@ INITIALIZERS: Registry[str] = Registry(
 )  # stated of each: where it comes from
 
 Positive = Annotated[float, Field(gt=0)]
+TRUNCATED = 0.87962566103423978  # standard deviation of a standard normal number that is cut at ±2
+
+
+def draw(initializer: Any, shape: tuple[int, ...]) -> Any:
+    """The weights that an initializer of Keras gives, (shape), on every backend those that TensorFlow has for the seed.
+
+    To the last bit, but for orthogonal ones, whose matrices are factorised by another library. An initializer that is
+    none of Keras's random ones, as one of a plug-in, draws as its backend does.
+    """
+    of = keras.initializers
+    if backend() == "tensorflow":
+        return initializer(shape)
+    if isinstance(initializer, of.VarianceScaling):
+        inputs, outputs = _fans(shape, initializer.input_axes, initializer.output_axes)
+        fan = {"fan_in": inputs, "fan_out": outputs}.get(initializer.mode, (inputs + outputs) / 2)
+        variance = initializer.scale / max(1.0, fan)
+        if initializer.distribution == "uniform":
+            limit = math.sqrt(3.0 * variance)
+            return draws.uniform(shape, initializer.seed, -limit, limit)
+        if initializer.distribution == "untruncated_normal":
+            return draws.normal(shape, initializer.seed, 0.0, math.sqrt(variance))
+        return draws.truncated_normal(shape, initializer.seed, 0.0, math.sqrt(variance) / TRUNCATED)
+    if isinstance(initializer, of.TruncatedNormal):
+        return draws.truncated_normal(shape, initializer.seed, initializer.mean, initializer.stddev)
+    if isinstance(initializer, of.RandomNormal):
+        return draws.normal(shape, initializer.seed, initializer.mean, initializer.stddev)
+    if isinstance(initializer, of.RandomUniform):
+        return draws.uniform(shape, initializer.seed, initializer.minval, initializer.maxval)
+    if isinstance(initializer, of.Orthogonal):
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        matrix = draws.normal((max(rows, columns), min(rows, columns)), initializer.seed, 0.0, 1.0)
+        q, r = np.linalg.qr(matrix)
+        q *= np.sign(np.diag(r))
+        return initializer.gain * (q.T if rows < columns else q).reshape(shape)
+    return initializer(shape)
+
+
+def drawn(initializer: Any) -> Any:
+    """The same initializer, whose calls on every backend give what `draw` does."""
+    of = type(initializer)
+    if backend() != "tensorflow" and of.__module__.startswith("keras.") and hasattr(initializer, "seed"):
+        initializer.__class__ = type(
+            of.__name__, (of,), {"__call__": lambda self, shape, dtype=None: draw(self, shape)}
+        )
+    return initializer
+
+
+def _fans(shape: tuple[int, ...], inputs: list[int] | None, outputs: list[int] | None) -> tuple[int, int]:
+    """What a kernel's unit takes and gives: over the axes that are named, else over all before the last, as a
+    convolution has them."""
+    if inputs is not None and outputs is not None:
+        return math.prod(shape[axis] for axis in inputs), math.prod(shape[axis] for axis in outputs)
+    *places, into, out = shape
+    return math.prod(places) * into, math.prod(places) * out
 
 
 @INITIALIZERS.register("Glorot and Bengio 2010", aliases=("xavier_uniform",))

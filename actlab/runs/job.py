@@ -61,6 +61,11 @@ class Job:
         return replace(first, together=tuple(others))
 
     @property
+    def engine(self) -> str:
+        """What it is computed by, "tensorflow" or "jax": Keras has one backend a process."""
+        return self.config.engine or "tensorflow"
+
+    @property
     def identity(self) -> dict[str, Any]:
         """What run.json says of a run before anything is known of its training."""
         plugins = [{"name": plugin.name, "sha256": plugin.sha256} for plugin in self.plugins]

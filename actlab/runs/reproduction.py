@@ -69,7 +69,8 @@ def reproduce(
     prepared = datasets.prepare(config.dataset.name, config.dataset.parameters, data_dir, place=place, say=say)
     prepared = replace(prepared, stand_in_for=run.record.get("dataset", {}).get("stand_in_for"))
     wanted = "gpu" if str(run.environment.get("device", "cpu")).startswith("gpu") else "cpu"
-    device = environment.choose_device(wanted)
+    environment.require_engine(config.engine or "tensorflow")
+    device = environment.choose_device(wanted, config.engine or "tensorflow")
     path = scratch / run.path.name
     make_folder(path)
     threads = int(run.environment.get("threads", 1))

@@ -25,7 +25,7 @@ from actlab.runs.record import ENDED, Run, by_hash, run_at, state_of
 from actlab.spec.budget import sizes_of
 from actlab.spec.config import OF_A_RUN, RunConfig
 from actlab.spec.groups import groups
-from actlab.spec.plan import Plan
+from actlab.spec.plan import Plan, on_engine
 
 MOST_WORKERS, MOST_THREADS = 1024, 1024
 GIB_A_WORKER = 1.2  # TensorFlow, a net of a million weights and the mapped images; measured with the CIFAR-10 CNN
@@ -196,6 +196,46 @@ def resumable(job: Job) -> bool:
     return disk.read_checkpoint(job.path) is not None
 
 
+def choose_engine(plan: Plan, wanted: str, device: str, out: Path) -> Plan:
+    """The plan with the engine that the command line asks for.
+
+    `auto` leaves the engine that the file names, and the one that runs of this plan in the output folder have; else it
+    is JAX on a GPU, where it is installed, and TensorFlow on a processor.
+
+    Args:
+        plan: of a config file.
+        wanted: auto, tensorflow or jax.
+        device: auto, cpu or gpu.
+        out: the folder that holds the experiments.
+
+    Raises:
+        DeviceError: it is none of these, or not installed.
+        ConfigError: the file sweeps over engines.
+    """
+    stated = any(config.engine for _, config in plan.runs)
+    if wanted != "auto":
+        environment.require_engine(wanted)
+        return on_engine(plan, wanted) if stated or wanted != "tensorflow" else plan
+    if stated:
+        return plan
+    begun = by_hash(_folder(plan, out))
+    for there in (plan, on_engine(plan, "jax")) if begun else ():
+        if any(config.hash[:8] in begun for _, config in there.runs):
+            return there
+    chosen = environment.choose_engine(wanted, device)
+    return on_engine(plan, chosen) if chosen != "tensorflow" else plan
+
+
+def engine_of(plans: Sequence[Plan]) -> str:
+    """The engine for which a device is looked for: that of the first run."""
+    return plans[0].runs[0][1].engine or "tensorflow"
+
+
+def _folder(plan: Plan, out: Path) -> Path:
+    """Of an experiment, its name in UTF-8, whatever the locale is."""
+    return out / os.fsdecode(plan.experiment.name.encode())
+
+
 def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
     """Get the data, decide on stand-ins, and find out what is left to train. Writes nothing into the output folder.
 
@@ -215,7 +255,7 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
             len(plan.runs), options.device, options.workers, options.per_gpu, largest, options.threads
         )
     # a link in its place is the user's own, to another disk perhaps; those below it would be followed by no one's wish
-    folder = options.out / os.fsdecode(plan.experiment.name.encode())  # UTF-8, whatever the locale is
+    folder = _folder(plan, options.out)
     if folder.is_symlink() and folder.is_dir() and any(folder.iterdir()) and not (folder / EXPERIMENT).is_file():
         raise RunDirError(f"{folder}: links to {folder.resolve()}, which holds no experiment; remove the link")
     sweep = Sweep(plan, folder, workers, forced=options.force, warnings=list(plan.warnings))
@@ -278,8 +318,10 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
     bfloat16 = any(job.config.precision == "mixed_bfloat16" for job in sweep.jobs)
     if bfloat16 and options.device == "cpu" and environment.slow_bfloat16():
         sweep.warnings.append(SLOW_BFLOAT16)
-    if getattr(plan.runs[0][1], "engine", "") == "jax":
+    if engine_of([plan]) == "jax":
         sweep.most_together = options.vectorize or most_together([c for _, c in plan.runs], options.device, workers)
+    for engine in {job.engine for job in sweep.jobs}:
+        environment.require_engine(engine)
     if sweep.jobs:
         sweep.forecast = Forecast(recent_runs(options.out))
         sweep.jobs.sort(key=lambda job: -sweep.forecast.weight(job))  # the longest first: no worker shall end alone

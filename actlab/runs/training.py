@@ -25,14 +25,14 @@ from actlab.parts.datasets import load, split
 from actlab.parts.probes import AllSums, Probes
 from actlab.parts.probes.weight_film import WeightFilm
 from actlab.runs import folder as disk
+from actlab.runs.engines import make_group
 from actlab.runs.engines.build import build_model, build_optimizer, initial_weights_sha256
 from actlab.runs.engines.engine import Engine, Indices, Member, chunks
-from actlab.runs.engines.tensorflow import Group
 from actlab.runs.job import Finish, Job
 from actlab.runs.record import is_done
 from actlab.runs.register import register_run
 from actlab.spec.config import EarlyStopping
-from actlab.spec.groups import varying
+from actlab.spec.groups import numbers_of_all
 from actlab.spec.metrics import TRAIN_EVAL_METRICS
 
 COLUMNS = ("epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
@@ -260,7 +260,9 @@ class _Training:
             *trained, also = in_training
             seen |= also
         epoch = position.step / self.steps_per_epoch
-        layers, totals = self.probes.row(seen)
+        if self.film or self.probes.weights:
+            self.engine.sync()
+        layers, totals = self.probes.row(seen, self.engine.gradient_sums())
         row = (int(epoch) if epoch.is_integer() else epoch, position.step, loss, accuracy, val_loss, val_accuracy,
                self.engine.learning_rate, *(trained if self.config.train_eval else ()), *totals)  # fmt: skip
         last = dict(zip(self.columns, row, strict=True))
@@ -383,6 +385,7 @@ class _Training:
         from actlab.parts.activations.layer import learned_means  # imports Keras
 
         path, dataset = self.job.path, self.job.dataset
+        self.engine.sync()
         disk.sync_tables(path)
         for name, rows in self.probes.tables(self.tested).items() if self.tested else ():
             disk.write_bytes(path / f"{name}.csv", disk.table_bytes([list(rows[0]), *(of.values() for of in rows)]))
@@ -429,9 +432,9 @@ class _Group:
     ) -> None:
         self.trainings, self.stop, self.ended = trainings, stop, ended
         first, members = trainings[0], [Member(t.model, t.optimizer, t.probes) for t in trainings]
-        images, numbers = first.images, varying([t.config for t in trainings])
+        images, numbers = first.images, numbers_of_all([t.config for t in trainings])
         splits = {"train": (images.x_train, images.y_train), "test": (images.x_test, images.y_test)}
-        self.engine = Group(members, splits, first.job.device, numbers)
+        self.engine = make_group(members, splits, first.job.device, numbers)
         for place, training in enumerate(trainings):
             with self._of(training):
                 training.begin(self.engine[place], place, len(trainings))

@@ -83,6 +83,9 @@ class RunConfig(BaseModel):
     keep_weights: Annotated[Literal["final", "best", "none"], Field(description="which weights.npz holds")] = "final"
     probes: list[Part] | None = None
     weight_film: WeightFilm | None = None
+    engine: Annotated[
+        Literal["tensorflow", "jax"] | None, Field(description="what it is computed by; --engine chooses if absent")
+    ] = None
 
     @field_validator(*PARTS, mode="before")
     @classmethod
@@ -104,9 +107,11 @@ class RunConfig(BaseModel):
         """The config as plain data, without what is absent: what is hashed, and what run.json holds.
 
         The name of a stand-in is left out: a run on the real set is the same run with and without one, and a
-        run on the stand-in has the stand-in itself as its dataset.
+        run on the stand-in has the stand-in itself as its dataset. TensorFlow is the engine of a run that names none.
         """
         data = self.model_dump(mode="json", exclude_none=True)
+        if data.get("engine") == "tensorflow":
+            del data["engine"]
         data["dataset"].pop("offline", None)
         for probe in data.get("probes", []):
             if probe.get("on") == "validation":  # as probes had it before they could choose: an old run is the same run

@@ -43,6 +43,15 @@ def varying(configs: Sequence[RunConfig]) -> dict[str, list[float]]:
     }
 
 
+def numbers_of_all(configs: Sequence[RunConfig]) -> dict[str, list[float]]:
+    """Dotted path to the value of each run, of the numbers that runs of a group may differ in and that are not 0.
+
+    One program serves all of them: a run alone is computed just as it is in a group.
+    """
+    first, *others = map(numbers_of, configs)
+    return {key: [value, *(of[key] for of in others)] for key, value in first.items() if value}
+
+
 def groups(
     configs: Sequence[RunConfig], most: int | None = None, standing: Sequence[object] | None = None
 ) -> list[list[int]]:

@@ -131,6 +131,16 @@ def read(path: FilePath, overrides: Sequence[str] = (), look: Look | None = None
     return parse(_bytes(path), source, overrides, stem, folder, look)
 
 
+def on_engine(plan: Plan, engine: str) -> Plan:
+    """The same plan with another engine, as `--set engine=` would have it.
+
+    Raises:
+        ConfigError: the file sweeps over engines.
+    """
+    folder = FilePath(plan.source).parent
+    return parse(plan.text, plan.source, (*plan.overrides, f"engine={engine}"), plan.experiment.name, folder)
+
+
 def parse(
     text: str | bytes, source: str, overrides: Sequence[str] = (), stem: str = "", folder: FilePath = FilePath(),
     look: Look | None = None,

@@ -20,7 +20,7 @@ def born(probe: dict[str, Any], shape: tuple[int, ...] = (28, 28, 1), **changes:
     config, problems = resolve(data)
     assert config is not None, problems
     probes = Probes(config.probes or [], build_model(config, shape, 10))
-    rows, totals = probes.row({})
+    rows, totals = probes.row({}, {})
     named = {column: [row[2 + i] for row in rows if row[2 + i] is not None] for i, column in enumerate(probes.columns)}
     return named, dict(zip(probes.totals, totals, strict=True))
 

@@ -45,7 +45,8 @@ class Net:
     def row(self, batch_size: int = 3) -> Rows:
         """The cells of an evaluation: of each layer, and of the whole network under "*"."""
         _, _, sums = self.engine.look("train", self.indices, batch_size)
-        rows, totals = self.probes.row(sums)
+        rows, totals = self.probes.row(sums, self.engine.gradient_sums())
+        self.engine.reset_means()
         named = {name: dict(zip(self.probes.columns, cells, strict=True)) for name, _, *cells in rows}
         return {**named, TOTAL: dict(zip(self.probes.totals, totals, strict=True))}
 

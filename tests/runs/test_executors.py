@@ -261,8 +261,8 @@ def test_a_worker_imports_and_keeps_no_more_of_tensorflow_than_it_needs() -> Non
     """
     program = """
 import gc, sys
-from actlab.runs.executors.worker import import_tensorflow
-import_tensorflow()
+from actlab.runs.executors.worker import import_engine
+import_engine()
 assert "tensorflow" in sys.modules and "keras" in sys.modules
 assert gc.isenabled() and gc.get_freeze_count() > 100_000, gc.get_freeze_count()
 windows = object.__getattribute__(sys.modules["matplotlib.pyplot"], "__dict__")
@@ -270,7 +270,7 @@ assert "plot" not in windows
 import matplotlib.pyplot
 assert callable(matplotlib.pyplot.plot)
 before = gc.get_freeze_count()
-import_tensorflow()
+import_engine()
 assert gc.get_freeze_count() == before
 
 import weakref

@@ -65,6 +65,12 @@ class Engine:
     def finish(self) -> None:
         pass
 
+    def sync(self) -> None:
+        pass
+
+    def gradient_sums(self) -> dict[str, Any]:
+        return {}
+
     def weights(self) -> list[Any]:
         return [self.model.kernel.copy()]
 
@@ -86,6 +92,7 @@ class Rows:
     """Probes, if any are chosen, and film at once: both remember the weights of the row before."""
 
     dead: Mapping[str, Any] = {}
+    weights: Mapping[str, Any] = {}
     every, bytes_a_frame, layer = 1, 32, SimpleNamespace(name="dense")
 
     def __init__(self, chosen: Any, model: Any) -> None:
@@ -96,7 +103,7 @@ class Rows:
     def on(self, images: str) -> SimpleNamespace:
         return SimpleNamespace(evaluation={})
 
-    def row(self, seen: Any) -> tuple[list[Any], tuple[float, ...]]:
+    def row(self, seen: Any, of_gradients: Any) -> tuple[list[Any], tuple[float, ...]]:
         moved, self.before = float(np.linalg.norm(self.model.kernel - self.before)), self.model.kernel
         return ([("dense", 8, moved)], (moved,)) if self.layers else ([], ())
 
@@ -134,7 +141,7 @@ def replacements() -> dict[str, Any]:
     nothing = SimpleNamespace(clear_session=lambda: None, set_random_seed=lambda seed: None)
     settings = {"versions": {}, "onednn": False, "op_determinism": False, "variables": {}, "threads": 1}
     return {
-        "keras": SimpleNamespace(backend=nothing, utils=nothing), "Group": group, "Probes": Rows,
+        "keras": SimpleNamespace(backend=nothing, utils=nothing), "make_group": group, "Probes": Rows,
         "build_model": model, "build_optimizer": lambda *_: None, "WeightFilm": lambda model, *_: Rows((), model),
         "initial_weights_sha256": lambda model: "1" * 64,
         "environment": SimpleNamespace(describe=lambda *_: {**settings}, peak_memory_gib=lambda: 0.0),
@@ -181,7 +188,7 @@ def work(job: Job, stop_file: Path, finish: Finish | None) -> Outcome:
     """What `executors.worker.work` does, with such a network and without figures."""
     from actlab.runs.executors import worker
 
-    worker.import_tensorflow = lambda: None
+    worker.import_engine = lambda: None
     replace()
     return worker.work(job, stop_file, None)
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from actlab.lazy import tf
+from actlab.lazy import keras, ops
 from actlab.parts.activations import ACTIVATIONS, infer, resolve
 from actlab.parts.activations.curves import Array, find_kinks, section
+from actlab.parts.autodiff import compiled, pull_back
 
 STEP = 1e-5  # of central differences
 
@@ -64,7 +65,9 @@ def check(name: str, parameters: Mapping[str, Any] | None = None) -> list[Findin
         x = np.random.default_rng(0).normal(scale=2.5, size=(40, 4 * facts.inputs_per_unit(resolved)))
         x[0, :4] = 0, -1, 1, 6
         if facts.reference and resolved == resolve(entry, facts.example):
-            error = _relative_error(infer(entry, resolved, tf.constant(x)).numpy(), np.asarray(facts.reference(x)))
+            error = _relative_error(
+                np.asarray(infer(entry, resolved, ops.convert_to_tensor(x))), np.asarray(facts.reference(x))
+            )
             found = f"largest relative difference {np.max(error):.1g}"
             findings.append(Finding("values", "equal those of the reference", found, bool(np.max(error) < 1e-7)))
         findings += _as_layer(name, resolved, x)
@@ -81,12 +84,12 @@ def check(name: str, parameters: Mapping[str, Any] | None = None) -> list[Findin
         if not facts.elementwise:  # the derivative of a mix of the outputs by every input
 
             def mixed(sample: Array) -> tuple[Array, Array]:
-                x = tf.constant(sample)
-                with tf.GradientTape() as tape:
-                    tape.watch(x)
+                def mix(x: Any) -> Any:
                     y = infer(entry, resolved, x)
-                    mix = tf.reduce_sum(y * tf.cos(tf.range(y.shape[-1], dtype=y.dtype)), axis=-1)
-                return mix.numpy(), tape.gradient(mix, x).numpy()
+                    return ops.sum(y * ops.cos(ops.arange(y.shape[-1], dtype=y.dtype)), axis=-1)
+
+                value, (gradient,) = pull_back(mix, [ops.convert_to_tensor(sample)])
+                return np.asarray(value), np.asarray(gradient)
 
             sample = np.random.default_rng(0).normal(size=(5, 4 * facts.inputs_per_unit(resolved)))
             steps = STEP * np.eye(sample.shape[1])
@@ -121,7 +124,7 @@ def check(name: str, parameters: Mapping[str, Any] | None = None) -> list[Findin
         values = curve(x)[0]
         # where an output takes several inputs, one of them alone does not reach every value: all move together too
         width = 1 if facts.elementwise else 2 * facts.inputs_per_unit(resolved)
-        together = infer(entry, resolved, tf.constant(np.repeat(x[:, None], width, axis=1))).numpy()
+        together = np.asarray(infer(entry, resolved, ops.convert_to_tensor(np.repeat(x[:, None], width, axis=1))))
         reached = np.concatenate([values, together.ravel()])
         low, high = float(np.nanmin(reached)), float(np.nanmax(reached))
         lower, upper = facts.range or (low, high)
@@ -146,15 +149,19 @@ def _as_layer(name: str, parameters: Mapping[str, Any], x: Array) -> list[Findin
 
     findings, differing = [], []
     for policy in ("float32", "mixed_float16", "mixed_bfloat16"):
-        layer = Activation(name, parameters, seed=0, dtype=policy)
-        sample = tf.cast(tf.constant(x), layer.compute_dtype)
-        with tf.GradientTape() as tape:
-            tape.watch(sample)
-            trained = layer(sample, training=True)
-            loss = tf.reduce_mean(tf.cast(trained, "float32") ** 2)
-        gradients = tape.gradient(loss, [sample, *layer.trainable_variables])
-        finite = all(g is not None and np.isfinite(np.float32(g)).all() for g in gradients)
-        found = f"{tuple(trained.shape)} of {trained.dtype.name}, gradients {'' if finite else 'not all '}finite"
+        layer: Any = Activation(name, parameters, seed=0, dtype=policy)
+        sample = ops.cast(x, layer.compute_dtype)
+        trained = layer(sample, training=True)
+
+        def loss(sample: Any, *learned: Any, layer: Any = layer) -> Any:
+            values = zip(layer.trainable_variables, learned, strict=True)
+            with keras.StatelessScope(state_mapping=values):
+                return ops.mean(ops.cast(layer(sample, training=True), "float32") ** 2)
+
+        gradients = pull_back(loss, [sample, *(variable.value for variable in layer.trainable_variables)])[1]
+        finite = all(np.isfinite(np.float32(g)).all() for g in gradients)
+        dtype = keras.backend.standardize_dtype(trained.dtype)
+        found = f"{tuple(trained.shape)} of {dtype}, gradients {'' if finite else 'not all '}finite"
         shape = layer.compute_output_shape(tuple(x.shape))
         stated = f"{shape} of {layer.compute_dtype}, gradients finite"
         findings.append(Finding(f"trained in {policy}", stated, found, found == stated))
@@ -162,7 +169,7 @@ def _as_layer(name: str, parameters: Mapping[str, Any], x: Array) -> list[Findin
         again = Activation.from_config(layer.get_config())
         close = {"float32": 2e-6, "mixed_float16": 2e-3, "mixed_bfloat16": 2e-2}[policy]
         for way, values in (
-            ("compiled", tf.function(layer).get_concrete_function(sample, training=False)(sample)),
+            ("compiled", compiled(layer, sample, training=False)),
             ("made from its config", again(sample, training=False)),
         ):
             if not np.allclose(np.float32(values), eager, rtol=close, atol=close, equal_nan=True):

@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actlab.errors import ActlabError
-from actlab.lazy import tf
+from actlab.lazy import ops
 from actlab.parts.activations import ACTIVATIONS, ActivationFacts, infer, resolve
+from actlab.parts.autodiff import pull_back
 from actlab.registry import Entry
 
 if TYPE_CHECKING:
@@ -62,11 +63,10 @@ def points(name: str, parameters: Mapping[str, Any] | None, xs: Sequence[float])
     entry = ACTIVATIONS.get(name)
     resolved, x = resolve(entry, parameters), np.asarray(xs, dtype=np.float64)
     if _keeps_several(entry.facts):
-        sample = tf.constant(x[None, :])
-        with tf.GradientTape() as tape:
-            tape.watch(sample)
-            y = infer(entry, resolved, sample)
-        values, slopes = y.numpy()[0], tf.linalg.diag_part(tape.batch_jacobian(y, sample)[0]).numpy()
+        # the whole sample in each row, of which one output is looked at
+        one = np.eye(len(x))
+        y, (slope,) = pull_back(partial(infer, entry, resolved), [ops.convert_to_tensor(x + 0 * one)], one)
+        values, slopes = np.asarray(y)[0], np.diag(np.asarray(slope))
     else:
         values, slopes = section(entry, resolved, x)
     return [Point(*map(float, point)) for point in zip(x, values, slopes, strict=True)]
@@ -109,12 +109,12 @@ def section(
     """
     facts = entry.facts
     others = max(1, facts.inputs_per_unit(parameters) - 1) if not facts.elementwise and facts.gives == 1 else 0
-    column = tf.constant(x[:, None], dtype)
-    with tf.GradientTape() as tape:
-        tape.watch(column)
-        y = infer(entry, parameters, tf.concat([column, tf.zeros((len(x), others), dtype)], axis=1))[:, 0]
-    slope = tape.gradient(y, column, unconnected_gradients="zero")[:, 0]
-    return tf.cast(y, "float64").numpy(), tf.cast(slope, "float64").numpy()
+
+    def first(column: Any) -> Any:
+        return infer(entry, parameters, ops.concatenate([column, ops.zeros((len(x), others), dtype)], axis=1))[:, 0]
+
+    y, (slope,) = pull_back(first, [ops.cast(x[:, None], dtype)])
+    return np.asarray(ops.cast(y, "float64")), np.asarray(ops.cast(slope[:, 0], "float64"))
 
 
 def find_kinks(curve: Curve, lower: float = -8.0, upper: float = 8.0) -> list[float]:

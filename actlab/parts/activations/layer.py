@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from actlab.errors import ActlabError, PluginError
-from actlab.lazy import keras, ops, tf
+from actlab.lazy import keras, ops
 from actlab.parts.activations import ACTIVATIONS, resolve
 from actlab.parts.activations.facts import call
+from actlab.parts.autodiff import pull_back
 
 
 @keras.saving.register_keras_serializable("actlab")
@@ -105,11 +106,8 @@ class Activation(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no ty
         if self.facts.own_slope:
             slope = self.facts.own_slope(z)
         else:
-            with tf.GradientTape() as tape:
-                tape.watch(z)
-                y = self.call(z, training=False)
-            slope = tape.gradient(y, z, unconnected_gradients="zero")
-        return tf.where(tf.math.is_nan(z), z, slope)
+            slope = pull_back(lambda z: self.call(z, training=False), [z])[1][0]
+        return ops.where(ops.isnan(z), z, slope)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """The input's shape, its last axis as wide as the activation makes it.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from actlab.lazy import keras, ops, tf
+from actlab.lazy import keras, ops
+from actlab.parts.autodiff import pull_back
 
 
 def im2col(images: Any, kernel_size: tuple[int, int], strides: int = 1, padding: str = "valid") -> Any:
@@ -35,15 +37,8 @@ def col2im(
         shape: of the images, (n, height, width, channels).
         kernel_size, strides, padding: those of `im2col`.
     """
-    n, height, width, channels = shape
-    cells = kernel_size[0] * kernel_size[1] * channels
-    if padding == "same":
-        out = -(-height // strides), -(-width // strides)
-    else:
-        out = (height - kernel_size[0]) // strides + 1, (width - kernel_size[1]) // strides + 1
-    picks = ops.reshape(ops.eye(cells, dtype=columns.dtype), (*kernel_size, channels, cells))  # a kernel for each cell
-    grid = ops.reshape(columns, (n, *out, cells))
-    return tf.nn.conv2d_transpose(grid, picks, shape, strides, padding.upper())
+    patches = partial(im2col, kernel_size=kernel_size, strides=strides, padding=padding)
+    return pull_back(patches, [ops.zeros(shape, columns.dtype)], columns)[1][0]
 
 
 @keras.saving.register_keras_serializable("actlab")

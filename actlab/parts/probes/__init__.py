@@ -9,13 +9,21 @@ from __future__ import annotations
 import pkgutil
 from importlib import import_module
 
-from actlab.parts.probes.facts import PROBES, EvaluationProbe, GradientProbe, OutcomeProbe, ProbeFacts, WeightProbe
+from actlab.parts.probes.facts import (
+    PROBES,
+    EvaluationProbe,
+    GradientProbe,
+    OutcomeProbe,
+    ProbeFacts,
+    Sums,
+    WeightProbe,
+)
 from actlab.parts.probes.layers import TOTAL, ProbedLayer, probed_layers
 from actlab.parts.probes.table import AllSums, Probes
 
 __all__ = [
     "PROBES", "TOTAL", "AllSums", "EvaluationProbe", "GradientProbe", "OutcomeProbe", "ProbeFacts", "ProbedLayer",
-    "Probes", "WeightProbe", "probed_layers",
+    "Probes", "Sums", "WeightProbe", "probed_layers",
 ]  # fmt: skip
 
 for _module in pkgutil.iter_modules(__path__, f"{__name__}."):

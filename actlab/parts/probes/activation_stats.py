@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from actlab.lazy import tf
+from actlab.lazy import ops
+from actlab.parts.autodiff import half_sum_of_squares
 from actlab.parts.probes.facts import PROBES, Arrays, Cells, EvaluationProbe, On, ProbeFacts, Sums
 from actlab.parts.probes.layers import ProbedLayer, Seen
 
@@ -47,22 +48,29 @@ class ActivationStats(EvaluationProbe):
 
     def start(self, layer: ProbedLayer) -> Sums:
         assert layer.activation is not None
-        zero, infinite = tf.constant(0.0, tf.float64), tf.constant(math.inf)
+        zero, infinite = ops.zeros([], "float64"), ops.full([], math.inf)
         return {
-            "count": zero, "mean": zero, "squares": zero, "zeros": tf.constant(0, tf.int64), "low": infinite,
-            "high": -infinite, "first": tf.zeros([0, *layer.activation.output.shape[1:]]),
+            "count": zero, "mean": zero, "squares": zero, "zeros": ops.zeros([], "int64"), "low": infinite,
+            "high": -infinite, "first": ops.zeros([self.images, *layer.activation.output.shape[1:]]),
+            "have": ops.zeros([], "int32"),  # of the first images, however they come in batches
         }  # fmt: skip
 
     def update(self, sums: Sums, seen: Seen) -> Sums:
-        y, first = seen.outputs, sums["first"]
-        zeros = tf.reduce_sum(tf.cast(y == 0, tf.int32))
-        have = tf.shape(first)[0]  # of the first images, however they come in batches
+        y, first, have = seen.outputs, sums["first"], sums["have"]
+        zeros, batch = ops.sum(ops.cast(y == 0, "int32")), ops.shape(y)[0]
+
+        def filled() -> Any:
+            places = ops.arange(self.images) - have  # of the first images in this batch
+            new = ops.reshape((places >= 0) & (places < batch), (-1, *[1] * (len(first.shape) - 1)))
+            return ops.where(new, ops.take(y, ops.clip(places, 0, batch - 1), axis=0), first)
+
         return {
             **_moments(sums, y),
-            "zeros": sums["zeros"] + tf.cast(zeros, tf.int64),
-            "low": tf.minimum(sums["low"], tf.reduce_min(seen.low)),
-            "high": tf.maximum(sums["high"], tf.reduce_max(seen.high)),
-            "first": tf.cond(have < self.images, lambda: tf.concat([first, y[: self.images - have]], 0), lambda: first),
+            "zeros": sums["zeros"] + ops.cast(zeros, "int64"),
+            "low": ops.minimum(sums["low"], ops.min(seen.low)),
+            "high": ops.maximum(sums["high"], ops.max(seen.high)),
+            "first": ops.cond(have < self.images, filled, lambda: first),
+            "have": ops.minimum(have + batch, self.images),
         }
 
     def row(self, sums: Mapping[str, Arrays]) -> Cells:
@@ -70,9 +78,10 @@ class ActivationStats(EvaluationProbe):
         for name, found in sums.items():
             count, low, high = float(found["count"]), float(found["low"]), float(found["high"])
             deviation = math.sqrt(float(found["squares"]) / count)
-            counts = [found["first"].size] + [0] * (BINS - 1)  # where there are no bins between them
+            first = found["first"][: int(found["have"])]
+            counts = [first.size] + [0] * (BINS - 1)  # where there are no bins between them
             if 0 < high - low < math.inf:  # which NaN is not
-                counts = np.histogram(found["first"], BINS, (low, high))[0].tolist()
+                counts = np.histogram(first, BINS, (low, high))[0].tolist()
             numbers = (float(found["mean"]), deviation, int(found["zeros"]) / count, low, high, *counts)
             cells[name] = dict(zip(self.columns, numbers, strict=True))
         return cells
@@ -84,8 +93,8 @@ def _moments(sums: Sums, y: Any) -> Sums:
     Reference:
         Chan, Golub and LeVeque 1983, Algorithms for Computing the Sample Variance, The American Statistician 37.
     """
-    count, mean32 = tf.cast(tf.size(y), tf.float64), tf.reduce_mean(y)
-    mean, squares = tf.cast(mean32, tf.float64), tf.cast(2 * tf.nn.l2_loss(y - mean32), tf.float64)
+    count, mean32 = ops.cast(ops.size(y), "float64"), ops.mean(y)
+    mean, squares = ops.cast(mean32, "float64"), ops.cast(2 * half_sum_of_squares(y - mean32), "float64")
     total, delta = sums["count"] + count, mean - sums["mean"]
     return {
         "count": total,

@@ -14,7 +14,9 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from actlab.lazy import tf
+from actlab.lazy import ops
+from actlab.parts.autodiff import pull_back
+from actlab.parts.initializers import draw
 from actlab.parts.probes.facts import PROBES, Cells, ProbeFacts, WeightProbe, Weights
 from actlab.parts.probes.layers import TOTAL, ProbedLayer, Seen
 
@@ -58,8 +60,8 @@ class BornDead(WeightProbe):
             x = rng.standard_normal((group, self.points, _inputs(dense, self.inputs)), dtype=np.float32)
             found = []
             for layer, z, y in _passed(dense, _kernels(dense, group, self.inputs, rng), x):
-                slope = tf.reshape(Seen(layer, _rows(z), _rows(y)).slope, (group, self.points, -1))
-                found.append(tf.reduce_any(slope > 0, axis=(1, 2)).numpy())
+                slope = ops.reshape(Seen(layer, _rows(z), _rows(y)).slope, (group, self.points, -1))
+                found.append(np.asarray(ops.any(slope > 0, axis=(1, 2))))
             alive = np.concatenate([alive, np.stack(found)], axis=1)
         shares = 1 - np.logical_and.accumulate(alive).mean(axis=1)
         names = [layer.name for layer in dense]
@@ -111,17 +113,20 @@ class SignalPropagation(WeightProbe):
             first, other = rng.standard_normal((2, group, 1, _inputs(dense, self.inputs)), dtype=np.float32)
             second = self.correlation * first + math.sqrt(1 - self.correlation**2) * other
             kernels = _kernels(dense, group, self.inputs, rng)
-            with tf.GradientTape() as tape:
-                passed = list(_passed(dense, kernels, np.concatenate([first, second], axis=1), tape))
-                last = passed[-1][1]
-                mix = tf.reduce_sum(last * tf.constant(rng.standard_normal(last.shape, dtype=np.float32)))
-            gradients = tape.gradient(mix, [z for _, z, _ in passed])
+            x = np.concatenate([first, second], axis=1)
+            passed = list(_passed(dense, kernels, x))
+            mix = rng.standard_normal(passed[-1][1].shape, dtype=np.float32)
+
+            def last(*moved: Any, kernels: list[Any] = kernels, x: Any = x) -> Any:  # by how much each z is
+                return list(_passed(dense, kernels, x, moved))[-1][1]
+
+            _, gradients = pull_back(last, [ops.zeros_like(z) for _, z, _ in passed], ops.convert_to_tensor(mix))
             for i, ((layer, z, y), gradient) in enumerate(zip(passed, gradients, strict=True)):
                 a, b = (np.asarray(z[:, j], np.float64) for j in (0, 1))
                 slope = Seen(layer, _rows(z), _rows(y)).slope
-                of_weights = tf.reduce_mean(kernels[i + 1] ** 2) if i + 1 < len(kernels) else np.nan
-                means = [(a * a).mean(), (a * b).mean(), (b * b).mean(), tf.reduce_mean(slope**2), of_weights,
-                         tf.reduce_mean(tf.cast(gradient, tf.float64) ** 2) * a.shape[-1]]  # fmt: skip
+                of_weights = ops.mean(kernels[i + 1] ** 2) if i + 1 < len(kernels) else np.nan
+                means = [(a * a).mean(), (a * b).mean(), (b * b).mean(), ops.mean(slope**2), of_weights,
+                         ops.mean(ops.cast(gradient, "float64") ** 2) * a.shape[-1]]  # fmt: skip
                 sums[i] += group * np.array([float(mean) for mean in means])
         q, products, others, slopes, weights, gradients = (sums / self.networks).T
         columns = (
@@ -167,32 +172,31 @@ def _kernels(layers: Sequence[ProbedLayer], networks: int, inputs: int | None, r
         shape = (inputs or shape[0], shape[1]) if i == 0 else shape
         config = initializer.get_config()
 
-        def draw(config: dict[str, Any], *shape: int, of: Any = type(initializer)) -> Any:
+        def drawn(config: dict[str, Any], *shape: int, of: Any = type(initializer)) -> Any:
             seed = {"seed": int(rng.integers(2**31))} if "seed" in config else {}
-            return of.from_config({**config, **seed})(shape)
+            return draw(of.from_config({**config, **seed}), shape)
 
         if "gain" in config:  # orthogonal and identity are those of one matrix
-            found.append(tf.stack([draw(config, *shape) for _ in range(networks)]))
+            found.append(ops.stack([drawn(config, *shape) for _ in range(networks)]))
         else:  # what scales with the fans must know that the first axis is none
             axes = {"input_axes": [1], "output_axes": [2]} if "input_axes" in config else {}
-            found.append(draw({**config, **axes}, networks, *shape))
+            found.append(drawn({**config, **axes}, networks, *shape))
     return found
 
 
 def _passed(
-    layers: Sequence[ProbedLayer], kernels: Sequence[Any], x: Any, tape: Any = None
+    layers: Sequence[ProbedLayer], kernels: Sequence[Any], x: Any, moved: Sequence[Any] = ()
 ) -> Iterator[tuple[ProbedLayer, Any, Any]]:
-    """Each layer with its pre-activations and outputs, (networks, points, width)."""
-    y = tf.constant(x)
-    for layer, kernel in zip(layers, kernels, strict=True):
+    """Each layer with its pre-activations, perhaps moved by something, and outputs, (networks, points, width)."""
+    y = ops.convert_to_tensor(x)
+    for layer, kernel, by in itertools.zip_longest(layers, kernels, moved):
         assert layer.activation is not None
-        z = tf.matmul(y, kernel)
-        if tape:
-            tape.watch(z)
+        z = ops.matmul(y, kernel)
+        z = z if by is None else z + by
         y = layer.activation.call(_rows(z), training=False)
-        y = tf.reshape(y, (*z.shape[:2], -1))
+        y = ops.reshape(y, (*z.shape[:2], -1))
         yield layer, z, y
 
 
 def _rows(values: Any) -> Any:
-    return tf.reshape(values, (-1, values.shape[-1]))
+    return ops.reshape(values, (-1, values.shape[-1]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from actlab.lazy import tf
+from actlab.lazy import ops
 from actlab.parts.probes.facts import PROBES, Arrays, OutcomeProbe, ProbeFacts, Sums
 
 
@@ -26,14 +26,14 @@ class Confusion(OutcomeProbe):
     """
 
     def start(self, classes: int) -> Sums:
-        return {"counts": tf.zeros([classes, classes], tf.int64)}
+        return {"counts": ops.zeros([classes, classes], "int64")}
 
     def update(self, sums: Sums, labels: Any, logits: Any) -> Sums:
         # a product of zeros and ones, exact in float32: counting by index is not deterministic on every device
         classes = logits.shape[-1]
-        true, predicted = tf.one_hot(labels, classes), tf.one_hot(tf.argmax(logits, axis=-1), classes)
-        counts = tf.linalg.matmul(true, predicted, transpose_a=True)
-        return {"counts": sums["counts"] + tf.cast(counts, tf.int64)}
+        true, predicted = ops.one_hot(labels, classes), ops.one_hot(ops.argmax(logits, axis=-1), classes)
+        counts = ops.matmul(ops.transpose(true), predicted)
+        return {"counts": sums["counts"] + ops.cast(counts, "int64")}
 
     def rows(self, sums: Arrays) -> list[Mapping[str, Any]]:
         counts = sums["counts"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from actlab.lazy import tf
+from actlab.lazy import ops
 from actlab.parts.probes.facts import PROBES, Arrays, Cells, EvaluationProbe, On, ProbeFacts, Sums
 from actlab.parts.probes.layers import ProbedLayer, Seen, counted
 
@@ -29,10 +29,10 @@ class DeadUnits(EvaluationProbe):
     """
 
     def start(self, layer: ProbedLayer) -> Sums:
-        return {"steepest": tf.zeros([layer.units])}
+        return {"steepest": ops.zeros([layer.units])}
 
     def update(self, sums: Sums, seen: Seen) -> Sums:
-        return {"steepest": tf.maximum(sums["steepest"], seen.steepest)}
+        return {"steepest": ops.maximum(sums["steepest"], seen.steepest)}
 
     def row(self, sums: Mapping[str, Arrays]) -> Cells:
         return counted("dead_units", {name: found["steepest"] == 0 for name, found in sums.items()})

@@ -97,23 +97,24 @@ class EvaluationProbe(Probe):
 
 
 class GradientProbe(Probe):
-    """Sees the gradients of every training step, inside the compiled function. Its state is variables."""
+    """Sees the gradients of every training step, inside the compiled function."""
 
-    def variables(self) -> list[Any]:
-        """The TensorFlow variables, made by `build`; part of the checkpoint."""
+    def start(self) -> Sums:
+        """The sums before the first step after a row; part of the checkpoint."""
         raise NotImplementedError
 
-    def update(self, gradients: Sequence[Any], skips: bool) -> None:
-        """Add one training step.
+    def update(self, sums: Sums, gradients: Sequence[Any], skips: bool) -> Sums:
+        """The sums with one more training step.
 
         Args:
+            sums: before it.
             gradients: of all trainable variables in their order; None where the loss does not depend on one.
             skips: whether the optimizer leaves out steps whose gradients are not finite (mixed_float16).
         """
         raise NotImplementedError
 
-    def row(self) -> Cells:
-        """The cells of the steps since the last row; begins anew."""
+    def row(self, sums: Arrays) -> Cells:
+        """The cells of the steps since the last row, from their sums."""
         raise NotImplementedError
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from actlab.lazy import tf
-from actlab.parts.probes.facts import PROBES, Cells, GradientProbe, ProbeFacts
+from actlab.lazy import ops
+from actlab.parts.autodiff import half_sum_of_squares
+from actlab.parts.probes.facts import PROBES, Arrays, Cells, GradientProbe, ProbeFacts, Sums
 from actlab.parts.probes.layers import ProbedLayer
 
 
@@ -31,29 +32,27 @@ class GradientNorms(GradientProbe):
 
     def build(self, layers: Sequence[ProbedLayer], places: Mapping[str, list[int]]) -> None:
         self._places = dict(places)
-        self._sum = tf.Variable(tf.zeros([len(places)], tf.float64))
-        self._most = tf.Variable(tf.zeros([len(places)]))
-        self._steps = tf.Variable(0, dtype=tf.int64)
 
-    def variables(self) -> list[Any]:
-        return [self._sum, self._most, self._steps]
+    def start(self) -> Sums:
+        layers = len(self._places)
+        return {"sum": ops.zeros([layers], "float64"), "most": ops.zeros([layers]), "steps": ops.zeros([], "int64")}
 
-    def update(self, gradients: Sequence[Any], skips: bool) -> None:
-        halves = [tf.constant(0.0) if g is None else tf.nn.l2_loss(tf.cast(g, tf.float32)) for g in gradients]
+    def update(self, sums: Sums, gradients: Sequence[Any], skips: bool) -> Sums:
+        halves = [ops.zeros([]) if g is None else half_sum_of_squares(ops.cast(g, "float32")) for g in gradients]
         # the order in which `tf.add_n` adds depends on which thread is done first
-        sums = [tf.reduce_sum(tf.stack([halves[i] for i in places])) for places in self._places.values()]
-        norms = tf.sqrt(2 * tf.stack(sums))
-        taken = tf.math.is_finite(norms[-1]) if skips else tf.constant(True)  # the last is that of the whole network
-        norms = tf.where(taken, norms, 0.0)
-        self._sum.assign_add(tf.cast(norms, tf.float64))
-        self._most.assign(tf.maximum(self._most, norms))
-        self._steps.assign_add(tf.cast(taken, tf.int64))
+        of_layers = [ops.sum(ops.stack([halves[i] for i in places])) for places in self._places.values()]
+        norms = ops.sqrt(2 * ops.stack(of_layers))
+        taken = ops.isfinite(norms[-1]) if skips else ops.ones([], "bool")  # the last is that of the whole network
+        norms = ops.where(taken, norms, 0.0)
+        return {
+            "sum": sums["sum"] + ops.cast(norms, "float64"),
+            "most": ops.maximum(sums["most"], norms),
+            "steps": sums["steps"] + ops.cast(taken, "int64"),
+        }
 
-    def row(self) -> Cells:
-        steps = int(self._steps.numpy())
-        numbers = zip(self._sum.numpy() / max(1, steps), self._most.numpy(), strict=True)
-        for variable in self.variables():
-            variable.assign(tf.zeros_like(variable))
+    def row(self, sums: Arrays) -> Cells:
+        steps = int(sums["steps"])
+        numbers = zip(sums["sum"] / max(1, steps), sums["most"], strict=True)
         return {
             # where all steps were skipped there is none
             name: dict(zip(self.columns, map(float, pair) if steps else (None, None), strict=True))

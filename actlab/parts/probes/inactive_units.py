@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from actlab.lazy import tf
+from actlab.lazy import ops
 from actlab.parts.probes.facts import PROBES, Arrays, Cells, EvaluationProbe, ProbeFacts, Sums
 from actlab.parts.probes.layers import ProbedLayer, Seen, counted
 
@@ -34,11 +34,11 @@ class InactiveUnits(EvaluationProbe):
 
     def start(self, layer: ProbedLayer) -> Sums:
         assert layer.activation is not None
-        infinite = tf.fill([int(layer.activation.output.shape[-1])], tf.constant(float("inf")))
+        infinite = ops.full([int(layer.activation.output.shape[-1])], float("inf"))
         return {"low": infinite, "high": -infinite}
 
     def update(self, sums: Sums, seen: Seen) -> Sums:
-        return {"low": tf.minimum(sums["low"], seen.low), "high": tf.maximum(sums["high"], seen.high)}
+        return {"low": ops.minimum(sums["low"], seen.low), "high": ops.maximum(sums["high"], seen.high)}
 
     def row(self, sums: Mapping[str, Arrays]) -> Cells:
         still = {}

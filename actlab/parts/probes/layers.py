@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from actlab.lazy import tf
+from actlab.lazy import ops
 
 TOTAL = "*"  # in place of a layer's name: the whole network
 
@@ -46,8 +46,8 @@ class ProbedLayer:
         if isinstance(inputs, np.ndarray):
             split = inputs.reshape(*inputs.shape[:-1], *parts)
             return np.swapaxes(split, -1, -2) if self.inputs_apart else split
-        split = tf.reshape(inputs, (-1, *parts))
-        return tf.linalg.matrix_transpose(split) if self.inputs_apart else split
+        split = ops.reshape(inputs, (-1, *parts))
+        return ops.swapaxes(split, -1, -2) if self.inputs_apart else split
 
 
 def probed_layers(model: Any) -> list[ProbedLayer]:
@@ -100,29 +100,29 @@ class Seen:
         In float32 also in mixed precision: the slope of the function, not what rounding leaves of it.
         """
         assert self.layer.activation is not None
-        slope = _rows(tf.abs(self.layer.activation.slope(tf.cast(self.z, tf.float32))))
-        return slope if self.layer.inputs_per_unit == 1 else tf.reduce_max(self.layer.by_unit(slope), axis=-1)
+        slope = _rows(ops.abs(self.layer.activation.slope(ops.cast(self.z, "float32"))))
+        return slope if self.layer.inputs_per_unit == 1 else ops.max(self.layer.by_unit(slope), axis=-1)
 
     @cached_property
     def steepest(self) -> Any:
         """The greatest slope of each unit over the rows, (units,); NaN where one of them is."""
-        return tf.reduce_max(self.slope, axis=0)
+        return ops.max(self.slope, axis=0)
 
     @cached_property
     def outputs(self) -> Any:
         """The output in float32."""
-        return tf.cast(self.y, tf.float32)
+        return ops.cast(self.y, "float32")
 
     @cached_property
     def low(self) -> Any:
         """The least of each output, (outputs,), float32."""
-        return tf.reduce_min(_rows(self.outputs), axis=0)
+        return ops.min(_rows(self.outputs), axis=0)
 
     @cached_property
     def high(self) -> Any:
         """The greatest of each output, (outputs,), float32."""
-        return tf.reduce_max(_rows(self.outputs), axis=0)
+        return ops.max(_rows(self.outputs), axis=0)
 
 
 def _rows(values: Any) -> Any:
-    return tf.reshape(values, (-1, values.shape[-1]))
+    return ops.reshape(values, (-1, values.shape[-1]))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from actlab.lazy import tf
+from actlab.lazy import ops
 from actlab.parts.probes.facts import PROBES, Arrays, Cells, EvaluationProbe, On, ProbeFacts, Sums
 from actlab.parts.probes.layers import TOTAL, ProbedLayer, Seen
 
@@ -32,13 +32,13 @@ class SaturatedFraction(EvaluationProbe):
         self.threshold = threshold
 
     def start(self, layer: ProbedLayer) -> Sums:
-        return {"saturated": tf.constant(0, tf.int64), "pairs": tf.constant(0, tf.int64)}
+        return {"saturated": ops.zeros([], "int64"), "pairs": ops.zeros([], "int64")}
 
     def update(self, sums: Sums, seen: Seen) -> Sums:
-        flat = tf.reduce_sum(tf.cast(seen.slope < self.threshold, tf.int32))
+        flat = ops.sum(ops.cast(seen.slope < self.threshold, "int32"))
         return {
-            "saturated": sums["saturated"] + tf.cast(flat, tf.int64),
-            "pairs": sums["pairs"] + tf.size(seen.slope, out_type=tf.int64),
+            "saturated": sums["saturated"] + ops.cast(flat, "int64"),
+            "pairs": sums["pairs"] + ops.cast(ops.size(seen.slope), "int64"),
         }
 
     def row(self, sums: Mapping[str, Arrays]) -> Cells:

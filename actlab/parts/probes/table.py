@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from actlab.lazy import tf
+from actlab.lazy import keras, ops
 from actlab.parts.probes.facts import (
     PROBES,
     Arrays,
@@ -103,53 +103,59 @@ class Probes:
         found: AllSums = {name: {} for name in self.evaluation}
         found |= {n: {TOTAL: p.update(sums[n][TOTAL], labels, logits)} for n, p in self.outcome.items()}
         for layer, z, y in zip(self._activated, tensors[::2], tensors[1::2], strict=True):
-            images = max(1, CACHED // math.prod(z.shape[1:])) if in_pieces else tf.shape(z)[0]
             mine = {name: sums[name][layer.name] for name in self.evaluation}
-            for name, own in self._update_layer(layer, mine, z, y, images).items():
+            for name, own in self._update_layer(layer, mine, z, y, in_pieces).items():
                 found[name][layer.name] = own
         return found
 
-    def _update_layer(self, layer: ProbedLayer, sums: dict[str, Sums], z: Any, y: Any, images: Any) -> dict[str, Sums]:
-        for start in tf.range(0, tf.shape(z)[0], images):
-            tf.autograph.experimental.set_loop_options(shape_invariants=self.shapes(sums))
-            seen = Seen(layer, z[start : start + images], y[start : start + images])
-            sums = {name: probe.update(sums[name], seen) for name, probe in self.evaluation.items()}
-        return sums
+    def _update_layer(
+        self, layer: ProbedLayer, sums: dict[str, Sums], z: Any, y: Any, in_pieces: bool
+    ) -> dict[str, Sums]:
+        def updated(sums: dict[str, Sums], z: Any, y: Any) -> dict[str, Sums]:
+            seen = Seen(layer, z, y)
+            return {name: probe.update(sums[name], seen) for name, probe in self.evaluation.items()}
 
-    def sum_specs(self) -> Any:
-        """The shapes and dtypes of all sums, for the compiled function; one that is empty at the start grows."""
-        return tf.nest.map_structure(
-            lambda tensor: tf.TensorSpec([size or None for size in tensor.shape], tensor.dtype), self.start()
-        )
+        if not in_pieces:
+            return updated(sums, z, y)
+        images = max(1, CACHED // math.prod(z.shape[1:]))
 
-    def shapes(self, sums: Mapping[str, Any]) -> list[tuple[Any, Any]]:
-        """Each sum with its shape, where it grows from batch to batch."""
-        return [(tensor, tensor.shape) for tensor in tf.nest.flatten(sums) if tensor.shape[:1] == [None]]
+        def piece(start: Any, sums: dict[str, Sums]) -> tuple[Any, dict[str, Sums]]:
+            return start + images, updated(sums, z[start : start + images], y[start : start + images])
+
+        done: dict[str, Sums] = ops.while_loop(lambda start, _: start < ops.shape(z)[0], piece, (0, sums))[1]
+        return done
 
     # --- the training steps, inside the compiled function -------------------------------------------------------
 
-    def update_gradients(self, gradients: Sequence[Any], optimizer: Any) -> None:
-        """Show the gradients of a step, which are those of `optimizer.scale_loss(loss)`."""
+    def start_gradients(self) -> dict[str, Sums]:
+        """The sums of each probe of the gradients before the first step."""
+        return {name: probe.start() for name, probe in self.gradients.items()}
+
+    def update_gradients(self, sums: dict[str, Sums], gradients: Sequence[Any], optimizer: Any) -> dict[str, Sums]:
+        """The sums with the gradients of one more step, which are those of `optimizer.scale_loss(loss)`."""
         skips = hasattr(optimizer, "inner_optimizer")  # that of mixed_float16
         if skips or optimizer.loss_scale_factor is not None:
-            scale = tf.cast(optimizer.scale_loss(tf.constant(1.0)), tf.float32)
+            scale = ops.cast(optimizer.scale_loss(ops.ones([])), "float32")
             gradients = [gradient if gradient is None else gradient / scale for gradient in gradients]
-        for probe in self.gradients.values():
-            probe.update(gradients, skips)
+        return {name: probe.update(sums[name], gradients, skips) for name, probe in self.gradients.items()}
 
     # --- rows -------------------------------------------------------------------------------------------------
 
-    def row(self, sums: AllSums) -> tuple[list[tuple[Any, ...]], tuple[Any, ...]]:
+    def row(self, sums: AllSums, of_gradients: dict[str, Sums]) -> tuple[list[tuple[Any, ...]], tuple[Any, ...]]:
         """An evaluation's rows of layers.csv, from the column `layer` on, and its cells of history.csv.
 
         Args:
             sums: of the evaluation pass.
+            of_gradients: those of the training steps since the last row.
         """
-        seen: dict[str, dict[str, Arrays]] = tf.nest.map_structure(lambda sum: np.asarray(sum.numpy()), sums)
+        seen: dict[str, dict[str, Arrays]] = keras.tree.map_structure(np.asarray, sums)
         if "dead_units" in seen:
             self.dead = {layer: found["steepest"] == 0 for layer, found in seen["dead_units"].items()}
         found = [probe.row(seen[name]) for name, probe in self.evaluation.items()]
-        found += [probe.row() for probe in self.gradients.values()]
+        found += [
+            probe.row({key: np.asarray(sum) for key, sum in of_gradients[name].items()})
+            for name, probe in self.gradients.items()
+        ]
         if self.weights:
             arrays = self._arrays()
             before, now = self._weights(self._before), self._weights(arrays)
@@ -165,7 +171,7 @@ class Probes:
     def tables(self, sums: AllSums) -> dict[str, list[Mapping[str, Any]]]:
         """The rows of each table of the outcome, by the name of its probe, from the sums over the test set."""
         return {
-            name: probe.rows({key: np.asarray(array.numpy()) for key, array in sums[name][TOTAL].items()})
+            name: probe.rows({key: np.asarray(array) for key, array in sums[name][TOTAL].items()})
             for name, probe in self.outcome.items()
         }
 
@@ -183,12 +189,8 @@ class Probes:
 
     # --- state ------------------------------------------------------------------------------------------------
 
-    def variables(self) -> dict[str, Any]:
-        """The TensorFlow variables of the probes by name."""
-        return {f"{name}/{i}": v for name, p in self.gradients.items() for i, v in enumerate(p.variables())}
-
     def state(self) -> Arrays:
-        """What the rows to come need of those before, without the variables."""
+        """What the rows to come need of those before, without the sums of the gradients."""
         arrays = {f"{name}/{key}": array for name, p in self.members.items() for key, array in p.state().items()}
         return {**arrays, **{f"before/{i:04d}": array for i, array in enumerate(self._before)}}
 

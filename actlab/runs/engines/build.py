@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from actlab.lazy import keras
+from actlab.parts.initializers import drawn
 from actlab.parts.models import Layers
 from actlab.registry import find, keyword_parameters
 from actlab.spec.config import RunConfig
@@ -63,7 +63,7 @@ def _layers(config: RunConfig) -> Layers:
     )
     return Layers(
         lambda: Activation(name, parameters, seed=next(of_draws)), facts.inputs_per_unit(parameters),
-        partial(initializer, **config.initializer.parameters), lambda: next(of_layers), **shared,
+        lambda seed: drawn(initializer(seed, **config.initializer.parameters)), lambda: next(of_layers), **shared,
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from actlab.parts.probes import AllSums, Probes
+from actlab.parts.probes import AllSums, Probes, Sums
 
 Indices = NDArray[np.int32]
 Arrays = dict[str, tuple[Any, Any]]
@@ -48,7 +48,10 @@ class Engine(Protocol):
         """Mean loss and accuracy of the training steps since the last `reset_means`, and over how many images."""
 
     def reset_means(self) -> None:
-        """Begin new means."""
+        """Begin new means, and new sums of the gradients."""
+
+    def gradient_sums(self) -> dict[str, Sums]:
+        """What each probe of the gradients has summed since the last `reset_means`."""
 
     @property
     def bad_step(self) -> int | None:
@@ -78,6 +81,9 @@ class Engine(Protocol):
             batch_size: images at a time; the result depends on it by rounding only.
             on: the probes that look at "validation", "training" or "test" images; "" for none of them.
         """
+
+    def sync(self) -> None:
+        """Give the variables of the model, which probes and films read, the values that they have in the training."""
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Every number that the rest of the training depends on, by name."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from actlab.environment import use_device
 from actlab.lazy import keras, tf
-from actlab.parts.probes import AllSums, Probes
+from actlab.parts.probes import AllSums, Probes, Sums
 from actlab.runs.engines.engine import Arrays, Indices, Member, OneByOne, chunks
 
 
@@ -46,6 +46,7 @@ class Engine:
             "steps": tf.Variable(0, dtype=tf.int64),
             "bad_step": tf.Variable(-1, dtype=tf.int64),  # the first step whose loss was not finite
         }
+        self._gradient_sums = tf.nest.map_structure(tf.Variable, self.probes.start_gradients())
         batches = tf.TensorSpec([None, None], tf.int32)
         self._train = tf.function(self._train_chunk, input_signature=[batches])
         # the images are an argument here, so that one trace serves all splits
@@ -56,7 +57,9 @@ class Engine:
             probes = self.probes.on(on)
             net = keras.Model(model.inputs, [self._net.output, *probes.tensors]) if probes.tensors else self._net
             chunk = partial(self._evaluate_chunk, net, probes)
-            self._passes[on] = tf.function(chunk, input_signature=[*split, probes.sum_specs()])
+            self._passes[on] = tf.function(
+                chunk, input_signature=[*split, tf.nest.map_structure(tf.TensorSpec.from_tensor, probes.start())]
+            )
 
     # --- training ---------------------------------------------------------------------------------------------
 
@@ -79,7 +82,9 @@ class Engine:
         variables = self.model.trainable_variables
         gradients = tape.gradient(scaled, [v.value for v in variables])
         if self.probes.gradients:
-            self.probes.update_gradients(gradients, self.optimizer)  # before the optimizer changes its loss scale
+            # before the optimizer changes its loss scale
+            found = self.probes.update_gradients(self._gradient_sums, gradients, self.optimizer)
+            tf.nest.map_structure(lambda variable, value: variable.assign(value), self._gradient_sums, found)
         self.optimizer.apply(gradients, variables)
         self._add(loss, logits, labels)
 
@@ -110,9 +115,15 @@ class Engine:
         return loss / max(1, count), correct / max(1, count), count
 
     def reset_means(self) -> None:
-        """Begin new means."""
+        """Begin new means, and new sums of the gradients."""
         for name in ("loss", "correct", "count"):
             self._sums[name].assign(tf.zeros_like(self._sums[name]))
+        for variable in tf.nest.flatten(self._gradient_sums):
+            variable.assign(tf.zeros_like(variable))
+
+    def gradient_sums(self) -> dict[str, Sums]:
+        """What each probe of the gradients has summed since the last `reset_means`."""
+        return {name: dict(sums) for name, sums in self._gradient_sums.items()}
 
     @property
     def bad_step(self) -> int | None:
@@ -176,7 +187,6 @@ class Engine:
         """Sums of loss and of hits over batches of indices into images and labels, and those of the probes."""
         loss, correct = tf.constant(0.0, tf.float64), tf.constant(0, tf.int64)
         for i in tf.range(tf.shape(batches)[0]):
-            tf.autograph.experimental.set_loop_options(shape_invariants=probes.shapes(sums))
             x, y = self._batch(images, labels, batches[i])
             logits, *tensors = tf.nest.flatten(net(x, training=False))
             entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
@@ -186,6 +196,9 @@ class Engine:
         return loss, correct, sums
 
     # --- state ------------------------------------------------------------------------------------------------
+
+    def sync(self) -> None:
+        """Nothing to do: the training is that of the model's own variables."""
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Every number that the rest of the training depends on, by name."""
@@ -202,8 +215,8 @@ class Engine:
                 yield f"{group}/{i:04d}", variable.value
         for name, variable in self._sums.items():
             yield f"sums/{name}", variable
-        for name, variable in self.probes.variables().items():
-            yield f"probes/{name}", variable
+        for name, sums in self._gradient_sums.items():
+            yield from ((f"probes/{name}/{i}", variable) for i, variable in enumerate(sums.values()))
 
     def weights(self) -> list[NDArray[Any]]:
         """The model's variables as arrays, in Keras's order."""

@@ -119,12 +119,12 @@ class Slot:
     queued = False
 
     def __init__(self, first: Job, limits: Limits, finish: Finish | None, gpu: str | None, folder: Path) -> None:
-        self.start = (first.threads, first.device, os.getpid(), gpu, folder)
+        self.gpu, self.folder = gpu, folder
         self.timeout, self.finish, self.stop_file = limits.run_timeout_seconds, finish, folder / "stop"
         self.spawn = _Spawn()
         self.pool: ProcessPool | None = None
         self.job: Job | None = None
-        self.plugins = first.plugins  # of the worker that lives here
+        self.plugins, self.engine = first.plugins, first.engine  # of the worker that lives here
         self.warm: ProcessFuture | None = None  # what it does before a job
         self.future: ProcessFuture | None = None
         self.looks = 0
@@ -136,11 +136,12 @@ class Slot:
     def take(self, job: Job) -> None:
         """Give the worker a job; a new worker if the last one is gone."""
         self.job = job
-        if job.plugins != self.plugins:  # whatever a plug-in does to its process, it is done to its own runs only
-            self.close()
-            self.plugins = job.plugins
+        if (job.plugins, job.engine) != (self.plugins, self.engine):
+            self.close()  # whatever a plug-in does to its process, it is done to its own runs only
+            self.plugins, self.engine = job.plugins, job.engine
         if self.pool is None:
-            self.pool = ProcessPool(1, 2 * RUNS_A_WORKER, worker.start, self.start, self.spawn)
+            start = (job.threads, job.device, job.engine, os.getpid(), self.gpu, self.folder)
+            self.pool = ProcessPool(1, 2 * RUNS_A_WORKER, worker.start, start, self.spawn)
         try:
             with deaf_to_the_terminal():
                 self.warm = self.pool.schedule(worker.warm_up, args=(job.path,))  # its time is not the training's

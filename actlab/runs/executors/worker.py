@@ -28,19 +28,20 @@ from actlab.runs.job import Finish, Job, Outcome
 _terminated = threading.Event()  # set by SIGTERM: a scheduler stops workers that way too
 
 
-def start(threads: int, device: str, parent: int, gpu: str | None, scratch: Path) -> None:
-    """Prepare the process, before TensorFlow is imported.
+def start(threads: int, device: str, engine: str, parent: int, gpu: str | None, scratch: Path) -> None:
+    """Prepare the process, before its engine is imported.
 
     Args:
         threads: how many it may use.
         device: "cpu" or "gpu".
+        engine: of the trainings to come, "tensorflow" or "jax".
         parent: the process without which it must not live.
         gpu: the GPU that it alone, or with others, is to use, by the name that CUDA has for it; None for what is there.
         scratch: for temporary files. TensorFlow's stay where a worker is killed; the parent removes this folder.
     """
     pin_variables()
     tempfile.tempdir = str(scratch)
-    os.environ.update(worker_variables(threads, device))
+    os.environ.update(worker_variables(threads, device, engine))
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # Slurm sends it to all processes of a task; the first one answers
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
@@ -54,9 +55,9 @@ def start(threads: int, device: str, parent: int, gpu: str | None, scratch: Path
 
 
 def warm_up(path: Path) -> int:
-    """Import TensorFlow for the training in a run directory, whose log gets what is printed; returns the process."""
+    """Import the engine for the training in a run directory, whose log gets what is printed; returns the process."""
     _redirect_output(path / LOG)
-    import_tensorflow()
+    import_engine()
     return os.getpid()
 
 
@@ -76,7 +77,7 @@ def work(job: Job, stop_file: Path, finish: Finish | None) -> Outcome:
         for other in job.together:
             with contextlib.suppress(RunDirError), _opened(other.path / LOG) as handle:  # its own training says it
                 os.write(handle, f"trained together with {job.path.name}, whose {LOG} has what was printed\n".encode())
-        import_tensorflow()  # unless the worker that had has died
+        import_engine()  # unless the worker that had has died
         for plugin in job.plugins:
             plugins.load(plugin)
         ended = train_together(job.group, lambda: _terminated.is_set() or stop_file.exists(), finish)
@@ -127,13 +128,13 @@ def _redirect_output(log: Path) -> None:
         os.dup2(handle, 2)
 
 
-def import_tensorflow() -> None:
-    """Import TensorFlow, with Keras, in less time than an import by itself takes; at once where it has been imported.
+def import_engine() -> None:
+    """Import Keras and its backend in less time than an import by itself takes; at once where they have been imported.
 
-    Its import makes half a million objects that live as long as the process. They are not looked through for garbage
-    meanwhile, nor by any later collection: `keras.backend.clear_session` asks for one before each training.
+    TensorFlow's import makes half a million objects that live as long as the process. They are not looked through for
+    garbage meanwhile, nor by any later collection: `keras.backend.clear_session` asks for one before each training.
     """
-    if "tensorflow" in sys.modules:
+    if "keras" in sys.modules:
         return
     gc.disable()
     sys.meta_path.insert(0, _LaterPyplot)

@@ -10,6 +10,7 @@ import numpy as np
 
 from actlab.lazy import keras, ops
 from actlab.parts.activations.facts import ACTIVATIONS, ActivationFacts, Array
+from actlab.parts.autodiff import largest
 
 
 @ACTIVATIONS.register(ActivationFacts(
@@ -85,7 +86,7 @@ def sparsemax(x: Any) -> Any:
     Args:
         x: tensor of shape (..., units).
     """
-    missing, x = ops.isnan(x), ops.clip(x, -x.dtype.max, x.dtype.max)  # ∞ − ∞ would be NaN
+    missing, x = ops.isnan(x), ops.clip(x, -largest(x), largest(x))  # ∞ − ∞ would be NaN
     support = _support(x)
     precise = ops.cast(x, support.dtype)
     # the largest is taken off first: it changes nothing, and what is summed then lies between −1 and 0

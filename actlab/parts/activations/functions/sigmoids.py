@@ -9,6 +9,7 @@ import numpy as np
 
 from actlab.lazy import keras, ops
 from actlab.parts.activations.facts import ACTIVATIONS, ActivationFacts
+from actlab.parts.autodiff import largest
 
 
 @ACTIVATIONS.register(ActivationFacts(
@@ -83,4 +84,4 @@ def hard_tanh(x: Any) -> Any:
 ))  # fmt: skip
 def softsign(x: Any) -> Any:
     """f(x) = x / (1 + |x|): an S that saturates slowly."""
-    return keras.activations.softsign(ops.clip(x, -x.dtype.max, x.dtype.max))  # ∞/∞ would be NaN
+    return keras.activations.softsign(ops.clip(x, -largest(x), largest(x)))  # ∞/∞ would be NaN

@@ -10,6 +10,7 @@ import numpy as np
 
 from actlab.lazy import keras, ops
 from actlab.parts.activations.facts import ACTIVATIONS, ActivationFacts, Positive
+from actlab.parts.autodiff import largest
 
 
 @ACTIVATIONS.register(ActivationFacts(
@@ -33,7 +34,7 @@ def squareplus(x: Any, *, b: Positive = 4.0) -> Any:
     Args:
         b: the larger, the rounder at 0; above 0.
     """
-    magnitude = ops.minimum(ops.where(x < 0, -x, x), x.dtype.max)
+    magnitude = ops.minimum(ops.where(x < 0, -x, x), largest(x))
     # divided by its size before it is squared: x² of Keras's form is infinite in float16 from 256 on
     size = ops.stop_gradient(ops.maximum(magnitude, math.sqrt(b)))
     half = (magnitude / size + ops.sqrt(ops.square(magnitude / size) + ops.square(math.sqrt(b) / size))) / 2

@@ -1,0 +1,405 @@
+"""Runs in training together on Keras's JAX backend: their weights stacked, one compiled loop over the steps for all.
+
+Runs that differ in numbers only are one program: `jax.vmap` of a loop over the steps, with a leading axis of members
+on every variable. The images lie on the device once. A single run is a group of one, on the same path.
+
+All that the future depends on is carried from step to step, so that a chunk of steps can be cut anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actlab.lazy import jax, keras, ops
+from actlab.parts.probes import AllSums, Probes, Sums
+from actlab.runs.engines.engine import Arrays, Indices, Member
+
+STEPS = 256  # of a chunk at most: the loop is compiled once, for as many, and ends earlier where there are fewer
+EVALUATED = 64  # batches of an evaluation, at least: one program serves all that have no more
+Host = dict[str, Any]
+
+
+class Group:
+    """`engine.Group` on JAX.
+
+    Args:
+        members, arrays, device, varying: as there.
+    """
+
+    def __init__(
+        self, members: Sequence[Member], arrays: Arrays, device: str,
+        varying: Mapping[str, Sequence[float]] = {},
+    ) -> None:  # fmt: skip
+        self.members = list(members)
+        first = self.members[0]
+        self.model, self.optimizer, self.probes = first.model, first.optimizer, first.probes
+        self._net = keras.Model(self.model.inputs, self.model.get_layer("logits").output)
+        self._device = jax.devices(device)[0]
+        put = partial(jax.device_put, device=self._device)
+        self._splits = {name: (put(np.asarray(x)), put(np.asarray(y))) for name, (x, y) in arrays.items()}
+        # weakly typed, so that a number takes part in arithmetic just as one of Python does
+        self._varying = {
+            path: jax.numpy.stack([jax.numpy.asarray(float(value)) for value in values])
+            for path, values in varying.items()
+        }
+        counts = {name: np.zeros(len(self), np.int64) for name in ("correct", "count", "steps")}
+        self._state: dict[str, Any] = put({
+            "model": _stacked([member.model.variables for member in self.members]),
+            "optimizer": _stacked([member.optimizer.variables for member in self.members]),
+            # bad_step: the first step whose loss was not finite
+            "sums": {"loss": np.zeros(len(self)), **counts, "bad_step": np.full(len(self), -1)},
+            "gradients": jax.tree.map(lambda sum: np.stack([sum] * len(self)), self.probes.start_gradients()),
+        })  # fmt: skip
+        self._fetched: Host = {}  # parts of the state as arrays of NumPy, until they change
+        self._train = jax.jit(self._train_chunk)
+        self._passes: dict[str, Any] = {}  # by the images that their probes look at
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def __getitem__(self, i: int) -> View:
+        return View(self, i)
+
+    # --- training ---------------------------------------------------------------------------------------------
+
+    def train(self, batches: Indices, active: NDArray[np.bool_]) -> None:
+        """As many steps as there are batches, (members, steps, batch), for each active member, (members,)."""
+        for start in range(0, batches.shape[1], STEPS):
+            piece = batches[:, start : start + STEPS]
+            padded = np.zeros((len(self), STEPS, batches.shape[2]), np.int32)
+            padded[:, : piece.shape[1]] = piece
+            self._state = self._train(
+                self._state, self._varying, *self._splits["train"], padded, piece.shape[1], np.asarray(active)
+            )
+        self._fetched = {}
+
+    def _train_chunk(
+        self, state: Any, varying: Any, images: Any, labels: Any, batches: Any, steps: Any, active: Any
+    ) -> Any:
+        def member(state: Any, varying: Any, batches: Any) -> Any:
+            step = partial(self._step, images, labels)
+            with self._of_member(varying):
+                return jax.lax.fori_loop(0, steps, lambda i, state: step(state, batches[i]), state)
+
+        def kept(old: Any, new: Any) -> Any:
+            return jax.numpy.where(active.reshape(-1, *[1] * (old.ndim - 1)), new, old)
+
+        return jax.tree.map(kept, state, jax.vmap(member)(state, varying, batches))
+
+    def _step(self, images: Any, labels: Any, state: Any, indices: Any) -> Any:
+        x, y = _batch(images, labels, indices)
+        model, scope = self.model.variables, keras.StatelessScope
+        values = list(zip(model, state["model"], strict=True))
+        of_optimizer = list(zip(self.optimizer.variables, state["optimizer"], strict=True))
+        trainable = _values(self._net.trainable_variables, values)
+        others = _values(self._net.non_trainable_variables, values)
+
+        def loss_of(trainable: Any) -> Any:
+            logits, after, penalties = self._net.stateless_call(trainable, others, x, training=True, return_losses=True)
+            loss = sum(penalties, jax.numpy.mean(_entropy(logits, y)))
+            with scope(state_mapping=of_optimizer):
+                return self.optimizer.scale_loss(loss), (loss, logits, after)
+
+        gradients, (loss, logits, others) = jax.grad(loss_of, has_aux=True)(trainable)
+        with scope(state_mapping=of_optimizer):  # before the optimizer changes its loss scale
+            of_gradients = self.probes.update_gradients(state["gradients"], gradients, self.optimizer)
+        trainable, optimizer = self.optimizer.stateless_apply(state["optimizer"], gradients, trainable)
+        after = [
+            *zip(self._net.trainable_variables, trainable, strict=True),
+            *zip(self._net.non_trainable_variables, others, strict=True),
+        ]
+        sums, count = state["sums"], y.shape[0]
+        steps = sums["steps"] + 1
+        bad = (sums["bad_step"] < 0) & ~jax.numpy.isfinite(loss)
+        return {
+            "model": _values(model, after),
+            "optimizer": optimizer,
+            "sums": {
+                "loss": sums["loss"] + ops.cast(loss, "float64") * count,
+                "correct": sums["correct"] + _correct(logits, y),
+                "count": sums["count"] + count,
+                "steps": steps,
+                "bad_step": jax.numpy.where(bad, steps, sums["bad_step"]),
+            },
+            "gradients": of_gradients,
+        }
+
+    # --- evaluation -------------------------------------------------------------------------------------------
+
+    def look(
+        self, split: str, indices: Indices, batch_size: int, on: str = "validation"
+    ) -> list[tuple[float, float, AllSums]]:
+        """`Engine.look` of every member, each at its own indices, (members, n)."""
+        probes, count = self.probes.on(on), indices.shape[1]
+        on = on if probes.start() else ""
+        if on not in self._passes:
+            net = keras.Model(self.model.inputs, [self._net.output, *probes.tensors]) if on else self._net
+            self._passes[on] = jax.jit(partial(self._evaluate, net, probes))
+        whole = count // batch_size
+        padded = np.zeros((len(self), -(-whole // EVALUATED) * EVALUATED, batch_size), np.int32)
+        padded[:, :whole] = indices[:, : whole * batch_size].reshape(len(self), whole, batch_size)
+        rest = indices[:, whole * batch_size :]
+        found = self._passes[on](self._state["model"], self._varying, *self._splits[split], padded, whole, rest)
+        losses, correct, penalties, sums = jax.device_get(found)
+        return [
+            (float(losses[i]) / count + float(penalties[i]), int(correct[i]) / count,
+             jax.tree.map(lambda sum, i=i: sum[i], sums))
+            for i in range(len(self))
+        ]  # fmt: skip
+
+    def _evaluate(
+        self, net: Any, probes: Probes, model: Any, varying: Any, images: Any, labels: Any, batches: Any, whole: Any,
+        rest: Any,
+    ) -> Any:  # fmt: skip
+        """Sums of loss and of hits of each member, its penalties, and the sums of its probes."""
+
+        def member(model: Any, varying: Any, batches: Any, rest: Any) -> Any:
+            scope = keras.StatelessScope(state_mapping=zip(self.model.variables, model, strict=True))
+            with scope, self._of_member(varying):
+
+                def add(sums: Any, indices: Any) -> Any:
+                    x, y = _batch(images, labels, indices)
+                    loss, correct, of_probes = sums
+                    logits, *tensors = jax.tree.leaves(net(x, training=False))
+                    loss += jax.numpy.sum(ops.cast(_entropy(logits, y), "float64"))
+                    return loss, correct + _correct(logits, y), probes.update(of_probes, tensors, False, y, logits)
+
+                sums = ops.zeros([], "float64"), ops.zeros([], "int64"), probes.start()
+                sums = jax.lax.fori_loop(0, whole, lambda i, sums: add(sums, batches[i]), sums)
+                loss, correct, of_probes = add(sums, rest) if rest.shape[0] else sums
+                penalty = ops.zeros([])
+                for layer in self.model.layers:
+                    if getattr(layer, "kernel_regularizer", None) is not None:
+                        penalty += layer.kernel_regularizer(layer.kernel)
+                return loss, correct, penalty, of_probes
+
+        return jax.vmap(member)(model, varying, batches, rest)
+
+    @contextmanager
+    def _of_member(self, numbers: Mapping[str, Any]) -> Iterator[None]:
+        """Within, layers and optimizer of the first model have the numbers of the member that is traced."""
+        kept = []
+        for path, number in numbers.items():
+            for owner, attribute, value in self._places(path, number):
+                kept.append((owner, attribute, vars(owner)[attribute]))
+                vars(owner)[attribute] = value  # past Keras, which would track it
+        try:
+            yield
+        finally:
+            for owner, attribute, value in reversed(kept):
+                vars(owner)[attribute] = value
+
+    def _places(self, path: str, number: Any) -> Iterator[tuple[Any, str, Any]]:
+        """Where a number of the config stands in layers and optimizer: object, attribute and new value."""
+        from actlab.parts.activations.layer import Activation  # imports Keras
+
+        inner, (kind, *_, name) = getattr(self.optimizer, "inner_optimizer", self.optimizer), path.split(".")
+        single = number.astype("float32")
+        if path == "optimizer.learning_rate":
+            schedule = inner._learning_rate
+            if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):  # else it is a variable
+                rises = getattr(schedule, "warmup_target", None) is not None
+                yield schedule, "warmup_target" if rises else "initial_learning_rate", single
+        elif kind == "optimizer":
+            yield inner, name, _Number(single)
+        for layer in self.model.layers:
+            if path == "model.dropout" and isinstance(layer, keras.layers.Dropout):
+                yield layer, "rate", _Number(number)
+            elif kind == "activation" and isinstance(layer, Activation):
+                yield layer, "_parameters", {**layer.parameters, name: number}
+            elif path.startswith("model.regularizer.") and getattr(layer, "kernel_regularizer", None) is not None:
+                yield layer.kernel_regularizer, name, _Number(single)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within, the weights of every member are what `finish` would make them."""
+        kept = self._state["model"]
+        self._set("model", self.finished())
+        yield
+        self._set("model", kept)
+
+    def finished(self) -> Any:
+        """The variables of all models as `finish` would make them."""
+        if not getattr(self.optimizer, "inner_optimizer", self.optimizer).use_ema:
+            return self._state["model"]
+
+        def member(model: Any, optimizer: Any) -> Any:
+            values = [*zip(self.model.variables, model, strict=True),
+                      *zip(self.optimizer.variables, optimizer, strict=True)]  # fmt: skip
+            with keras.StatelessScope(state_mapping=values) as scope:
+                self.optimizer.finalize_variable_values(self.model.trainable_variables)
+                return [scope.get_current_value(variable) for variable in self.model.variables]
+
+        return jax.vmap(member)(self._state["model"], self._state["optimizer"])
+
+    # --- state ------------------------------------------------------------------------------------------------
+
+    def arrays(self, part: str) -> Any:
+        """A part of the state as arrays of NumPy, (members, ...) each, fetched once for all members."""
+        if part not in self._fetched:
+            self._fetched[part] = jax.tree.map(np.array, jax.device_get(self._state[part]))
+        return self._fetched[part]
+
+    def write(self, part: str, i: int, values: Any) -> None:
+        """Replace what a part of the state is for one member."""
+
+        def put(array: NDArray[Any], value: Any) -> None:
+            array[i] = value
+
+        arrays = self.arrays(part)
+        jax.tree.map(put, arrays, values)
+        self._state = {**self._state, part: arrays}  # it goes to the device with the next call
+
+    def _set(self, part: str, values: Any) -> None:
+        self._state = {**self._state, part: values}
+        self._fetched.pop(part, None)
+
+
+class _Number:
+    """A number that is traced, where Keras asks whether it is 0, or 1 for a rate: that of no member is."""
+
+    def __init__(self, traced: Any) -> None:
+        self.traced, self.dtype = traced, traced.dtype
+
+    def __jax_array__(self) -> Any:
+        return self.traced
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+    def __gt__(self, other: float) -> bool:
+        return True
+
+    def __rsub__(self, other: float) -> Any:
+        return other - self.traced
+
+
+class View:
+    """One member of a group, as if it were alone: an `engine.Engine`."""
+
+    def __init__(self, group: Group, i: int) -> None:
+        self.group, self.i, self.member = group, i, group.members[i]
+
+    def train(self, batches: Indices) -> None:
+        """Take one step for each row of indices, (steps, batch); the other members stay as they are."""
+        self.group.train(np.stack([batches] * len(self.group)), np.arange(len(self.group)) == self.i)
+
+    def look(
+        self, split: str, indices: Indices, batch_size: int, on: str = "validation"
+    ) -> tuple[float, float, AllSums]:
+        """Mean loss and accuracy in inference mode, and what the probes see."""
+        return self.group.look(split, np.stack([indices] * len(self.group)), batch_size, on)[self.i]
+
+    def means(self) -> tuple[float, float, int]:
+        """Mean loss and accuracy of the training steps since the last `reset_means`, and over how many images."""
+        sums = self._mine("sums")
+        count = int(sums["count"])
+        return float(sums["loss"]) / max(1, count), int(sums["correct"]) / max(1, count), count
+
+    def reset_means(self) -> None:
+        """Begin new means, and new sums of the gradients."""
+        kept = self._mine("sums")
+        self.group.write("sums", self.i, {**kept, "loss": 0.0, "correct": 0, "count": 0})
+        self.group.write("gradients", self.i, jax.tree.map(np.zeros_like, self._mine("gradients")))
+
+    def gradient_sums(self) -> dict[str, Sums]:
+        """What each probe of the gradients has summed since the last `reset_means`."""
+        sums: dict[str, Sums] = self._mine("gradients")
+        return sums
+
+    @property
+    def bad_step(self) -> int | None:
+        """The first step whose loss was NaN or infinite, 1-based; None if there was none."""
+        step = int(self._mine("sums")["bad_step"])
+        return step if step >= 0 else None
+
+    @property
+    def learning_rate(self) -> float:
+        """That of the last step taken, as the shortest decimal that is this float32."""
+        inner = getattr(self.member.optimizer, "inner_optimizer", self.member.optimizer)
+        each, places = inner.gradient_accumulation_steps or 1, self.member.optimizer.variables
+        taken = int(self._mine("optimizer")[next(i for i, v in enumerate(places) if v is inner.variables[0])])
+        inner.variables[0].assign(max(0, taken // each * each - 1))  # Keras tells the rate of the next step only
+        return float(str(np.float32(ops.convert_to_numpy(inner.learning_rate))))
+
+    def finite(self) -> bool:
+        """Whether every variable of the model is a number."""
+        return all(np.isfinite(array).all() for array in self.weights() if array.dtype.kind == "f")
+
+    def finish(self) -> None:
+        """End the training as `fit` does."""
+        self.set_weights([np.asarray(values[self.i]) for values in self.group.finished()])
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within, the weights are what `finish` would make them; afterwards, those of the training again."""
+        with self.group.averaged():
+            yield
+
+    def sync(self) -> None:
+        """Give the variables of the model the values that they have in the training."""
+        for variable, value in zip(self.member.model.variables, self.weights(), strict=True):
+            variable.assign(value)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Every number that the rest of the training depends on, by name."""
+        return {
+            **{f"{part}/{i:04d}": a for part in ("model", "optimizer") for i, a in enumerate(self._mine(part))},
+            **{f"sums/{name}": array for name, array in self._mine("sums").items()},
+            **{f"probes/{n}/{i}": a for n, of in self._mine("gradients").items() for i, a in enumerate(of.values())},
+        }
+
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+        """Put back what `state` gave."""
+        for part in ("model", "optimizer"):
+            self.group.write(part, self.i, [state[f"{part}/{i:04d}"] for i in range(len(self._mine(part)))])
+        self.group.write("sums", self.i, {name: state[f"sums/{name}"] for name in self._mine("sums")})
+        sums = self._mine("gradients").items()
+        self.group.write(
+            "gradients", self.i, {n: {key: state[f"probes/{n}/{i}"] for i, key in enumerate(of)} for n, of in sums}
+        )
+
+    def weights(self) -> list[NDArray[Any]]:
+        """The model's variables as arrays, in Keras's order."""
+        weights: list[NDArray[Any]] = self._mine("model")
+        return weights
+
+    def set_weights(self, weights: list[NDArray[Any]]) -> None:
+        """Put back what `weights` gave."""
+        self.group.write("model", self.i, weights)
+
+    def _mine(self, part: str) -> Any:
+        return jax.tree.map(lambda array: array[self.i].copy(), self.group.arrays(part))
+
+
+def _stacked(variables: Sequence[Sequence[Any]]) -> list[NDArray[Any]]:
+    """Each variable over all members, (members, ...)."""
+    return [np.stack([np.asarray(variable.value) for variable in of]) for of in zip(*variables, strict=True)]
+
+
+def _values(variables: Sequence[Any], values: Sequence[tuple[Any, Any]]) -> list[Any]:
+    """The values of variables, from pairs of each variable and its value."""
+    return [next(value for other, value in values if other is variable) for variable in variables]
+
+
+def _batch(images: Any, labels: Any, indices: Any) -> tuple[Any, Any]:
+    x = images.at[indices].get(mode="promise_in_bounds")
+    if images.dtype == np.uint8:  # pixels; vectors are taken as they are
+        x = x.astype("float32") * np.float32(1.0 / 255.0)
+    return x, labels.at[indices].get(mode="promise_in_bounds").astype("int32")
+
+
+def _entropy(logits: Any, labels: Any) -> Any:
+    """Softmax cross-entropy of each image."""
+    chosen = jax.nn.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+    return -jax.numpy.sum(chosen * jax.nn.log_softmax(logits), axis=-1)
+
+
+def _correct(logits: Any, labels: Any) -> Any:
+    return jax.numpy.sum((jax.numpy.argmax(logits, axis=-1) == labels).astype("int64"))
