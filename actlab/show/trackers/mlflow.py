@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,8 @@ LONGEST = 5000  # signs of a value
 ENDS = {"done": "FINISHED", "running": "RUNNING", "interrupted": "KILLED"}  # all others FAILED
 STORES = ("http://", "https://", "databricks", "uc")  # which need the client only
 HASH, DIGEST = "actlab.hash", "actlab.digest"  # the second is written last: a run without it is a part
+
+logging.getLogger("mlflow").setLevel(logging.WARNING)  # else it tells of each table that it makes
 
 
 class Log:
