@@ -133,7 +133,7 @@ def options(
     if version:
         typer.echo(f"actlab {__version__}")
         raise typer.Exit
-    if context.invoked_subcommand in ("compare", "report", "claims", "list"):
+    if context.invoked_subcommand in ("compare", "report", "claims", "list", "run"):
         # with a thousand runs in memory each collection takes long and frees nothing; the process ends soon
         gc.disable()
         context.call_on_close(gc.enable)
@@ -1014,12 +1014,19 @@ def list_(paths: SomePaths = None, json: Json = False) -> None:
         ])  # fmt: skip
         return
     out = Terminal()
-    for folder in dict.fromkeys(run.path.parent for run in runs):
+    folders: dict[Path, list[Run]] = {}
+    for run in runs:
+        folders.setdefault(run.path.parent, []).append(run)
+    for folder, of_folder in folders.items():
         out.print(str(folder), style="bold")
-        of_folder = [run for run in runs if run.path.parent == folder]
-        out.print(runs_table(of_folder))
+        shown = of_folder
+        if len(of_folder) > MOST_RUNS:  # of very many those that are not done; where all are, the first
+            shown = ([run for run in of_folder if run.status != "done"] or of_folder)[:MOST_RUNS]
+        out.print(runs_table(shown))
         for line in ends(of_folder):
             out.print(line)
+        if len(shown) < len(of_folder):
+            out.print(f"... and {len(of_folder) - len(shown):,} more; --json lists all")
     for text in passed_over:
         out.print(f"passed over: {text}", soft_wrap=True)
     statuses = [run.status for run in runs]

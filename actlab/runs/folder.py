@@ -38,6 +38,7 @@ from typing import TYPE_CHECKING, Any
 import filelock
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_core import from_json
 
 from actlab.errors import RunDirError, RunLocked
 from actlab.registry import Plugin
@@ -272,11 +273,15 @@ def read_json(path: Path) -> dict[str, Any]:
     def refuse(constant: str) -> None:
         raise ValueError(f"JSON has no {constant}")
 
+    with naming(path, "read"), path.open("rb", 0) as file:
+        text = file.read()
     try:
-        with naming(path, "read"):
-            data = json.loads(path.read_bytes(), parse_constant=refuse)
-    except (ValueError, RecursionError):
-        raise RunDirError(f"{path}: damaged: not JSON; {AGAIN}") from None
+        data = from_json(text, allow_inf_nan=False)  # in a third of the time that Python's own takes
+    except ValueError:
+        try:  # which takes a name that is no UTF-8 too
+            data = json.loads(text, parse_constant=refuse)
+        except (ValueError, RecursionError):
+            raise RunDirError(f"{path}: damaged: not JSON; {AGAIN}") from None
     if not isinstance(data, dict):
         raise RunDirError(f"{path}: damaged: not a JSON object; {AGAIN}")
     return data
@@ -736,7 +741,8 @@ def spare(path: Path, done: bool) -> list[Path]:
         done: whether it needs no checkpoint any more.
     """
     left = {OWNER, PROGRESS, *((FRAMES, CHECKPOINT) if done else ())}
-    return [file for file in path.iterdir() if file.name in left or file.name.endswith(".tmp")]
+    with os.scandir(path) as entries:
+        return [Path(entry) for entry in entries if entry.name in left or entry.name.endswith(".tmp")]
 
 
 def tidy(path: Path, done: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import glob
 import hashlib
+import operator
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -36,6 +37,8 @@ ENDED = ("done", "failed", "diverged")
 TABLES = {HISTORY: "history", TIMING: "timing", LAYERS: "layers", CONFUSION: "confusion"}
 STATUSES = (*ENDED, "running", "interrupted")
 LOST = ("damaged", "pending")  # no record says that a run is so, but that none can be read
+BY_PARTS = operator.attrgetter("parts")  # sorts as paths do, in a tenth of the time
+NUMBER = int | float
 
 
 class Run:
@@ -153,7 +156,7 @@ def _fault_of(record: Mapping[str, Any]) -> str:
         return "its `results` are no rows of numbers"
     numbers = [record.get("wall_seconds", 0), record.get("parameters", 0), record["config"].get("seed", 0)]
     numbers += [number for row in results for number in row.values() if number is not None]
-    if not all(isinstance(number, int | float) and abs(number) < 1e300 for number in numbers):
+    if not all(isinstance(number, NUMBER) and abs(number) < 1e300 for number in numbers):
         return "text stands where a number should"
     return ""
 
@@ -203,8 +206,8 @@ def discover(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
             near = {record.parent for record in path.glob(f"*/{RECORD}")}
             near = near or {record.parent for record in path.glob(f"*/*/{RECORD}")}
             begun = {folder for experiment in experiments([path]) for folder in run_folders(experiment)}
-            folders = sorted(near | begun)
-        folders_there = [of for of in (path, *path.glob("*/")) if of.is_dir()]
+            folders = sorted(near | begun, key=BY_PARTS)
+        folders_there = [*([path] if path.is_dir() else ()), *path.glob("*/")]
         forbidden = [of for of in folders_there if not os.access(of, os.R_OK | os.X_OK, effective_ids=True)]
         passed_over += [f"{of}: may not be read" for of in forbidden]
         if not folders and not forbidden:
@@ -214,9 +217,12 @@ def discover(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
                 f"; the runs of a config lie in the results: name the experiment, {slug(path.stem)}" if config else ""
             )
             passed_over.append(f"{path}: {what}{hint}")
-        for folder in folders:
-            if folder.resolve() not in runs:
-                runs[folder.resolve()] = _run_or_lost(folder)
+        above = {folder: folder.resolve() for folder in {folder.parent for folder in folders if folder != path}}
+        for folder in folders:  # of very many in a folder that one is looked at once
+            plain = folder.parent in above and not folder.is_symlink()
+            place = above[folder.parent] / folder.name if plain else folder.resolve()
+            if place not in runs:
+                runs[place] = _run_or_lost(folder)
     return list(runs.values()), passed_over
 
 
@@ -281,17 +287,18 @@ def experiments(paths: Sequence[Path]) -> list[Path]:
 
 def run_folders(experiment: Path) -> list[Path]:
     """The directories of an experiment's runs, begun or not."""
-    return sorted(path for path in experiment.iterdir() if path.is_dir() and path.name[0] != ".")
+    with os.scandir(experiment) as entries:  # which knows of most entries, without a look at each, whether it is one
+        return [experiment / name for name in sorted(of.name for of in entries if of.is_dir() and of.name[0] != ".")]
 
 
-def by_hash(folder: Path, pattern: str = "*") -> dict[str, list[Path]]:
-    """The first eight digits of a config's hash to the directories in a folder that may hold its run, by their names.
+def by_hash(*folders: Path) -> dict[str, list[Path]]:
+    """The first eight digits of a config's hash to the directories that may hold its run, in their order.
 
     Args:
-        folder: of an experiment; one that does not exist holds nothing.
-        pattern: "*" for its runs; "*/*" where the folder holds experiments.
+        folders: of experiments; one that does not exist holds nothing.
     """
     found: dict[str, list[Path]] = {}
-    for record in sorted(folder.glob(f"{pattern}/{RECORD}")):
-        found.setdefault(record.parent.name.rpartition("-")[2][:8], []).append(record.parent)
+    for folder in folders:
+        for record in sorted(folder.glob(f"*/{RECORD}"), key=BY_PARTS):
+            found.setdefault(record.parent.name.rpartition("-")[2][:8], []).append(record.parent)
     return found

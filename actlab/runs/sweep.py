@@ -259,7 +259,8 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
     if folder.is_symlink() and folder.is_dir() and any(folder.iterdir()) and not (folder / EXPERIMENT).is_file():
         raise RunDirError(f"{folder}: links to {folder.resolve()}, which holds no experiment; remove the link")
     sweep = Sweep(plan, folder, workers, forced=options.force, warnings=list(plan.warnings))
-    here, elsewhere = by_hash(sweep.folder), by_hash(options.out, "*/*")
+    here = by_hash(sweep.folder)
+    elsewhere = by_hash(*sorted(of for of in options.out.glob("*/") if of != sweep.folder))
     sweep.begun = {*here}
     sets: dict[str, Prepared] = {}
     for index, (label, config) in enumerate(plan.runs):
@@ -280,7 +281,7 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
         if (digest := config.hash) in sweep.planned:
             continue  # two cells that were different until the real set could not be had
         sweep.begun |= {digest[:8]} & elsewhere.keys()
-        path = _path_of(config, label, sweep.folder, here.get(digest[:8], []))
+        path, run = _place_of(config, label, sweep.folder, here.get(digest[:8], []))
         job = Job(
             config, label, path, dataset, options.device, threads, options.checkpoint_seconds, index, plan.overrides,
             plugins.loaded(config.plugins),
@@ -288,7 +289,7 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
         sweep.planned[digest] = job
         if options.force:
             sweep.jobs.append(job)
-        elif (run := run_at(path)) and run.status in (("done",) if options.retry_failed else ENDED):
+        elif run and run.status in (("done",) if options.retry_failed else ENDED):
             sweep.ended.append(run)
         elif same := _same_run(elsewhere.get(digest[:8], []), job):
             sweep.elsewhere.append((same, job))
@@ -383,8 +384,8 @@ def _gib_a_batch(config: RunConfig) -> float:
     return config.batch_size * bytes_an_image * 2 / 2**30
 
 
-def _path_of(config: RunConfig, label: str, folder: Path, candidates: list[Path]) -> Path:
-    """The directory of a run: where it lies already, whatever its label was, or a new one.
+def _place_of(config: RunConfig, label: str, folder: Path, candidates: list[Path]) -> tuple[Path, Run | None]:
+    """The directory of a run: where it lies already, whatever its label was, or a new one; and what is recorded there.
 
     Args:
         config: of the run.
@@ -396,9 +397,9 @@ def _path_of(config: RunConfig, label: str, folder: Path, candidates: list[Path]
     for path in candidates:
         run = run_at(path)
         if run is None or run.hash == config.hash:
-            return path
-    digits = 16 if candidates else 8
-    return folder / f"{label}-{config.hash[:digits]}"
+            return path, run
+    path = folder / f"{label}-{config.hash[: 16 if candidates else 8]}"
+    return path, run_at(path)
 
 
 def _same_run(candidates: list[Path], job: Job) -> Run | None:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
@@ -121,12 +122,24 @@ class RunConfig(BaseModel):
     @property
     def plugins(self) -> list[str]:
         """The sha256 of each plug-in of which the training has a part."""
-        return plugins_of(self.canonical())
+        return self._identity[1]
 
     @property
     def hash(self) -> str:
         """sha256 of the canonical config, without where own data lies, in hexadecimal: the identity of the run."""
-        return hash_of(self.canonical())
+        return self._identity[0]
+
+    @cached_property
+    def _identity(self) -> tuple[str, list[str]]:
+        """Hash and plug-ins, asked for many times of each of very many."""
+        data = self.canonical()
+        return hash_of(data), plugins_of(data)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> RunConfig:
+        """As pydantic has it; what is changed is another run."""
+        copied = super().model_copy(update=update, deep=deep)
+        vars(copied).pop("_identity", None)
+        return copied
 
     def on_stand_in(self, name: str) -> RunConfig:
         """The same training on a stand-in dataset: another run, with another hash."""
@@ -197,7 +210,7 @@ def resolve(
 
     Args:
         data: the keys of a run as a file has them.
-        looked_at: parts of other cells, by how they are written: most cells share them. It is added to.
+        looked_at: parts and wholes of other cells, by how they are written: most cells share them. It is added to.
         look: reads own data; without it the content must be stated, as in a record.
     """
     known = {} if looked_at is None else looked_at
@@ -241,7 +254,11 @@ def resolve(
         config = RunConfig(**resolved, **rest)
     except ValidationError as error:  # what is wrong with the whole, not with a key, is the budget: it is noted above
         return None, issues + [issue for issue in explain(error, (), KEYS, NESTED) if issue.path]
-    issues = issues or impossible(config.canonical())
+    if not issues:
+        whole = json.dumps({key: value for key, value in data.items() if key != "seed"}, default=str)
+        if whole not in known:
+            known[whole] = None, impossible(config.canonical())
+        issues = known[whole][1]
     return (None if issues else config), issues
 
 

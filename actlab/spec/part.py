@@ -104,13 +104,10 @@ def _source(sha256: Any) -> str:
 
 def plugins_of(config: Any) -> list[str]:
     """The sha256 of each plug-in of which a resolved config, as plain data, has a part."""
-    if isinstance(config, list):
-        found = [digest for value in config for digest in plugins_of(value)]
-    elif isinstance(config, Mapping):
-        found = [digest for value in config.values() for digest in plugins_of(value)]
-        found += [config["plugin"]] if isinstance(config.get("plugin"), str) and "name" in config else []
-    else:
-        found = []
+    values = config if isinstance(config, list) else config.values() if isinstance(config, Mapping) else ()
+    found = [digest for value in values if isinstance(value, list | dict) for digest in plugins_of(value)]
+    if isinstance(config, Mapping) and isinstance(config.get("plugin"), str) and "name" in config:
+        found.append(config["plugin"])
     return list(dict.fromkeys(found))
 
 
