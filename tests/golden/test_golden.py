@@ -120,6 +120,7 @@ def test_every_exception_is_of_something_recorded() -> None:
         "diverged p",
         "range",
         "registered",
+        "together",
         "register",
     )  # which no record has yet
     for command, field in (*CHANGED, *RENAMED):
