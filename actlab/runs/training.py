@@ -90,6 +90,7 @@ def train_together(
     ended: dict[Path, str | Exception] = {}
     with contextlib.ExitStack() as locks:
         try:
+            keras.backend.clear_session()  # what an earlier training has left; it looks for garbage, which takes long
             trainings = list[_Training]()
             for job in jobs:
                 with _alone(job, ended):
@@ -148,7 +149,7 @@ class _Training:
         self.steps_per_epoch = math.ceil(len(self.split.train) / config.batch_size)
         self.total_steps = config.steps or (config.epochs or 0) * self.steps_per_epoch
 
-        keras.backend.clear_session()
+        keras.backend.clear_session(free_memory=False)  # layers are named anew
         keras.utils.set_random_seed(config.seed)
         self.model = build_model(config, dataset.shape, dataset.classes)
         self.optimizer = build_optimizer(config, self.model, self.total_steps, self.steps_per_epoch)

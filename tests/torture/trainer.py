@@ -138,7 +138,7 @@ def layer() -> Any:
 
 def replacements() -> dict[str, Any]:
     """What `train` finds in place of Keras, its model and its engine, by the names in its module."""
-    nothing = SimpleNamespace(clear_session=lambda: None, set_random_seed=lambda seed: None)
+    nothing = SimpleNamespace(clear_session=lambda **_: None, set_random_seed=lambda seed: None)
     settings = {"versions": {}, "onednn": False, "op_determinism": False, "variables": {}, "threads": 1}
     return {
         "keras": SimpleNamespace(backend=nothing, utils=nothing), "make_group": group, "Probes": Rows,

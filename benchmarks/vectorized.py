@@ -1,0 +1,152 @@
+"""Seconds a run against the number of runs that are trained together, beside other ways and the machine's limit.
+
+    python benchmarks/vectorized.py [--data-dir DIR] [--net dense cnn] [--largest 256] [--device cpu] [--threads 1]
+
+Each way is a process of its own; what is given are the seconds that one epoch of one run takes, its validation
+included, without start and compilation: the time of a group divided by its runs. `limit` is the larger of two times:
+the multiplications of a run at the peak of the device's matrix products, and the bytes that its weights move, at the
+speed at which the device copies memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from plain import has_torch, machine, timed
+
+PLAIN = {"dense": "mnist", "cnn": "cifar10"}  # what `plain.py` calls them
+NETS: dict[str, dict[str, Any]] = {
+    "dense": {"model": "mnist_dense", "dataset": {"name": "mnist", "validation": 0.1}, "batch_size": 100,
+              "optimizer": {"name": "sgd", "learning_rate": 0.1}},
+    "cnn": {"model": "cifar10_cnn", "dataset": {"name": "cifar10", "train_samples": 12_800, "validation": 0.05},
+            "batch_size": 64, "optimizer": "adam"},
+}  # fmt: skip
+IMAGES = {"dense": 54_000, "cnn": 12_800}  # of an epoch
+# multiplications of an image in the forward pass; both passes back cost as much each, but for the pixels
+PRODUCTS = {"dense": 784 * 256 + 2560, "cnn": 32**2 * 32 * 27 + 30**2 * 32 * 288 + 15**2 * 64 * 288 + 13**2 * 64 * 576
+            + 2304 * 512 + 5120}  # fmt: skip
+WEIGHTS = {"dense": 203_530, "cnn": 1_250_858}
+TOUCHED = {"dense": 6, "cnn": 12}  # times that a step reads or writes each weight: forward, back, gradient, optimizer
+
+
+def engine(net: str, engine_name: str, together: int, options: argparse.Namespace) -> float:
+    """Seconds of an epoch of one run, of so many together."""
+    os.environ |= {"ACTLAB_ENGINE": engine_name, "KERAS_BACKEND": engine_name}
+    from actlab import environment
+
+    environment.pin_variables()
+    os.environ.update(environment.worker_variables(options.threads, options.device, engine_name))
+    from actlab.parts import datasets
+    from actlab.runs.job import Job
+    from actlab.runs.record import Run
+    from actlab.runs.training import train_together
+    from actlab.spec.config import resolve
+
+    jobs = []
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in range(together):
+            data = {**NETS[net], "activation": "relu", "initializer": "he_normal", "seed": seed}
+            data["epochs"] = options.epochs + 1  # the first one also compiles
+            config, problems = resolve({**data, **({"engine": "jax"} if engine_name == "jax" else {})})
+            assert config is not None, problems
+            prepared = datasets.prepare(config.dataset.name, config.dataset.parameters)
+            (path := Path(folder, str(seed))).mkdir()
+            jobs.append(Job(config, str(seed), path, prepared, options.device, options.threads, 1e9))
+        ended = train_together(jobs)
+        assert set(ended) == {"done"}, ended
+        seconds = [of.timing["wall_seconds"].tolist() for of in (Run(job.path) for job in jobs)]
+    return statistics.mean((last - first) / options.epochs for first, *_, last in seconds)
+
+
+def plain(net: str, way: str, options: argparse.Namespace) -> float:
+    """The same by `plain.py`: what more epochs take."""
+    script = str(Path(__file__).parent / "plain.py")
+    os.environ |= dict.fromkeys(
+        ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), str(options.threads)
+    )
+    short, long = (timed([sys.executable, script, way, PLAIN[net], str(n), "relu:0"]) for n in (1, 1 + options.epochs))
+    return (long - short) / options.epochs
+
+
+def limit(device: str, threads: int) -> tuple[float, float]:
+    """Multiplications and bytes a second that JAX reaches with large arrays: the best of several tries."""
+    from actlab.environment import worker_variables
+
+    os.environ.update(worker_variables(threads, device, "jax"))
+    import jax
+
+    size = 2048 if device == "cpu" else 8192
+    square, long = jax.numpy.ones((size, size), "float32"), jax.numpy.ones(2**26, "float32")
+    works = [partial(jax.jit(lambda a: a @ a), square), partial(jax.jit(lambda a: a + 1), long)]
+    best = [float("inf")] * 2
+    for _, (i, work) in itertools.product(range(8), enumerate(works)):
+        work().block_until_ready()
+        began = time.perf_counter()
+        work().block_until_ready()
+        best[i] = min(best[i], time.perf_counter() - began)
+    return size**3 / best[0], 2 * long.nbytes / best[1]
+
+
+def measure(side: list[object], options: argparse.Namespace) -> Any:
+    """One side in a process of its own."""
+    given = [f"--{key}={getattr(options, key)}" for key in ("epochs", "device", "threads")]
+    command = [sys.executable, __file__, *given, "--side", *map(str, side)]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+    if done.returncode:
+        sys.exit(f"{side}: {done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-dir", help="folder with mnist.npz and cifar10.npz; or $ACTLAB_DATA_DIR")
+    parser.add_argument("--net", nargs="+", choices=list(NETS), default=list(NETS))
+    parser.add_argument("--largest", type=int, default=256, help="runs together at most")
+    parser.add_argument("--epochs", type=int, default=2, help="that are timed")
+    parser.add_argument("--device", choices=["cpu", "gpu"], default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--side", nargs="+", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.data_dir:
+        os.environ["ACTLAB_DATA_DIR"] = options.data_dir
+    if options.side:
+        what, *of = options.side
+        if what == "limit":
+            print(json.dumps(limit(options.device, options.threads)))
+        elif what == "plain":
+            print(plain(*of, options))
+        else:
+            print(engine(of[0], of[1], int(of[2]), options))
+        return
+    products, copied = measure(["limit"], options)
+    print(f"{machine(os.cpu_count() or 1)}, {options.threads} threads, {options.device}")
+    print(f"limit: {2 * products / 1e9:.0f} GFLOP/s, {copied / 1e9:.1f} GB/s")
+    sizes = [2**n for n in range(9) if 2**n <= options.largest]
+    for net in options.net:
+        arithmetic = 3 * PRODUCTS[net] * IMAGES[net] / products
+        traffic = TOUCHED[net] * 4 * WEIGHTS[net] * IMAGES[net] / NETS[net]["batch_size"] / copied
+        bound = max(arithmetic, traffic)
+        print(f"{net}: limit {bound:.3f} s an epoch and run ({'arithmetic' if bound == arithmetic else 'memory'})")
+        ways = [("plain Keras", ["plain", net, "keras"])]
+        ways += [("plain PyTorch", ["plain", net, "torch"])] if has_torch(sys.executable) else []
+        ways += [("actlab, TensorFlow", ["engine", net, "tensorflow", 1])]
+        ways += [(f"actlab, JAX, {size} together", ["engine", net, "jax", size]) for size in sizes]
+        for name, side in ways:
+            seconds = measure(side, options)
+            share, speed = bound / seconds, IMAGES[net] / seconds
+            print(f"  {name:24} {seconds:7.3f} s  {speed:9,.0f} images/s  {share:4.0%} of the limit", flush=True)
+
+
+if __name__ == "__main__":
+    main()
