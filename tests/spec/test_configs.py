@@ -22,7 +22,8 @@ CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 
 RUNS = {
     "batch_norm": 162, "born_dead": 60, "cifar10_positive_activations": 12, "cifar10_six_activations": 18,
-    "dense_vs_conv": 21, "dying_relu_batch_norm": 36, "dying_relu_batch_size": 30, "dying_relu_film": 2,
+    "dead_units_map": 1000, "dense_vs_conv": 21, "dying_relu_batch_norm": 36, "dying_relu_batch_size": 30,
+    "dying_relu_film": 2,
     "dying_relu_films": 8, "dying_relu_leaky_slope": 30, "dying_relu_learning_rate": 72, "im2col": 6,
     "leaky_slope": 42, "mnist_activations": 90, "momentum": 72, "optimizers": 117, "overfitting": 84,
     "quickstart_synth": 8, "regularizer_optimizer": 54, "relu_vs_leaky": 6, "rmsprop_rate": 36, "rrelu": 40,
