@@ -24,7 +24,8 @@ os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NU
 typer.main.get_command = typer.testing._get_command = functools.cache(typer.main.get_command)
 
 WriteConfig = Callable[..., Path]
-SLOWEST = ("test_training.py", "test_signals.py", "test_probes.py")
+SLOWEST = ("test_training.py", "test_golden.py", "test_probes.py", "test_signals.py", "test_page.py", "test_cli.py",
+           "test_environments.py", "test_tutorial.py", "test_api.py")  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -123,26 +123,42 @@ def test_no_module_of_the_light_wings_imports_what_is_heavy() -> None:
 
 
 COMMANDS = {
-    "--help": [], "check": ["{config}"], "list": ["{folder}"], "show": ["{run}"], "status": ["{folder}"],
-    "compare": ["{folder}"], "report": ["{folder}", "-o", "{folder}/report.html"], "diff": ["{run}", "{run}"],
+    "check": ["{config}"], "list": ["{folder}"], "show": ["{run}"], "status": ["{folder}"], "compare": ["{folder}"],
+    "report": ["{folder}", "-o", "{folder}/report.html"], "diff": ["{run}", "{run}"],
     "claims": ["{config}", "--results", "{folder}"], "schema": [], "data": [], "activations": [], "probes": [],
 }  # fmt: skip
+COMMAND = """
+sys.argv = {arguments!r}
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, (sys.argv, end.code)
+assert not {heavy!r} & set(sys.modules), sys.argv
+"""
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+def _program(*commands: list[str]) -> str:
+    """Commands, one after the other in one process."""
+    made = (COMMAND.format(arguments=["actlab", *arguments], heavy=HEAVY) for arguments in commands)
+    return "import sys\nfrom actlab.cli import main\n" + "".join(made)
+
+
 def test_light_commands_import_no_tensorflow(
-    command: str, tmp_path: Path, make_run: Callable[..., Path], resolved: Callable[..., RunConfig]
+    tmp_path: Path, make_run: Callable[..., Path], resolved: Callable[..., RunConfig]
 ) -> None:
     run = make_run(tmp_path / "study", resolved(), [0.9, 0.95])
     places = {"config": CONFIGS / "mnist_activations.yaml", "folder": run.parent, "run": run}
-    arguments = [argument.format(**places) for argument in COMMANDS[command]]
-    program = f"import sys\nsys.argv = {['actlab', command, *arguments]!r}\nfrom actlab.cli import main\n"
-    program += "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
-    loaded, done = _loaded_after(program)
+    commands = [[name, *(argument.format(**places) for argument in given)] for name, given in COMMANDS.items()]
+    loaded, done = _loaded_after(_program(*commands))
     assert loaded.isdisjoint(HEAVY)
     assert done.stderr == ""
-    if command == "--help":  # a third of a second: what computes, draws and reads tables is for those that do so
-        assert loaded.isdisjoint({"pandas", "scipy", "matplotlib", "pydantic", "numpy"})
+
+
+def test_help_imports_nothing_that_computes() -> None:
+    """A third of a second: what computes, draws and reads tables is for those that do so."""
+    loaded, done = _loaded_after(_program(["--help"]))
+    assert loaded.isdisjoint({*HEAVY, "pandas", "scipy", "matplotlib", "pydantic", "numpy"})
+    assert done.stderr == ""
 
 
 # --- text in files -----------------------------------------------------------------------------------------------
