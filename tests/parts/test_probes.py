@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,19 @@ def sgd(model: Any, rate: float = 1e-9, **options: Any) -> Any:
     optimizer = keras.optimizers.SGD(rate, **options)
     optimizer.build(model.trainable_variables)
     return optimizer
+
+
+@pytest.fixture
+def eager() -> Iterator[None]:
+    """What is worked out on paper is not compiled: to trace a network takes longer than all else.
+
+    Every probe is compiled in `test_a_probe_does_what_it_states`, and in trainings.
+    """
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 Pixels = tuple[int, int, int]
@@ -143,6 +156,7 @@ DENSE = (
 
 
 @pytest.mark.parametrize(DENSE[:5], DENSE[5])
+@pytest.mark.usefixtures("eager")
 def test_units_of_a_dense_layer(
     activation: str, parameters: dict[str, Any], dead: int, inactive: int, saturated: float
 ) -> None:
@@ -174,6 +188,7 @@ CONV = (
 
 
 @pytest.mark.parametrize(CONV[:5], CONV[5])
+@pytest.mark.usefixtures("eager")
 def test_units_of_a_convolution_are_its_channels(
     activation: str, parameters: dict[str, Any], dead: int, inactive: int, saturated: float
 ) -> None:
@@ -197,6 +212,7 @@ def test_units_of_a_convolution_are_its_channels(
         ("crelu", [[0, 0], [0, 0]], [0.0, -1], 1),
     ],
 )
+@pytest.mark.usefixtures("eager")
 def test_units_of_activations_that_change_the_width(activation: str, kernel: Any, bias: Any, dead: int) -> None:
     net = Net(dense_net(activation, kernel, bias), DENSE_IMAGES)
     assert net.probes.layers[0].units == 2
@@ -275,6 +291,7 @@ SLOPES = {  # activation: (z, y, ∂y/∂z)
 
 @pytest.mark.parametrize("make", [dense_net, conv_net], ids=["dense", "conv"])
 @pytest.mark.parametrize("activation", SLOPES)
+@pytest.mark.usefixtures("eager")
 def test_gradient_norms_on_paper(activation: str, make: Callable[..., Any]) -> None:
     """One unit, x = (1, 0, 1, 1); its output y is weighed with (0, log 3 / y), so the classes have 1/4 and 3/4."""
     z, y, slope = SLOPES[activation]
