@@ -24,7 +24,7 @@ from actlab.spec.config import RunConfig
 DOCS = Path(__file__).parents[1] / "docs"
 STUDY = """
 name: tiny
-dataset: {name: synth_mnist, train_samples: 500, test_images: 200}
+dataset: {name: synth_mnist, train_images: 600, test_images: 200}
 model: {name: mnist_dense, hidden: [8]}
 epochs: 2
 sweep: {activation: [relu, leaky_relu], seed: {range: 1}}
