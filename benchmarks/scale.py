@@ -1,9 +1,10 @@
-"""How long do the commands take that only read? A sweep of 1,000 runs of 50 epochs, whose numbers are made up.
+"""How long do the commands take that only read? Sweeps of runs of 50 epochs, whose numbers are made up.
 
-    python benchmarks/thousand.py [--conditions 50]
+    python benchmarks/scale.py [--runs 1000] [--conditions 50] [--no-figures]
 
-Wall clock and peak memory of each command as a process of its own: `check` of the config, `run` of the sweep that is
-all done, `status`, `compare` with all its figures; and `report` of 200 of the runs.
+Wall clock, CPU and peak memory of each command as a process of its own: `check` of the config, `run` of the sweep that
+is all done, `status`, `list`, `compare` with all its figures; and `report` of 200 of the runs. `--no-figures` leaves
+the last two out, and the curves that `run` draws the first time.
 """
 
 from __future__ import annotations
@@ -27,23 +28,32 @@ from actlab.spec.config import RunConfig
 from actlab.spec.plan import Plan
 from actlab.spec.plan import read as read_plan
 
-RUNS, EPOCHS, REPORTED = 1_000, 50, 200
+EPOCHS, REPORTED = 50, 200
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--conditions", type=int, default=50, help="of the 1,000 runs; the others are seeds")
-    conditions = parser.parse_args().conditions
+    parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--conditions", type=int, default=50, help="of the runs; the others are seeds")
+    parser.add_argument("--no-figures", action="store_true")
+    asked = parser.parse_args()
     print(machine(os.cpu_count() or 1))
     with tempfile.TemporaryDirectory() as folder:
-        config, out = Path(folder) / "thousand.yaml", Path(folder) / "results"
-        _write_config(config, conditions, RUNS // conditions)
-        runs = _write_runs(out / "thousand", read_plan(config))
-        said = f"{conditions} conditions x {RUNS // conditions} seeds"
-        _time(f"check, {said}", ["check", config])
+        config, out = Path(folder) / "many.yaml", Path(folder) / "results"
+        _write_config(config, asked.conditions, asked.runs // asked.conditions)
+        runs = _write_runs(out / "many", read_plan(config))
+        print(f"{len(runs):,} runs: {asked.conditions} conditions x {asked.runs // asked.conditions} seeds")
+        if asked.no_figures:
+            (out / "many" / "val_accuracy.png").touch()
+        else:
+            _time("run, all done, not drawn", ["run", config, "--out", out])
+        _time("check", ["check", config])
         _time("run, all done", ["run", config, "--out", out])
         _time("status", ["status", out])
-        _time("compare, with its figures", ["compare", out / "thousand"])
+        _time("list", ["list", out])
+        if asked.no_figures:
+            return
+        _time("compare, with its figures", ["compare", out / "many"])
         _time(f"report of {REPORTED} runs", ["report", *runs[:REPORTED], "-o", out / "report.html"])
         print(f"{'':28} {(out / 'report.html').stat().st_size / 1e6:.2f} MB")
 
@@ -55,7 +65,7 @@ def _write_config(path: Path, conditions: int, seeds: int) -> None:
         "seed": {"range": seeds},
     }
     path.write_text(json.dumps({
-        "name": "thousand", "dataset": {"name": "synth_mnist"}, "model": "mnist_dense", "epochs": EPOCHS, "sweep": axes,
+        "name": "many", "dataset": {"name": "synth_mnist"}, "model": "mnist_dense", "epochs": EPOCHS, "sweep": axes,
     }), "utf-8")  # fmt: skip
 
 
