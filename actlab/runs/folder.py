@@ -58,6 +58,8 @@ EXPERIMENT, CLAIMS, COMPARISON, REPORT = "experiment.yaml", "claims.jsonl", "com
 HISTORY_COLUMNS = ("epoch", "step", "val_loss", "val_accuracy")  # what a reader may rely on
 LAYER_COLUMNS = ("epoch", "step", "layer", "units")
 
+Columns = dict[str, NDArray[Any]]  # of a table, by their names
+
 LOCK_SECONDS = 0.3  # to wait for a lock: another process looks for a moment whether it is held
 LOCK_TRIES = 10  # of that length, while the lock is held by a process that has not said which it is
 BAD_ARCHIVE = (zipfile.BadZipFile, zlib.error)
@@ -490,9 +492,8 @@ def read_table(path: Path) -> pd.DataFrame:
         with naming(path, "read"):
             data = path.read_bytes()
         text = _whole_lines(data).decode()
-        table = _table_of_numbers(text)
-        if table is None:
-            table = pd.read_csv(io.StringIO(text))
+        numbers = _numbers_of(text)
+        table = pd.read_csv(io.StringIO(text)) if numbers is None else pd.DataFrame(numbers)
     except ValueError as error:  # those of decoding and of pandas' parser are its children
         raise RunDirError(f"{path}: damaged: {error}") from None
     if not isinstance(table.index, pd.RangeIndex):  # pandas takes surplus cells for names of rows
@@ -501,10 +502,8 @@ def read_table(path: Path) -> pd.DataFrame:
     return table
 
 
-def _table_of_numbers(text: str) -> pd.DataFrame | None:
-    """A table as pandas would read it, in a quarter of the time, if every cell is a number; else None."""
-    import pandas as pd
-
+def _numbers_of(text: str) -> Columns | None:
+    """A table as pandas would read it, in a tenth of the time, if every cell is a number; else None."""
     header, *lines = text.splitlines() or [""]
     names = header.split(",")
     if not lines or not all(lines) or not header.isascii() or '"' in header or len(set(names)) < len(names):
@@ -517,7 +516,22 @@ def _table_of_numbers(text: str) -> pd.DataFrame | None:
         return None
     whole = ((values == np.rint(values)) & (np.abs(values) < 2**53)).all(axis=0)
     columns = zip(names, values.T, whole, strict=True)
-    return pd.DataFrame({name: column.astype(np.int64) if is_whole else column for name, column, is_whole in columns})
+    return {name: column.astype(np.int64) if is_whole else column for name, column, is_whole in columns}
+
+
+def read_columns(path: Path, columns: Sequence[str]) -> tuple[Columns, bytes]:
+    """What `read_numbers` gives as an array a column, and the bytes of the file: tables of very many runs.
+
+    Raises:
+        RunDirError: as `read_numbers`.
+    """
+    with contextlib.suppress(UnicodeDecodeError), naming(path, "read"), path.open("rb", 0) as file:
+        data = file.read()
+        numbers = _numbers_of(_whole_lines(data).decode())
+        if numbers is not None and numbers.keys() >= set(columns):
+            return numbers, data
+    table = read_numbers(path, columns)
+    return {str(name): table[name].to_numpy() for name in table}, table.attrs["bytes"]
 
 
 def read_numbers(path: Path, columns: Sequence[str], text_columns: Sequence[str] = ()) -> pd.DataFrame:

@@ -63,6 +63,7 @@ class Run:
         self.config: dict[str, Any] = self.record["config"]
         self.environment: dict[str, Any] = self.record.get("environment", {})
         self.results: dict[str, Any] = self.record.get("results", {})
+        self._columns: dict[str, tuple[disk.Columns, bytes]] = {}
         index = self.record.get("plan_index")
         self.plan_index = index if isinstance(index, int) else None
 
@@ -83,12 +84,31 @@ class Run:
     @functools.cached_property
     def history(self) -> pd.DataFrame:
         """A row an evaluation: epoch, step, loss, accuracy, val_loss, val_accuracy, learning_rate."""
-        return read_numbers(self.path / HISTORY, disk.HISTORY_COLUMNS)
+        return self._frame(HISTORY)
 
     @functools.cached_property
     def timing(self) -> pd.DataFrame:
         """The rows of the history: wall_seconds, images_per_second."""
-        return read_numbers(self.path / TIMING, ("wall_seconds",))
+        return self._frame(TIMING)
+
+    def _frame(self, name: str) -> pd.DataFrame:
+        import pandas as pd
+
+        columns, data = self.columns(name)
+        table = pd.DataFrame(columns)
+        table.attrs["bytes"] = data
+        return table
+
+    def columns(self, name: str) -> tuple[disk.Columns, bytes]:
+        """The columns of HISTORY or TIMING, which `history` and `timing` are made of, and the bytes of the file.
+
+        Raises:
+            RunDirError: this run has none, or it is damaged.
+        """
+        if name not in self._columns:
+            needed = disk.HISTORY_COLUMNS if name == HISTORY else ("wall_seconds",)
+            self._columns[name] = disk.read_columns(self.path / name, needed)
+        return self._columns[name]
 
     @functools.cached_property
     def layers(self) -> pd.DataFrame:
@@ -136,6 +156,8 @@ class Run:
         """Of a table, of what was read; so that a file is opened once, whoever asks first. None where it cannot be."""
         with suppress(OSError, ValueError):  # a name in a record may hold NUL
             with suppress(RunDirError):
+                if name in (HISTORY, TIMING):
+                    return hashlib.sha256(self.columns(name)[1]).hexdigest()
                 if name in TABLES:
                     return hashlib.sha256(getattr(self, TABLES[name]).attrs["bytes"]).hexdigest()
             return hashlib.sha256((self.path / name).read_bytes()).hexdigest()

@@ -20,6 +20,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from actlab.errors import ActlabError, RunDirError, UnknownName
+from actlab.runs.folder import HISTORY, TIMING
 from actlab.runs.record import Run
 from actlab.spec.claim import NOT_TRAINING
 from actlab.spec.labels import condition_names, texts
@@ -501,8 +502,8 @@ def seconds_an_epoch(run: Run) -> float:
     import numpy as np
 
     try:
-        seconds = run.timing["wall_seconds"].to_numpy(dtype=float)
-        epochs = run.history["epoch"].to_numpy(dtype=float)
+        seconds = run.columns(TIMING)[0]["wall_seconds"].astype(float)
+        epochs = run.columns(HISTORY)[0]["epoch"].astype(float)
     except RunDirError:
         return math.nan
     if not len(seconds) or len(seconds) != len(epochs):

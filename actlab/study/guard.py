@@ -448,7 +448,7 @@ def damaged(runs: Iterable[Run]) -> list[Note]:
             if run.status != "done" and not (run.path / name).exists():
                 continue  # it was lost before its first evaluation, which another note says
             try:
-                data = (run.history if name == HISTORY else run.timing).attrs["bytes"]
+                data = run.columns(name)[1]
             except RunDirError as error:
                 problem = str(error).removeprefix(f"{run.path / name}: ")
             else:

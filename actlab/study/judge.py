@@ -20,6 +20,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
 from actlab.errors import ActlabError, RunDirError, UnknownName
+from actlab.runs.folder import HISTORY, Columns
 from actlab.runs.record import LOST, Run
 from actlab.spec.labels import short_names
 from actlab.spec.metrics import GAP, TEST_METRICS, check_at, higher_is_better
@@ -235,26 +236,33 @@ class Comparison:
         Raises:
             UnknownName: no run has such a measure, with the nearest one.
         """
+        import numpy as np
         import pandas as pd
 
         for metric in metrics:
             measures.check_metric(metric, self.runs)
-        histories, places = [], []
-        nothing = pd.DataFrame({"epoch": [math.nan], "step": [math.nan]})
+        histories, places = list[Columns](), []
+        nothing: Columns = {"epoch": np.array([math.nan]), "step": np.array([math.nan])}
         for result in self.results:
             for run in result.runs:
-                try:
-                    history = run.history
-                except RunDirError:  # a note says so
-                    history = nothing
+                history = nothing
+                with suppress(RunDirError):  # a note says so
+                    columns, _ = run.columns(HISTORY)
+                    history = columns if len(columns["step"]) else nothing
                 for metric in metrics:
                     if metric not in history and (rows := measures.series(run, metric)) is not None:
-                        history = history.assign(**{metric: history["step"].map(rows.set_index("step")["value"])})
-                histories.append(history if len(history) else nothing)
+                        values = pd.Series(history["step"]).map(rows.set_index("step")["value"])
+                        history = {**history, metric: values.to_numpy()}
+                histories.append(history)
                 lost = run.status in framing.LOST
-                places += [(result.name, framing.seed_of(run), lost)] * len(histories[-1])
+                places += [(result.name, framing.seed_of(run), lost)] * len(history["step"])
         names, seeds, lost_ones = zip(*places, strict=True)
-        return pd.concat(histories, ignore_index=True).assign(condition=names, seed=seeds, lost=lost_ones)
+        gaps = [np.full(len(history["step"]), math.nan) for history in histories]
+        together = {
+            name: np.concatenate([history.get(name, gap) for history, gap in zip(histories, gaps, strict=True)])
+            for name in dict.fromkeys(name for history in histories for name in history)
+        }
+        return pd.DataFrame(together).assign(condition=names, seed=seeds, lost=lost_ones)
 
     def by_layer(self) -> pd.DataFrame:
         """The metric in each layer at the last evaluation: condition, seed, layer (1 for the first), the metric."""

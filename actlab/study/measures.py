@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from actlab.errors import RunDirError, UnknownName
+from actlab.runs.folder import HISTORY, TIMING
 from actlab.runs.record import Run
 from actlab.spec import metrics
 from actlab.spec.metrics import GAP, TEST_METRICS, TIMING_METRICS, TRAIN_EVAL_METRICS, probes_writing
@@ -102,23 +103,25 @@ def series(run: Run, metric: str) -> pd.DataFrame | None:
     Raises:
         UnknownName: no run could have it.
     """
+    import pandas as pd
+
     layer, _, column = metric.rpartition(".")
     layer = "" if layer == "*" else layer
-    try:
-        table = run.layers if layer else run.history
+    table: Any = {}
+    with suppress(RunDirError):
         if layer:
-            table = table[table["layer"] == layer].drop(columns=["layer", "units"])
-        elif column in TIMING_METRICS and column in run.timing:
-            table = table.assign(**{column: run.timing[column]})
-        elif column == GAP and TRAIN_EVAL_METRICS[1] in table:
-            table = table.assign(gap=table[TRAIN_EVAL_METRICS[1]] - table["val_accuracy"])
-    except RunDirError:
-        table = None
-    if table is None or table.empty or column not in table:
+            table = run.layers[run.layers["layer"] == layer].drop(columns=["layer", "units"]).reset_index(drop=True)
+        else:
+            table = {**run.columns(HISTORY)[0]}
+            if column in TIMING_METRICS and column in (timing := run.columns(TIMING)[0]):
+                table[column] = pd.Series(timing[column]).reindex(range(len(table["step"])))
+            elif column == GAP and TRAIN_EVAL_METRICS[1] in table:
+                table[GAP] = table[TRAIN_EVAL_METRICS[1]] - table["val_accuracy"]
+    if column not in table or not len(table["step"]):
         if column not in metrics.WITHOUT_PROBES and not metrics.probes_writing(column):
             check_metric(metric, [run])
         return None
-    return table[["epoch", "step"]].assign(value=table[column].astype(float)).reset_index(drop=True)
+    return pd.DataFrame({"epoch": table["epoch"], "step": table["step"], "value": table[column].astype(float)})
 
 
 def check_metric(metric: str, runs: Sequence[Run]) -> None:
