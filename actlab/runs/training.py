@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from actlab import environment
 from actlab.errors import ActlabError, Diverged
-from actlab.lazy import keras
+from actlab.lazy import backend, keras
 from actlab.parts.datasets import load, split
 from actlab.parts.probes import AllSums, Probes
 from actlab.parts.probes.weight_film import WeightFilm
@@ -150,7 +150,8 @@ class _Training:
         self.total_steps = config.steps or (config.epochs or 0) * self.steps_per_epoch
 
         keras.backend.clear_session(free_memory=False)  # layers are named anew
-        keras.utils.set_random_seed(config.seed)
+        if backend() == "tensorflow":  # for JAX it would import TensorFlow; all that is drawn there has its own seed
+            keras.utils.set_random_seed(config.seed)
         self.model = build_model(config, dataset.shape, dataset.classes)
         self.optimizer = build_optimizer(config, self.model, self.total_steps, self.steps_per_epoch)
         self.probes = Probes(config.probes or [], self.model)

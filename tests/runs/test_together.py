@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,7 @@ NET: dict[str, Any] = {
     "probes": ["dead_units", "gradient_norms", "weight_norms"], "weight_film": {},
     "early_stopping": {"metric": "val_accuracy", "patience": 1, "min_delta": 0.05},
 }  # fmt: skip
+ROOT = Path(__file__).parents[2]
 FILES = ("history.csv", "layers.csv", "weights.npz", "weight_film.npz", "accuracy.png")
 
 
@@ -81,6 +85,43 @@ def test_each_run_of_a_group_ends_as_it_does_alone(tmp_path: Path) -> None:
     assert [of.get("together") for of in records] == [
         None, {"runs": [3], "place": 2}, {"runs": [3], "place": 2}
     ]  # fmt: skip
+
+
+ON_JAX = """
+import sys
+from pathlib import Path
+from runs.test_together import Run, Stopped, StopAt, config, job, outcome, train, train_together
+folder = Path(sys.argv[1])
+runs = {"learns": (0.1,), "diverges": (1e30, 1), "stops": (1e-6, 2), "fast": (0.3, 3)}
+runs = {name: config(*of, engine="jax", probes=["gradient_norms"], weight_film=None) for name, of in runs.items()}
+jobs = {kind: [job(folder / kind / name, made) for name, made in runs.items()] for kind in ("group", "cut", "alone")}
+assert train_together(jobs["group"]) == ["done", "diverged", "done", "done"]
+assert [type(of) for of in train_together(jobs["cut"], StopAt(2))] == [Stopped, str, Stopped, Stopped]
+assert train_together(jobs["cut"]) == ["done", "diverged", "done", "done"]
+for name in runs:
+    whole, cut = outcome(folder / "group" / name), outcome(folder / "cut" / name)
+    if name == "diverges":  # of the others nothing is to be seen in it
+        whole, cut = (of[0]["status"] for of in (whole, cut))
+    assert whole == cut, name
+assert Run(folder / "group" / "stops").record["stopped_early"]
+assert train(jobs["alone"][3]) == "done"
+alone, group = (Run(folder / kind / "fast").history for kind in ("alone", "group"))
+assert (abs(alone - group) <= 1e-5 * abs(alone) + 1e-9).all(axis=None), alone - group
+print(sorted({"tensorflow", "jax"} & set(sys.modules)))
+"""
+
+
+@pytest.mark.skipif(find_spec("jax") is None, reason="the extra jax is not installed")
+def test_a_group_on_jax_is_its_runs_and_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
+    """Each run is within 1e-5 of what it is alone, which rounding decides; and TensorFlow is not imported."""
+    program = [sys.executable, "-c", ON_JAX, str(tmp_path)]
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    done = subprocess.run(
+        program, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": paths, "ACTLAB_ENGINE": "jax", "KERAS_BACKEND": "jax"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "['jax']"
 
 
 # --- on a stand-in for the network -------------------------------------------------------------------------------

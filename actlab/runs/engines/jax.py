@@ -142,7 +142,7 @@ class Group:
             net = keras.Model(self.model.inputs, [self._net.output, *probes.tensors]) if on else self._net
             self._passes[on] = jax.jit(partial(self._evaluate, net, probes))
         whole = count // batch_size
-        padded = np.zeros((len(self), -(-whole // EVALUATED) * EVALUATED, batch_size), np.int32)
+        padded = np.zeros((len(self), max(1, -(-whole // EVALUATED)) * EVALUATED, batch_size), np.int32)
         padded[:, :whole] = indices[:, : whole * batch_size].reshape(len(self), whole, batch_size)
         rest = indices[:, whole * batch_size :]
         found = self._passes[on](self._state["model"], self._varying, *self._splits[split], padded, whole, rest)
