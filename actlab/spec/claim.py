@@ -321,8 +321,6 @@ def _issues_of_metric(claim: Claim, configs: Sequence[Mapping[str, Any]]) -> lis
         if missing := sum(names.isdisjoint(writers) for names in probed):
             which = "" if missing == len(meant) else f", for {missing} of the {len(meant)} runs meant here"
             return [(("metric",), f"{column} is written by the probe {writers[0]}; add it to `probes`{which}")]
-        if layer in ("", "*") and find("probe").get(writers[0]).facts.total is None:
-            return [(("metric",), f"{column} is of a layer; write which, as in dense.{column}")]
         layers = list(dict.fromkeys(name for config in meant for name in weight_layers(config["model"])))
         if meant and layer not in ("", "*", *layers):
             return [(("metric",), str(UnknownName("layer with weights", layer, layers)))]

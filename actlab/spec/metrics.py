@@ -1,7 +1,8 @@
 """What can be measured of a run, and when: the names, as configs and command lines write them.
 
 A metric is a column of history.csv or timing.csv, `test_accuracy` or `test_loss`, or "layer.column" of layers.csv
-("dense.dead_units"); the layer "*", or none, is the whole network. Its values are read in `actlab.study`.
+("dense.dead_units"); the layer "*", or none, is the whole network: of what a probe writes for layers
+only, their mean. Its values are read in `actlab.study`.
 """
 
 from __future__ import annotations

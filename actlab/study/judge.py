@@ -265,17 +265,19 @@ class Comparison:
         return pd.DataFrame(together).assign(condition=names, seed=seeds, lost=lost_ones)
 
     def by_layer(self) -> pd.DataFrame:
-        """The metric in each layer at the last evaluation: condition, seed, layer (1 for the first), the metric."""
+        """The metrics of layers at the last evaluation: condition, seed, layer (1 for the first), and they."""
         import pandas as pd
 
-        rows = []
+        rows = [pd.DataFrame(columns=["condition", "seed", "layer"])]
         for result in self.results:
             for run in result.runs:
                 with suppress(RunDirError):
-                    if self.metric in run.layers:
-                        last = run.layers.dropna(subset=[self.metric]).groupby("layer", sort=False)[self.metric].last()
-                        rows += [(result.name, framing.seed_of(run), i, value) for i, value in enumerate(last, start=1)]
-        return pd.DataFrame(rows, columns=["condition", "seed", "layer", self.metric])
+                    columns = [metric for metric in self.metrics if metric in run.layers]
+                    last = run.layers.groupby("layer", sort=False)[columns].last().dropna(how="all")
+                    place = range(1, len(last) + 1)
+                    last = last.assign(condition=result.name, seed=framing.seed_of(run), layer=place)
+                    rows += [last] if columns else []
+        return pd.concat(rows, ignore_index=True) if rows[1:] else rows[0]
 
     def seeds(self) -> pd.DataFrame:
         """A row a condition and seed, in the order of the table: condition, seed, the metric; NaN where it has none."""

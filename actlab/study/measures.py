@@ -1,7 +1,7 @@
 """One number of a run: which measure, and when. Comparison, claims and figures all read their numbers here.
 
 A measure is a column of history.csv or timing.csv, `test_accuracy` or `test_loss`, or "layer.column" of layers.csv
-("dense.dead_units"); the layer "*", or none, is the whole network.
+("dense.dead_units"); the layer "*", or none, is the whole network: of what a probe writes for layers only, their mean.
 """
 
 from __future__ import annotations
@@ -117,6 +117,8 @@ def series(run: Run, metric: str) -> pd.DataFrame | None:
                 table[column] = pd.Series(timing[column]).reindex(range(len(table["step"])))
             elif column == GAP and TRAIN_EVAL_METRICS[1] in table:
                 table[GAP] = table[TRAIN_EVAL_METRICS[1]] - table["val_accuracy"]
+            elif column not in table and column not in PLACE and column in run.layers:
+                table = run.layers.groupby(["epoch", "step"], sort=False)[[column]].mean().reset_index()
     if column not in table or not len(table["step"]):
         if column not in metrics.WITHOUT_PROBES and not metrics.probes_writing(column):
             check_metric(metric, [run])
@@ -151,6 +153,7 @@ def known_metrics(runs: Sequence[Run]) -> list[str]:
         whole |= dict.fromkeys([GAP] if TRAIN_EVAL_METRICS[1] in whole else [])
         with suppress(RunDirError):
             columns = [str(name) for name in run.layers if name not in PLACE]
+            whole |= dict.fromkeys(columns)
             layers |= {f"{layer}.{name}": None for layer in run.layers["layer"].unique() for name in columns}
     return list(whole | layers)
 

@@ -30,7 +30,7 @@ HERE = Path(__file__).parent
 COLUMNS = ("epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "train_eval_loss", "train_eval_accuracy",
            "dead_units", "unmoved_units", "revived_units", "born_dead")  # fmt: skip
 LAYERS = {
-    "born_dead": ["born_dead", "birth_variance", "birth_chi"],
+    "born_dead": ["born_dead", "birth_variance", "birth_correlation", "birth_chi", "birth_gradient_norm"],
     "vanishing_gradient": ["gradient_norm_mean", "gradient_norm_max"],
 }
 DIGITS = "%.5g"

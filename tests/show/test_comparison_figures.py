@@ -30,6 +30,7 @@ from actlab.show.figures.style import PALETTE, Heading, look, looks, png, svg
 from actlab.spec.config import RunConfig
 from actlab.study.frame import Lack, frame_of
 from actlab.study.judge import Comparison, ConditionResult, Divergence, Note, compare
+from actlab.study.measures import known_metrics, value
 from actlab.study.stats.pairs import paired
 from actlab.study.stats.summaries import summary
 
@@ -726,6 +727,31 @@ def test_a_measure_of_layers_is_drawn_by_layer(tmp_path: Path, make_run: Callabl
         of_relu = table[(table["condition"] == "relu") & (table["seed"] == 0)]
         assert of_relu["dead_units"].tolist() == [i + 2 for i in range(layers)]
         assert of_relu["layer"].tolist() == list(range(1, layers + 1))
+
+
+def test_what_is_written_for_layers_only_is_their_mean_and_is_drawn_together(
+    tmp_path: Path, make_run: Callable[..., Path], resolved: Any
+) -> None:
+    """One of them is not there in the last layer, as χ is not."""
+    for activation in ("relu", "tanh"):
+        for seed in range(2):
+            run = make_run(
+                tmp_path, resolved(activation=activation, seed=seed, probes=["signal_propagation"]), [0.8, 0.9]
+            )
+            rows = [f"{e},{600 * e},dense_{i},16,{i + e},{'' if i == 3 else e}\n" for e in (1, 2) for i in range(4)]
+            (run / "layers.csv").write_text("epoch,step,layer,units,birth_variance,birth_chi\n" + "".join(rows))
+    runs = [Run(path) for path in sorted(tmp_path.iterdir())]
+    assert value(runs[0], "birth_variance") == 3.5
+    assert value(runs[0], "birth_chi", "epoch 1") == 1
+    assert value(runs[0], "dense_2.birth_variance") == 4
+    assert {"birth_variance", "birth_chi", "dense_0.birth_chi"} <= set(known_metrics(runs))
+    comparison = compare(frame_of(runs), metrics=["birth_variance", "birth_chi"])
+    table = comparison.by_layer()
+    assert table[table["layer"] == 4]["birth_chi"].isna().all()
+    figure = drawing.comparison_figures(comparison, "title")["by_layer"]()
+    panels = [axes for axes in figure.axes if axes.lines]
+    assert [len(axes.lines[0].get_xdata()) for axes in panels] == [4, 3]
+    assert not any("lost" in text.get_text() or "dotted" in text.get_text() for text in figure.findobj(Text))
 
 
 PROBED = {"dead_units": (0, 3), "train_eval_accuracy": (0.9, 0.99)}  # at the two evaluations

@@ -218,9 +218,6 @@ BAD = {
     "a gap without train_eval": (
         '{metric: gap, is: "> 1"}',
         ["10:14: claims.0.metric: gap is measured with `train_eval`; add it to the config"]),
-    "a layer's column without its layer": (
-        '{metric: activation_mean, is: "> 1"}',
-        ["10:14: claims.0.metric: activation_mean is of a layer; write which, as in dense.activation_mean"]),
     "an unknown key of a config": ('{metric: val_loss, is: "> 1", of: {activaton: relu}}',
                                    ["10:51: claims.0.of.activaton: unknown config key 'activaton'; did you mean"]),
     "an unknown parameter": (

@@ -86,7 +86,7 @@ def comparison_figures(
 
     - `val_accuracy`, `val_loss`, and the judged metric: the curves, where there is a history;
     - `training`: training accuracy over that of validation, and their gap where it was measured at inference;
-    - `by_layer`: a measure of layers at the last evaluation, from the first layer to the last;
+    - `by_layer`: the measures of layers at the last evaluation, from the first layer to the last;
     - `seeds`: every seed of every condition;
     - `differences`: each condition minus its baseline, where there is a pair;
     - `by_learning_rate`: the metric against a number that differs, a line for all that differ in it only;
@@ -114,7 +114,8 @@ def comparison_figures(
         both = comparison.curves([GAP] * (GAP in columns))
         figures["training"] = partial(curves_figure, both, columns, heading, look_of, named)
     if probes_writing(metric) and not curves_only and (layers := comparison.by_layer())["layer"].nunique() > DEEP:
-        figures["by_layer"] = partial(curves_figure, layers, [metric], heading, look_of, time="layer")
+        columns = [column for column in comparison.metrics if column in layers]
+        figures["by_layer"] = partial(curves_figure, layers, columns, heading, look_of, time="layer")
     if curves_only or not any(result.values for result in comparison.results):
         return figures
     heading = heading.plus(words.moment(comparison.at))

@@ -216,7 +216,12 @@ def curves_figure(
     """
     time, look_of = time or time_column(curves), look_of or looks(curves["condition"])
     panels = [
-        Panel(column, _over_seeds(curves, column, time, look_of), label)
+        # what the last layer has not (χ), it has lost at no seed
+        Panel(
+            column,
+            _over_seeds(curves.dropna(subset=column) if time == "layer" else curves, column, time, look_of),
+            label,
+        )
         for column, label in zip(columns, labels or map(label_of, columns), strict=True)
     ]
     alike = [panel.column for panel in panels if panel.column.endswith("accuracy")]
