@@ -674,7 +674,8 @@ def claims(
              "claims": [
                  {**of.claim.model_dump(by_alias=True), "sentence": str(of.claim), "verdict": of.verdict,
                   "range": _range(of.claim),
-                  "registered": {**asdict(when), "earlier": list(map(_wording, when.earlier)),
+                  "registered": {**asdict(when), "when": "dropped" if when.dropped else when.when,
+                                 "earlier": list(map(_wording, when.earlier)),
                                  "text": words.when_registered(when)},
                   "evidence": [_evidence(one, of.claim.metric) for one in of.evidence],
                   "notes": [words.note(note, of.claim.metric) for note in of.notes]}

@@ -1,13 +1,15 @@
 """What an experiment claimed, and when: claims.jsonl beside its runs, to which lines are added and never changed.
 
-A line is a version of the claims, or the beginning of a run:
+A line is a version of the claims, which runs the file asks for since then, or the beginning of a run:
 
     {"time": "2026-11-27T21:10:03Z", "claims": [...], "begun": ["1a2b3c4d", ...], "previous": "...", "sha256": "..."}
+    {"time": "2026-11-27T21:10:03Z", "asked": ["1a2b3c4d", ...], "previous": "...", "sha256": "..."}
     {"time": "2026-11-27T21:10:09Z", "began": "1a2b3c4d...", "label": "relu-seed0", "previous": "...", "sha256": "..."}
 
-`begun` are the first digits of the hashes of runs that had a record by then, in the folder or in another experiment
-beside it. `sha256` is of all else in the line, and `previous` is that of the line before: so each line vouches for all
-before it, and run.json, which keeps that of its run's beginning as `claims_sha256`, for all that was claimed then.
+`begun` and `asked` are the first digits of hashes: of the runs that had a record by then, in the folder or in another
+experiment beside it, and of those that the file asks for. `sha256` is of all else in the line, `previous` that of the
+line before: so each line vouches for all before it, and run.json, which keeps that of its run's beginning as
+`claims_sha256`, for all that was claimed then.
 """
 
 from __future__ import annotations
@@ -27,7 +29,16 @@ from actlab.errors import RunDirError
 from actlab.runs.folder import CLAIMS, inside, naming
 
 DIGITS = 8  # of a run's hash, as in the names of folders
-KINDS = {"time": str, "claims": list, "begun": list, "began": str, "label": str, "previous": str, "sha256": str}
+KINDS = {
+    "time": str,
+    "claims": list,
+    "begun": list,
+    "asked": list,
+    "began": str,
+    "label": str,
+    "previous": str,
+    "sha256": str,
+}
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,8 @@ class Register:
         versions: of the claims, the oldest first.
         began: hash of a run to the sha256 of the line that says that it began.
         labels: hash of a run to what it was called; lines of an older actlab do not say it.
+        asked: the first digits of the hashes of all runs that the file asked for, and of those that had begun by then;
+            each time that this changed, the oldest first. Registers of an older actlab have none.
         last: sha256 of the last line; empty where there is none.
         problems: what is wrong with the file, a sentence each.
     """
@@ -62,6 +75,7 @@ class Register:
     versions: Sequence[Version]
     began: Mapping[str, str]
     labels: Mapping[str, str]
+    asked: Sequence[tuple[frozenset[str], frozenset[str]]]
     last: str
     problems: Sequence[str]
 
@@ -80,12 +94,13 @@ def read(folder: Path) -> Register:
             return _parsed(path, path.read_bytes())
     except RunDirError as error:
         absent = isinstance(error.__cause__, FileNotFoundError) and not path.is_symlink()
-        return Register(path, [], {}, {}, "", [] if absent else [str(error)])
+        return Register(path, [], {}, {}, [], "", [] if absent else [str(error)])
 
 
 def _parsed(path: Path, data: bytes) -> Register:
     versions, began, labels = list[Version](), dict[str, str](), dict[str, str]()
     problems, last, seen = list[str](), "", frozenset[str]()
+    asked = list[tuple[frozenset[str], frozenset[str]]]()
     for number, text in enumerate(data.splitlines(), start=1):
         try:
             line = json.loads(text)
@@ -104,10 +119,12 @@ def _parsed(path: Path, data: bytes) -> Register:
             if "label" in line:
                 labels.setdefault(line["began"], line["label"])
             seen |= {line["began"][:DIGITS]}
+        elif "asked" in line:
+            asked.append((frozenset(map(str, line["asked"])), seen))
         elif "claims" in line:
             seen |= set(map(str, line.get("begun", [])))
             versions.append(Version(time, line["claims"], seen))
-    return Register(path, versions, began, labels, last, problems)
+    return Register(path, versions, began, labels, asked, last, problems)
 
 
 def _sha256(line: Mapping[str, Any]) -> str:
@@ -130,6 +147,21 @@ def register_claims(folder: Path, claims: Sequence[Mapping[str, Any]], begun: It
 def is_last(register: Register, claims: Sequence[Mapping[str, Any]]) -> bool:
     """Whether these are the claims as they were registered last."""
     return bool(register.versions) and register.versions[-1].claims == claims
+
+
+def register_plan(folder: Path, hashes: Iterable[str]) -> None:
+    """Keep which runs the file asks for, unless it asked for the same ones last.
+
+    Raises:
+        RunDirError: the file cannot be written.
+    """
+    asked = frozenset(digest[:DIGITS] for digest in hashes)
+
+    def facts(register: Register) -> Mapping[str, Any] | None:
+        return None if register.asked and register.asked[-1][0] == asked else {"asked": sorted(asked)}
+
+    if facts(read(folder)):  # as above
+        _add(folder, facts)
 
 
 def register_run(folder: Path, digest: str, label: str) -> str | None:

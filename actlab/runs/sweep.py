@@ -149,6 +149,7 @@ class Sweep:
         disk.write_experiment(self.folder, self.plan.text, self.plan.overrides)
         try:
             register.register_claims(self.folder, self.claims, self.begun)
+            register.register_plan(self.folder, self.planned)
         except RunDirError:
             if self.jobs or self.elsewhere:  # else the folder is an older actlab's, read-only, and nothing is new in it
                 raise

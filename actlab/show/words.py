@@ -748,7 +748,13 @@ def when_registered(of: Registration) -> str:
     That it is not known a note says of all claims.
     """
     gone = f"{_dropped(of)}: {few(of.dropped)}" if of.dropped else ""
-    return "; ".join(filter(None, [_when(of), gone]))
+    more = (
+        f"{counted(of.added, 'seed')} {'was' if of.added == 1 else 'were'} added after the first verdict"
+        if of.added
+        else ""
+    )
+    fixed = f"{more}: p and interval count on seeds that were fixed before" if more else ""
+    return "; ".join(filter(None, [_when(of), gone, fixed]))
 
 
 def _when(of: Registration) -> str:

@@ -54,6 +54,8 @@ class Registration:
         of: how many there are.
         earlier: what was stated in its place before, the oldest first; also the same with another `says`.
         dropped: labels of the runs that had begun, that the file asks for no more, and that the claim may be about.
+        added: seeds that decide it and that the file asked for only when others of them had begun; 0 where it is not
+            known.
     """
 
     when: When
@@ -62,6 +64,7 @@ class Registration:
     of: int
     earlier: tuple[Wording, ...] = ()
     dropped: tuple[str, ...] = ()
+    added: int = 0
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,8 @@ def registered(study: Study) -> Registered:
             when = "unknown"
         before = tuple(map(wording, earlier[identity(claim)]))
         left_out = tuple(label for label, config in dropped if config is None or _may_concern(claim, config))
-        found.append(Registration(when, time, len(known), len(deciding), before, left_out))
+        added = 0 if when == "unknown" else _added(deciding, study)
+        found.append(Registration(when, time, len(known), len(deciding), before, left_out, added))
     return Registered(tuple(found), tuple(map(wording, withdrawn)), tuple(problems))
 
 
@@ -141,6 +145,17 @@ def _dropped(study: Study) -> list[tuple[str, Mapping[str, Any] | None]]:
             run = there.get(digits)
             found.append((labels.get(digits) or (run.label if run else digits), run.config if run else None))
     return found
+
+
+def _added(deciding: Sequence[frozenset[str]], study: Study) -> int:
+    """How many seeds of a claim the file asked for only after others had begun."""
+    seeds = {one.run.hash[:DIGITS]: one.seed for one in study.runs if one.run}
+    first = next((i for i, (_, seen) in enumerate(study.register.asked) if any(of <= seen for of in deciding)), None)
+    if first is None:
+        return 0
+    before = [asked for asked, _ in study.register.asked[:first]]
+    asked_before = {seeds[digits] for of in deciding if any(of <= asked for asked in before) for digits in of}
+    return len({seeds[digits] for of in deciding for digits in of} - asked_before) if before else 0
 
 
 def _states_its_config(run: Run) -> bool:

@@ -15,7 +15,7 @@ from golden.commands import actlab
 from torture.processes import Command
 
 from actlab.runs.folder import CLAIMS, EXPERIMENT, RECORD
-from actlab.runs.register import _sha256, read, register_claims, register_run
+from actlab.runs.register import _sha256, read, register_claims, register_plan, register_run
 from actlab.show import words
 from actlab.spec import plan as planning
 from actlab.spec.claim import Claim
@@ -99,6 +99,19 @@ def test_an_edited_claim_is_shown_with_what_it_was(author: Path) -> None:
         assert "written after the results" in page and "at the end is above 0.5" in page
 
 
+def test_seeds_that_are_added_until_a_claim_holds_are_counted(author: Path) -> None:
+    assert ask(author)[0]["claims"][0]["registered"]["added"] == 0
+    rerun(author)  # the same plan again adds none
+    edit(author, "range: 2", "range: 4")
+    assert run(author) == 0
+    study, shown = ask(author)
+    assert study["claims"][0]["registered"]["added"] == 2
+    assert study["claims"][0]["registered"]["when"] == "before the first run"
+    assert "2 seeds were added after the first verdict: p and interval count on seeds that were fixed before" in shown
+    page = actlab(("report", "results/study", "-o", "page.md", "--format", "markdown"), author)
+    assert "2 seeds were added after the first verdict" in " ".join((author / "page.md").read_text().split()), page
+
+
 def test_training_again_washes_nothing_clean(author: Path) -> None:
     edit(author)
     assert run(author, "--force") == 0
@@ -142,7 +155,8 @@ def new_sums(path: Path) -> None:
     lines[0]["claims"][0]["is"] = "< 0.5"
     path.unlink()
     register_claims(path.parent, lines[0]["claims"], [])
-    for line in lines[1:]:
+    register_plan(path.parent, lines[1]["asked"])
+    for line in lines[2:]:
         register_run(path.parent, line["began"], line["label"])
 
 
@@ -271,6 +285,7 @@ def test_a_seed_that_is_dropped_is_named(asked: Callable[..., Registered], tmp_p
     )
     of, shown = ask(tmp_path, "study")
     assert of["claims"][0]["registered"]["dropped"] == ["relu-seed0", "tanh-seed0"]
+    assert of["claims"][0]["registered"]["when"] == "dropped"
     assert "d, 2 runs that had begun are asked for no more: with activation relu, val_accuracy" in shown
     assert shown.endswith("; 3 registered before the first run, but runs that had begun are asked for no more")
     for form in ("html", "markdown"):
