@@ -21,8 +21,9 @@ from actlab.parts.activations import ACTIVATIONS
 from actlab.parts.probes import PROBES, TOTAL, ProbedLayer, Probes, probed_layers
 from actlab.parts.probes.layers import Seen
 from actlab.parts.probes.weight_film import WeightFilm, tiles
+from actlab.runs.engines import make_group
 from actlab.runs.engines.build import build_model, build_optimizer
-from actlab.runs.engines.tensorflow import Engine
+from actlab.runs.engines.engine import Member
 from actlab.spec.config import resolve
 from actlab.spec.part import Part
 
@@ -40,11 +41,12 @@ class Net:
         self.indices = np.arange(len(pixels), dtype=np.int32)
         self.probes = Probes(parts(probes), model)
         arrays = {"train": (aligned(pixels), aligned(np.asarray(labels or [0] * len(pixels), np.int32)))}
-        self.engine = Engine(model, optimizer or sgd(model), arrays, "/CPU:0", self.probes)
+        self.engine = make_group([Member(model, optimizer or sgd(model), self.probes)], arrays, "cpu", {})[0]
 
     def row(self, batch_size: int = 3) -> Rows:
         """The cells of an evaluation: of each layer, and of the whole network under "*"."""
         _, _, sums = self.engine.look("train", self.indices, batch_size)
+        self.engine.sync()
         rows, totals = self.probes.row(sums, self.engine.gradient_sums())
         self.engine.reset_means()
         named = {name: dict(zip(self.probes.columns, cells, strict=True)) for name, _, *cells in rows}

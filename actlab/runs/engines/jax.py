@@ -171,7 +171,8 @@ class Group:
                     return loss, correct + _correct(logits, y), probes.update(of_probes, tensors, False, y, logits)
 
                 sums = ops.zeros([], "float64"), ops.zeros([], "int64"), probes.start()
-                sums = jax.lax.fori_loop(0, whole, lambda i, sums: add(sums, batches[i]), sums)
+                if len(batches):
+                    sums = jax.lax.fori_loop(0, whole, lambda i, sums: add(sums, batches[i]), sums)
                 loss, correct, of_probes = add(sums, rest) if rest.shape[0] else sums
                 penalty = ops.zeros([])
                 for layer in self.model.layers:

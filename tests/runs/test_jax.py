@@ -1,0 +1,83 @@
+"""The JAX engine: without TensorFlow, the same numbers as TensorFlow's, together as alone, resumed as never stopped."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from runs import on_jax
+from typer.testing import CliRunner
+
+from actlab.cli import app
+from actlab.parts import draws
+from actlab.runs.record import Run
+
+pytest.importorskip("jax")
+
+
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of trainings in a process of JAX: Keras has one backend a process."""
+    folder = tmp_path_factory.mktemp("jax")
+    done = subprocess.run([sys.executable, on_jax.__file__, str(folder)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder
+
+
+@pytest.mark.torture
+def test_it_trains_without_tensorflow_and_together_as_alone(answered: Path) -> None:
+    """Numbers in which a group differs are arguments of its program; rounding apart, it is the same one."""
+    answer = json.loads((answered / "answer.json").read_text())
+    assert answer == {"backend": "jax", "loaded": ["jax", "keras"], "stops": 1, "together": ["done", "done"]}
+    for name in on_jax.FILES:
+        assert (answered / "alone" / name).read_bytes() == (answered / "resumed" / name).read_bytes(), name
+    alone, together = (pd.read_csv(answered / of / "history.csv") for of in ("alone", "together"))
+    np.testing.assert_allclose(together, alone, rtol=1e-6)
+    environment = Run(answered / "alone").environment
+    assert environment["engine"] == "jax" and environment["versions"].keys() >= {"jax", "jaxlib", "keras"}
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("net", ["steps", "conv"])
+def test_the_first_steps_are_those_of_tensorflow(answered: Path, tmp_path: Path, net: str) -> None:
+    from actlab.runs.training import train
+
+    changes: dict[str, Any] = {"steps": 20} if net == "steps" else {"steps": 5, "model": "simple_cnn"}
+    assert train(on_jax.job(tmp_path, on_jax.config(evaluate_every=1, **changes))) == "done"
+    first, second = Run(tmp_path), Run(answered / net)
+    assert first.record["initial_weights_sha256"] == second.record["initial_weights_sha256"]
+    losses = [pd.read_csv(run.path / "history.csv")["loss"] for run in (first, second)]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
+
+
+def test_numpy_draws_what_tensorflow_does() -> None:
+    import tensorflow as tf
+
+    for shape, seed in (((784, 33), 5), ((3, 3, 8, 7), 2**31 - 1)):
+        pair = [seed % (2**31 - 2), 0]
+        for ours, theirs in (
+            (draws.uniform(shape, seed, -0.3, 0.2), tf.random.stateless_uniform(shape, pair, -0.3, 0.2)),
+            (draws.normal(shape, seed, 0.1, 0.02), tf.random.stateless_normal(shape, pair, 0.1, 0.02)),
+            (
+                draws.truncated_normal(shape, seed, 0.0, 0.1),
+                tf.random.stateless_truncated_normal(shape, pair, 0.0, 0.1),
+            ),
+        ):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_another_engine_is_another_run_and_tensorflows_hash_stays() -> None:
+    plain, tensorflow, jax = (on_jax.config(**of) for of in ({}, {"engine": "tensorflow"}, {"engine": "jax"}))
+    assert plain.hash == tensorflow.hash != jax.hash
+    assert "engine" not in tensorflow.canonical() and jax.canonical()["engine"] == "jax"
+
+
+def test_an_engine_that_is_none_is_one_message(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["run", "quickstart_synth", "--engine", "torch", "--out", str(tmp_path)])
+    assert done.exit_code and "expected auto, tensorflow or jax" in done.output and "Traceback" not in done.output
