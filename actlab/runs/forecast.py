@@ -194,7 +194,8 @@ class TimeLeft:
         seconds = run.record.get("wall_seconds", 0.0)
         self.forecast.learn(job, run.results.get("final", {}).get("step", 0), seconds)
         trained = seconds - self._trained_before.get(job.path, 0.0)
-        self.forecast.learn_overhead(now - self._begun[job.path] - trained)
+        if "together" not in run.record:  # else its time is mostly that of the others
+            self.forecast.learn_overhead(now - self._begun[job.path] - trained)
 
 
 def recent_runs(out: Path) -> list[Run]:

@@ -168,7 +168,7 @@ def _cells(now: dict[str, Any]) -> dict[str, str]:
     if now.get("steps_per_epoch"):
         last = math.ceil(now["total_steps"] / now["steps_per_epoch"])
         epoch = f"{min(int(now['step'] / now['steps_per_epoch']) + 1, last)}/{last}"
-    seconds = now.get("wall_seconds") or 0.0
+    seconds = (now.get("wall_seconds") or 0.0) * now.get("together", 1)  # of a group, each run has its share
     return {
         "epoch": epoch, "loss": number("loss", ".4f"), "acc": number("accuracy", ".2%"),
         "val acc": number("val_accuracy", ".2%"), "images/s": number("images_per_second", ",.0f"),

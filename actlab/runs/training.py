@@ -175,7 +175,7 @@ class _Training:
             size: of the group.
         """
         job, dataset = self.job, self.job.dataset
-        self.engine = engine
+        self.engine, self.size = engine, size
         self.record: dict[str, Any] = {
             **job.identity,
             "claims_sha256": register_run(job.path.parent, self.config.hash, job.label),
@@ -315,7 +315,7 @@ class _Training:
             **position.last, **now,
             "phase": "training", "label": self.job.label, "step": position.step, "total_steps": self.total_steps,
             "steps_per_epoch": self.steps_per_epoch, "wall_seconds": position.wall_seconds,
-            "images_per_second": images_per_second,
+            "images_per_second": images_per_second, "together": self.size,
         })  # fmt: skip
 
     def checkpoint(self) -> None:
