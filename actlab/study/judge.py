@@ -658,7 +658,8 @@ def _results(
         )  # fmt: skip
         if (pairing := pairings.get(name)) is not None:
             base = pairing.baseline
-            beside = [*alike[name], *(note for note in alike[base] if note.facts["seeds"] != _seeds_of(alike[name]))]
+            own = [note.facts["seeds"] for note in alike[name]]
+            beside = [*alike[name], *(note for note in alike[base] if note.facts["seeds"] not in own)]
             beside += guard.beside(one, by_name[base], pairing.axis)
             guesses = [(side, level) for side in (name, base) if (level := chance[side])]
             if metrics[0] == GAP and len(guesses) == 1:
@@ -676,10 +677,6 @@ def _results(
                 result = replace(result, reason=refused[name])
         results.append(result)
     return results
-
-
-def _seeds_of(notes: Sequence[Note]) -> Any:
-    return notes[0].facts["seeds"] if notes else None
 
 
 def _sorted(comparison: Comparison, sort: str) -> list[ConditionResult]:

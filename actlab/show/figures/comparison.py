@@ -350,32 +350,27 @@ def _lines(comparison: Comparison, numbers: Numbers, keys: Sequence[str]) -> dic
 
 def _without(comparison: Comparison, keys: Sequence[str]) -> dict[str, str]:
     """Condition to what it is called without some keys of its config; empty where nothing else differs."""
+    configs = [
+        {column: {k: v for k, v in part.items() if f"{column}.{k}" not in keys} if isinstance(part, Mapping) else part
+         for column, part in result.runs[0].config.items()}
+        for result in comparison.results
+    ]  # fmt: skip
     rests = []
     for column in comparison.differs:
         rest = [result.keys[column] for result in comparison.results]
-        dropped = {key.removeprefix(f"{column}.") for key in keys if key.startswith(f"{column}.")}
-        if dropped:
-            parts = [result.runs[0].config.get(column) for result in comparison.results]
-            kept = [{k: v for k, v in p.items() if k not in dropped} if isinstance(p, Mapping) else p for p in parts]
-            rest = labels.texts(column, kept)
+        if any(key.startswith(f"{column}.") for key in keys):
+            rest = labels.texts(column, [config.get(column) for config in configs])
         if column not in keys:
             rests.append([labels.named(column, text) for text in rest])
     found = [" ".join(rest[place] for rest in rests) for place in range(len(comparison.names))]
     first = {text: place for place, text in reversed(list(enumerate(found)))}
-    configs = [_config_without(comparison.results[place].runs[0].config, keys) for place in first.values()]
     columns = [column for column in comparison.differs if column not in keys]
     texts = [{column: comparison.results[place].keys[column] for column in columns} for place in first.values()]
-    short = dict(zip(first, map(label, labels.short_names(columns, texts, configs)), strict=True))
+    short = dict(
+        zip(first, map(label, labels.short_names(columns, texts, [configs[i] for i in first.values()])), strict=True)
+    )
     alike = len(set(short.values())) < len(short)
     return {name: text if alike else short[text] for name, text in zip(comparison.names, found, strict=True)}
-
-
-def _config_without(config: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
-    """A config without some parameters of its parts."""
-    return {
-        column: {k: v for k, v in part.items() if f"{column}.{k}" not in keys} if isinstance(part, Mapping) else part
-        for column, part in config.items()
-    }
 
 
 def _slug(key: str) -> str:
