@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,13 @@ from typing import Any
 import pytest
 from torture import faults, trainer
 from torture.faults import FAULTS
-from torture.processes import IMAGES, by_seed, left_over, outcome, run
+from torture.processes import IMAGES, Command, by_seed, left_over, outcome, run, until
 
+from actlab import cli
+from actlab.errors import ActlabError
 from actlab.parts import datasets
-from actlab.runs.executors import local
+from actlab.runs.executors import local, sbatch_options
+from actlab.runs.record import Run
 
 CONFIG = """
 dataset: {name: synth_mnist, train_images: 300, test_images: 200}
@@ -119,3 +124,89 @@ def test_the_first_failure_ends_the_sweep_if_asked(
         assert len(statuses) < 4
     monkeypatch.setattr(local, "worker", trainer)
     assert run(path, tmp_path / "out", workers="4", retry_failed=True, **executor) == 0
+
+
+# --- commands as processes of their own --------------------------------------------------------------------------
+
+LONG = "epochs: 60\nsweep: {seed: [0, 1]}\n"
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What a longer sweep comes to that is never stopped."""
+    folder = tmp_path_factory.mktemp("long")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local, "worker", trainer)
+        assert run(write(folder, LONG), folder / "out", threads=1) == 0
+    return outcome(folder / "out")
+
+
+def begin(path: Path, out: Path, *options: object, seconds_a_call: float = 0.1) -> Command:
+    command = ("run", path, "-o", out, "--device", "cpu", "--threads", 1, "--checkpoint-seconds", 0, *options)
+    return Command(*command, module="torture.trainer", seconds_a_call=seconds_a_call)
+
+
+def checkpoints(out: Path) -> int:
+    return len(list(out.glob("*/*/checkpoint/state.npz")))
+
+
+def test_a_signal_ends_a_sweep_on_ray_and_another_executor_goes_on(long: dict[str, bytes], tmp_path: Path) -> None:
+    """With a checkpoint of each run, the exit code of the signal, and no process left; to the same bytes."""
+    path, out = write(tmp_path, LONG), tmp_path / "out"
+    sweep = begin(path, out, "--executor", "ray", seconds_a_call=0.5)
+    assert until(lambda: checkpoints(out) == 2 or sweep.process.poll() is not None)
+    os.killpg(sweep.process.pid, signal.SIGINT)  # as a terminal sends it: to all processes of a command
+    code, text = sweep.end()
+    assert code == 130, text
+    assert {Run(file.parent).status for file in out.glob("*/*/run.json")} == {"interrupted"}
+    assert "Traceback" not in text
+    assert sweep.gone()
+    code, text = begin(path, out, seconds_a_call=0.0).end()
+    assert code == 0, text
+    assert outcome(out) == long
+
+
+def test_what_is_left_to_slurm_is_taken_up_again(long: dict[str, bytes], tmp_path: Path) -> None:
+    """Also a run that Slurm has told to make way; nothing is submitted twice."""
+    path, out = write(tmp_path, LONG), tmp_path / "out"
+    options = ("--executor", "slurm", "--slurm", "cluster=local")
+    left = begin(path, out, *options, "--detach")
+    assert left.process.wait() == 0  # its output stays open: submitit's processes have it too
+    submitted = (out / "study" / ".slurm" / "jobs.json").read_bytes()
+    assert until(lambda: checkpoints(out))
+    begun = next(out.glob("*/*/checkpoint")).parent.name
+    number = json.loads(submitted)[begun][1]
+    (task,) = Path(f"/proc/{number}/task/{number}/children").read_text().split()
+    os.kill(int(task), signal.SIGUSR2)
+    assert until(lambda: not Path(f"/proc/{task}").exists())
+    assert {Run(file.parent).status for file in out.glob("*/*/run.json")} <= {"interrupted", "running"}
+    sweep = begin(path, out, *options)
+    assert until(lambda: checkpoints(out) or sweep.process.poll() is not None)
+    assert (out / "study" / ".slurm" / "jobs.json").read_bytes() == submitted
+    code, text = sweep.end()
+    assert code == 0, text
+    assert outcome(out) == long
+    assert not left_over(out) and not (out / "study" / ".slurm").exists()
+    assert "left to Slurm" in left.end()[1] and left.gone()
+
+
+def test_what_an_executor_cannot_do_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, SMALL)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for options, expected in (
+        ({"executor": "slurm"}, "--executor slurm: no command sbatch here"),
+        ({"executor": "slum"}, "unknown executor 'slum'; did you mean 'slurm'?"),
+        ({"address": "127.0.0.1:1"}, "--address: is of --executor ray, not of --executor local"),
+        ({"executor": "ray", "threads": 64}, "--executor ray: a run needs 64 CPU, and no node of the cluster has"),
+    ):
+        with pytest.raises(ActlabError, match=re.escape(expected)):
+            cli.run([path], tmp_path / "out", device="cpu", **options)  # type: ignore[arg-type]
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ActlabError, match=re.escape("ray: not installed; get it by: pip install 'actlab[ray]'")):
+        cli.run([path], tmp_path / "out", device="cpu", executor="ray")
+
+
+def test_options_of_sbatch_are_read_as_sbatch_has_them() -> None:
+    assert sbatch_options(["partition=gpu,time=2:00:00", "nodelist=a,b,mem=4G", "exclusive"]) == {
+        "partition": "gpu", "time": "2:00:00", "nodelist": "a,b", "exclusive": True, "mem": "4G",
+    }  # fmt: skip

@@ -93,8 +93,8 @@ class Executor:
 
 
 def sbatch_options(texts: Iterable[str]) -> dict[str, str | bool]:
-    """Options of sbatch, `partition=gpu,time=2:00:00`, by name; a name alone is an option without a value."""
-    pairs = [pair for text in texts for pair in re.split(r",(?=[A-Za-z][\w-]*(?:=|,|$))", text) if pair]
+    """Options of sbatch, `partition=gpu,time=2:00:00`, by name; a name by itself is an option without a value."""
+    pairs = [pair for text in texts for pair in re.split(r",(?=[\w-]+=)", text) if pair]
     parts = [pair.strip().lstrip("-").partition("=") for pair in pairs]
     return {name: value if equals else True for name, equals, value in parts}
 

@@ -86,8 +86,9 @@ def _connected(address: str | None, needs: Mapping[str, float], workers: int) ->
         with local.deaf_to_the_terminal():  # what is started here ends with this process, not by the terminal's signals
             ray.init(address or "local", log_to_driver=False, logging_level="ERROR", **({} if address else own))
     except (ConnectionError, RuntimeError, ValueError, RayError) as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ActlabError(f"--executor ray: {address or 'this machine'}: no cluster: {reason[0]}") from error
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        hint = "; if it asks for a token, set RAY_AUTH_MODE=token for its nodes and here" if address else ""
+        raise ActlabError(f"--executor ray: {address or 'this machine'}: no cluster: {reason}{hint}") from error
     finally:
         if threading.current_thread() is threading.main_thread():  # Ray has its own way with SIGTERM
             for number, handler in handled.items():

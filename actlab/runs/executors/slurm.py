@@ -145,6 +145,7 @@ class _Submitted:
                 name: (folder, number) for name, (folder, number) in self.known.items()
                 if name in names and self.states.get(number) in ALIVE and not (folder / "stop").exists()
             }  # fmt: skip
+            self.states = {number: self.states[number] for _, number in self.known.values()}
 
     def submit(self, jobs: list[Job]) -> None:
         """Give jobs to Slurm, all in one array.
