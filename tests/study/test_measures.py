@@ -132,7 +132,7 @@ def test_known_metrics_are_those_of_any_run(made: Make) -> None:
     with_probes, bare = made(), made(layers=None, seed=1, activation="tanh")
     assert known_metrics([bare, with_probes]) == [
         "test_accuracy", "test_loss", "epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy",
-        "learning_rate", "dead_units", "wall_seconds", "images_per_second",
+        "learning_rate", "dead_units", "wall_seconds", "images_per_second", "weight_norm",
         "dense.dead_units", "dense.weight_norm", "logits.dead_units", "logits.weight_norm",
     ]  # fmt: skip
     check_metric("*.dead_units", [bare, with_probes])
