@@ -67,8 +67,10 @@ def require_engine(engine: str) -> None:
     """See that what an engine needs is installed.
 
     Raises:
-        DeviceError: it is not.
+        DeviceError: it is not; or there is no such engine.
     """
+    if engine not in TITLES:
+        raise DeviceError(f"--engine: expected auto, tensorflow or jax, read {engine!r}")
     if not find_spec(engine):
         extra = "actlab[jax]" if engine == "jax" else engine
         raise DeviceError(
@@ -87,8 +89,6 @@ def choose_engine(wanted: str, device: str = "auto") -> str:
     Raises:
         DeviceError: it is not installed; or it is none of the three.
     """
-    if wanted not in ("auto", *TITLES):
-        raise DeviceError(f"--engine: expected auto, tensorflow or jax, read {wanted!r}")
     if wanted == "auto":
         if find_spec("jax") and device != "cpu" and gpus() and _sees_a_gpu("jax"):
             return "jax"
