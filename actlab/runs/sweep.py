@@ -220,9 +220,11 @@ def choose_engine(plan: Plan, wanted: str, device: str, out: Path) -> Plan:
     if stated:
         return plan
     begun = by_hash(_folder(plan, out))
-    for there in (plan, on_engine(plan, "jax")) if begun else ():
-        if any(config.hash[:8] in begun for _, config in there.runs):
-            return there
+    if begun:
+        for engine in ("", "jax"):  # the second plan takes as long as reading the file, and is seldom needed
+            there = on_engine(plan, engine) if engine else plan
+            if any(config.hash[:8] in begun for _, config in there.runs):
+                return there
     chosen = environment.choose_engine(wanted, device)
     return on_engine(plan, chosen) if chosen != "tensorflow" else plan
 
