@@ -23,6 +23,7 @@ class Here:
     future = Future[None]()
     future.set_result(None)  # nobody waits: a job ends while it is taken
     plugins: tuple[Plugin, ...] = ()
+    queued = False  # by a cluster
 
     def __init__(self, finish: Finish | None) -> None:
         self.finish = finish
