@@ -223,12 +223,14 @@ class Experiment:
         threads = sorted({str(run.environment["threads"]) for run in runs if "threads" in run.environment})
         seeds = sorted({framing.seed_of(run) for run in runs})
         epochs = sorted({f"{run.history['epoch'].iloc[-1]:.3g}" for run in runs}, key=float)
+        whole = len(seeds) > 10 and seeds == list(range(seeds[0], seeds[-1] + 1))
+        named = f"{seeds[0]} to {seeds[-1]}" if whole else ", ".join(map(str, seeds))
         took = f"; {seconds / 60:.0f} minutes in all" if seconds >= 60 else ""
         by = f", by workers of {', '.join(threads)} thread" if threads else ""
         return (
             f"*{question}?*\n\nTrained for this page{earlier}: {words.counted(len(runs), 'run')} of "
             f"{' or '.join(epochs)} epoch{'' if epochs == ['1'] else 's'}, seed{'s' if len(seeds) > 1 else ''} "
-            f"{', '.join(map(str, seeds))}{took}{by}.{counted}"
+            f"{named}{took}{by}.{counted}"
         )
 
 
@@ -238,12 +240,13 @@ def _setting(plan: Plan) -> tuple[str, ...]:
     probes = [probe for probe in configs[0].get("probes", []) if probe["name"] == "dead_units"]
     on_training = any(probe.get("on") == "training" for probe in probes)
     train_eval = configs[0].get("train_eval")
+    training = f"{configs[0]['dataset'].get('train_samples') or 60_000:,} training"
     return (
         words.counted(len({config["seed"] for config in configs}), "seed"),
         words.counted(len(configs), "run"),
         words.counted(configs[0].get("epochs", 0), "epoch"),
         f"`train_eval: {train_eval}`" if train_eval else "no `train_eval`",
-        f"dead units counted on the {'60,000 training' if on_training else '10,000 test'} images" if probes else "",
+        f"dead units counted on the {training if on_training else '10,000 test'} images" if probes else "",
     )
 
 

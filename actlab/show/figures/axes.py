@@ -149,13 +149,14 @@ def set_scale(
     room = margin * (high - low) or (0.02 * abs(high) if scale == "linear" else 0.1) or 1.0
     low, high = transform.inverted().transform(np.array([low - room, high + room]))
     getattr(axes, f"set_{which}lim")(low, high)
+    write = tick_text if ticks else "{:.10g}".format  # numbers of a sweep may have as many digits as a float
     if ticks is None and scale in ("linear", "to one"):
         ticks = MaxNLocator(nbins=6, integer=whole, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
     elif ticks is None:
         ticks = log_ticks(low, high) if scale == "log" else [0.0, *log_ticks(smallest, high)]
     most, factor = (min(high, 1 + 1e-9), 100) if percent else (high, 1)
     axis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= most]))
-    axis.set_major_formatter(FuncFormatter(lambda tick, _: f"{factor * tick:.10g}".replace("-", "−")))
+    axis.set_major_formatter(FuncFormatter(lambda tick, _: write(factor * tick).replace("-", "−")))
     axis.set_minor_locator(NullLocator())
     return True
 
@@ -170,6 +171,11 @@ def log_ticks(low: float, high: float) -> list[float]:
         return powers
     finer = [f * 10.0**power for power in range(first, last + 1) for f in (1, 2, 5) if low <= f * 10.0**power <= high]
     return finer if len(finer) > 1 else list(np.linspace(low, high, 4)[1:3].round(2 - floor(log10(high - low))))
+
+
+def tick_text(number: float) -> str:
+    """A number of a sweep as tables have it: whole, or with six digits."""
+    return f"{number:.10g}" if float(number).is_integer() else f"{number:g}"
 
 
 def set_time_axis(axes: Axes, column: str, low: float, high: float) -> None:

@@ -156,7 +156,7 @@ def _inches_across(axes: Axes, numbers: Sequence[float]) -> Floats:
 def _with_room(axes: Axes, numbers: Sequence[float]) -> list[float]:
     """The numbers that can be named without touching: from the left as many as fit, and always the last."""
     places, chosen = _inches_across(axes, numbers), [0]
-    halves = [style.text_width(f"{number:.10g}") / 2 + 0.05 for number in numbers]
+    halves = [style.text_width(on.tick_text(number)) / 2 + 0.05 for number in numbers]
     for index in range(1, len(numbers)):
         if places[index] - halves[index] >= places[chosen[-1]] + halves[chosen[-1]]:
             chosen.append(index)
