@@ -13,7 +13,6 @@ Nothing of this needs `if __name__ == "__main__"`, nor a process without TensorF
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
@@ -301,7 +300,7 @@ def run(
         KeyboardInterrupt: after Ctrl-C; nothing is lost, and the same call goes on.
     """
     from actlab.plugins import use
-    from actlab.runs.sweep import Options, choose_engine, engine_of, prepare
+    from actlab.runs.sweep import choose_engine
     from actlab.show.tables import Terminal
     from actlab.show.trackers.process import Tracking
 
@@ -313,14 +312,11 @@ def run(
     plan = choose_engine(_plan(config, set or {}), engine, device, Path(out))
     where = executor_of(executor, address=address, shared_folder=shared_folder, slurm=dict(slurm or {}), detach=detach)
     with environment.pinned_children(), Interrupts() as signals:
-        how = Options(
-            Path(out), device_for(device, where, engine_of([plan])), Path(data_dir) if data_dir else None, workers,
-            force=force, retry_failed=retry_failed, checkpoint_seconds=checkpoint_seconds, threads=threads,
-            elsewhere=where.elsewhere, vectorize=vectorize if where.name == "local" else 1,
+        sweep = prepared(
+            plan, device, where, talk, vectorize, out=Path(out), data_dir=Path(data_dir) if data_dir else None,
+            workers=workers, force=force, retry_failed=retry_failed, checkpoint_seconds=checkpoint_seconds,
+            threads=threads,
         )  # fmt: skip
-        sweep = prepare(plan, how, talk.print)
-        for warning in sweep.warnings:
-            talk.print(f"NOTE  {warning}", style="bold yellow")
         sweep.begin()
         limits: dict[str, Any] = {"retries": retries, "run_timeout_seconds": run_timeout, "fail_fast": fail_fast}
         outcomes = train(sweep, signals, talk, executor=where, tracking=tracking, **limits)
@@ -464,9 +460,29 @@ def executor_of(name: str, **choices: Any) -> Executor:
     return executor
 
 
-def device_for(device: str, executor: Executor, engine: str = "tensorflow") -> str:
-    """The device of --device; machines elsewhere have a GPU if that is asked for."""
-    return device if executor.elsewhere and device == "gpu" else environment.choose_device(device, engine)
+def prepared(
+    plan: Plan, device: str, executor: Executor, talk: Terminal, vectorize: int | None, **options: Any
+) -> Sweep:
+    """What is left to train of a plan; what the user must see before is printed.
+
+    Args:
+        plan: of the runs.
+        device: auto, cpu or gpu; machines elsewhere have a GPU if that is asked for.
+        executor: where they are trained.
+        talk: to the user.
+        vectorize: as `run` has it.
+        options: of `Options`.
+    """
+    from actlab.runs.sweep import Options, engine_of, prepare
+
+    if not (executor.elsewhere and device == "gpu"):
+        device = environment.choose_device(device, engine_of(plan))
+    together = vectorize if executor.name == "local" else 1
+    how = Options(device=device, elsewhere=executor.elsewhere, vectorize=together, **options)
+    sweep = prepare(plan, how, talk.print)
+    for warning in sweep.warnings:
+        talk.print(f"NOTE  {warning}", style="bold yellow")
+    return sweep
 
 
 def train(
@@ -476,8 +492,6 @@ def train(
     """Train what is left of a sweep, in view of a person; returns how each training ended, by its folder."""
     if not sweep.jobs:
         return {}
-    gc.freeze()  # the plan, which stays: of 10,000 runs each collection would take a tenth of a second
-    gc.enable()
     from actlab.runs import executors
     from actlab.runs.progress import Display
     from actlab.show.figures.comparison import import_plotting

@@ -186,7 +186,7 @@ def run(
     """Train every run of the config files, sweeps included. What is done already is skipped."""
     from actlab import api
     from actlab.runs.executors import sbatch_options
-    from actlab.runs.sweep import Options, choose_engine, engine_of, prepare
+    from actlab.runs.sweep import choose_engine
     from actlab.show.tables import Terminal
     from actlab.show.trackers.process import Tracking
 
@@ -200,16 +200,13 @@ def run(
     where = api.executor_of(
         executor, address=address, shared_folder=not no_shared_folder, slurm=sbatch_options(slurm or ()), detach=detach
     )
-    how = Options(
-        out, api.device_for(device, where, engine_of(plans)), data_dir, None if workers == "auto" else int(workers),
-        per_gpu, force, retry_failed, checkpoint_seconds, threads, where.elsewhere,
-        together if where.name == "local" else 1,
-    )  # fmt: skip
     talk, answers, code = Terminal(stderr=json), list[dict[str, Any]](), 0
     for plan in plans:
-        sweep = prepare(plan, how, talk.print)
-        for warning in sweep.warnings:
-            talk.print(f"NOTE  {warning}", style="bold yellow")
+        sweep = api.prepared(
+            plan, device, where, talk, together, out=out, data_dir=data_dir, per_gpu=per_gpu, force=force,
+            workers=None if workers == "auto" else int(workers), retry_failed=retry_failed,
+            checkpoint_seconds=checkpoint_seconds, threads=threads,
+        )  # fmt: skip
         if dry_run:
             answers.append(_foretell(sweep, talk))
             continue
@@ -219,6 +216,8 @@ def run(
             from actlab.show.page.current import CurrentReport
 
             page = CurrentReport(sweep.folder, sweep.folder / REPORT)
+        gc.freeze()  # the plan, which stays: of 10,000 runs each collection would take a tenth of a second
+        gc.enable()
         with Signals() as signals:
             sweep.begin()
             limits = {"retries": retries, "run_timeout_seconds": run_timeout, "fail_fast": fail_fast}

@@ -141,7 +141,7 @@ def test_check_prints_the_plan(ask: Ask, write_config: Callable[..., Path]) -> N
     assert "  activation: relu, tanh" in lines
     for label in ("relu-seed0", "relu-seed1", "tanh-seed0"):
         assert sum(line.startswith(f"{label} ") for line in lines) == 1
-    assert "3 runs; 1 cell came twice, merged (relu-seed0); 1 cell excluded" in lines  # then which can be trained together
+    assert "3 runs; 1 cell came twice, merged (relu-seed0); 1 cell excluded" in lines
 
 
 def test_check_as_json_is_the_same_plan(ask: Ask, write_config: Callable[..., Path]) -> None:

@@ -99,7 +99,7 @@ def read(folder: Path) -> Register:
 
 def _parsed(path: Path, data: bytes) -> Register:
     versions, began, labels = list[Version](), dict[str, str](), dict[str, str]()
-    problems, last, seen = list[str](), "", frozenset[str]()
+    problems, last, seen = list[str](), "", set[str]()
     asked = list[tuple[frozenset[str], frozenset[str]]]()
     for number, text in enumerate(data.splitlines(), start=1):
         try:
@@ -118,12 +118,12 @@ def _parsed(path: Path, data: bytes) -> Register:
             began.setdefault(line["began"], last)
             if "label" in line:
                 labels.setdefault(line["began"], line["label"])
-            seen |= {line["began"][:DIGITS]}
+            seen.add(line["began"][:DIGITS])
         elif "asked" in line:
-            asked.append((frozenset(map(str, line["asked"])), seen))
+            asked.append((frozenset(map(str, line["asked"])), frozenset(seen)))
         elif "claims" in line:
             seen |= set(map(str, line.get("begun", [])))
-            versions.append(Version(time, line["claims"], seen))
+            versions.append(Version(time, line["claims"], frozenset(seen)))
     return Register(path, versions, began, labels, asked, last, problems)
 
 
@@ -175,16 +175,19 @@ def register_run(folder: Path, digest: str, label: str) -> str | None:
     """
     if not (folder / CLAIMS).exists():
         return None
-    _add(folder, lambda register: None if digest in register.began else {"began": digest, "label": label})
-    return read(folder).began.get(digest)
+    added = _add(folder, lambda register: None if digest in register.began else {"began": digest, "label": label})
+    return added or read(folder).began.get(digest)
 
 
-def _add(folder: Path, facts_now: Callable[[Register], Mapping[str, Any] | None]) -> None:
+def _add(folder: Path, facts_now: Callable[[Register], Mapping[str, Any] | None]) -> str | None:
     """Add a line, whole or not at all, while no other process does.
 
     Args:
         folder: of the experiment.
         facts_now: what the line says, given what the file says by now; None adds nothing.
+
+    Returns:
+        sha256 of the line; None where there was nothing to add.
     """
     path = inside(folder, CLAIMS)
     with naming(path, "written"), path.open("ab+", buffering=0) as file:
@@ -193,7 +196,7 @@ def _add(folder: Path, facts_now: Callable[[Register], Mapping[str, Any] | None]
         data = file.read()
         register = _parsed(path, data)
         if (facts := facts_now(register)) is None:
-            return
+            return None
         moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         line = {"time": moment, **facts, "previous": register.last}
         line["sha256"] = _sha256(line)
@@ -205,3 +208,4 @@ def _add(folder: Path, facts_now: Callable[[Register], Mapping[str, Any] | None]
         except OSError:
             file.truncate(len(data))
             raise
+    return str(line["sha256"])

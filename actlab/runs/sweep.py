@@ -229,14 +229,14 @@ def choose_engine(plan: Plan, wanted: str, device: str, out: Path) -> Plan:
     return on_engine(plan, chosen) if chosen != "tensorflow" else plan
 
 
-def engine_of(plans: Sequence[Plan]) -> str:
-    """The engine for which a device is looked for: that of the first run."""
-    return plans[0].runs[0][1].engine or "tensorflow"
-
-
 def _folder(plan: Plan, out: Path) -> Path:
     """Of an experiment, its name in UTF-8, whatever the locale is."""
     return out / os.fsdecode(plan.experiment.name.encode())
+
+
+def engine_of(plan: Plan) -> str:
+    """The engine for which a device is looked for: that of the first run."""
+    return plan.runs[0][1].engine or "tensorflow"
 
 
 def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
@@ -322,7 +322,7 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
     bfloat16 = any(job.config.precision == "mixed_bfloat16" for job in sweep.jobs)
     if bfloat16 and options.device == "cpu" and environment.slow_bfloat16():
         sweep.warnings.append(SLOW_BFLOAT16)
-    if engine_of([plan]) == "jax":
+    if engine_of(plan) == "jax":
         sweep.most_together = options.vectorize or most_together([c for _, c in plan.runs], options.device, workers)
     for engine in {job.engine for job in sweep.jobs}:
         environment.require_engine(engine)

@@ -97,7 +97,11 @@ def _called_alike(configs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any
 def _frame(columns: Mapping[tuple[str, str], list[Any]]) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.DataFrame(columns, dtype=object)
+    # the labels stay Python's: strings of Arrow, which pandas takes where it is installed, hold no lone surrogate
+    labels = [pd.Index(level, dtype=object) for level in zip(*columns, strict=True)]
+    frame = pd.DataFrame(dict(enumerate(columns.values())), dtype=object)
+    frame.columns = pd.MultiIndex.from_arrays(labels)
+    return frame
 
 
 def texts_of(configs: Sequence[Mapping[str, Any]], apart: Sequence[str] = ("seed",)) -> dict[str, list[str]]:

@@ -245,7 +245,7 @@ def test_workers_are_spread_over_the_gpus(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_worker_sees_the_one_gpu_and_the_folder_for_temporary_files_that_it_is_given() -> None:
     for given, expected in (("'MIG-41-7'", "MIG-41-7 there"), ("None", "0,1 there")):
         program = "import os, tempfile; from actlab.runs.executors.worker import start"
-        program += f"; start(1, 'gpu', os.getppid(), {given}, 'there')"
+        program += f"; start(1, 'gpu', 'tensorflow', os.getppid(), {given}, 'there')"
         program += "; print(os.environ['CUDA_VISIBLE_DEVICES'], tempfile.gettempdir())"
         done = subprocess.run(
             [sys.executable, "-c", program], capture_output=True, text=True,

@@ -317,7 +317,7 @@ def test_run_with_report_keeps_the_page_current(
     out = tmp_path / "results"
 
     def pretend(
-        jobs: list[Any], limits: Any, signals: Any, look: Callable[..., None], draw: Any
+        jobs: list[Any], limits: Any, signals: Any, look: Callable[..., None], draw: Any, executor: Any
     ) -> dict[Path, Outcome]:
         outcomes = {}
         for job in jobs:
@@ -346,7 +346,7 @@ def test_a_sweep_that_is_stopped_waits_for_no_page(
     tmp_path: Path, write_config: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stopped(
-        jobs: list[Any], limits: Any, signals: Any, look: Callable[..., None], draw: Any
+        jobs: list[Any], limits: Any, signals: Any, look: Callable[..., None], draw: Any, executor: Any
     ) -> dict[Path, Outcome]:
         signals.received = 2
         return {job.path: Outcome("interrupted") for job in jobs}

@@ -294,6 +294,7 @@ CHANGES: list[dict[str, Any]] = [
     {"probes": ["saturated_fraction"]}, {"probes": [{"name": "saturated_fraction", "threshold": 0.02}]},
     {"probes": [{"name": "dead_units", "on": "training"}]}, {"train_eval": 100}, {"train_eval": "all"},
     {"weight_film": {}}, {"weight_film": {"every": 2}}, {"weight_film": {"layer": "logits"}},
+    {"engine": "jax"},
 ]  # fmt: skip
 
 

@@ -163,14 +163,7 @@ class Engine:
     def look(
         self, split: str, indices: Indices, batch_size: int, on: str = "validation"
     ) -> tuple[float, float, AllSums]:
-        """Mean loss and accuracy in inference mode, and what the probes see of the same pass.
-
-        Args:
-            split: a name of the arrays.
-            indices: which images of it, (n,).
-            batch_size: images at a time; the result depends on it by rounding only.
-            on: the probes that look at "validation", "training" or "test" images; "" for none of them.
-        """
+        """As `Engine.look` in engine.py has it."""
         loss, correct, sums = 0.0, 0, self.probes.on(on).start()
         function = self._passes[on if sums else ""]
         for batches in chunks(indices, batch_size, max(1, 4096 // batch_size)):

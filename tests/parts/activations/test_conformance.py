@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import math
+import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from parts.activations import slopes
 
 from actlab.parts.activations import ACTIVATIONS, infer, resolve
 from actlab.parts.activations.checks import check
@@ -344,3 +346,17 @@ def test_own_slope_is_the_diagonal_of_the_jacobian(name):
         y = act(x)
     diagonal = tf.linalg.diag_part(tape.batch_jacobian(y, x, experimental_use_pfor=False))
     np.testing.assert_allclose(act.slope(x), diagonal, rtol=1e-4, atol=1e-6)
+
+
+def test_values_and_slopes_are_the_same_on_jax_at_kinks_and_ties_too(tmp_path):
+    """Black pixels under a bias of 0 are ties by the thousand: with another slope there the training is another one."""
+    pytest.importorskip("jax")
+    environment = {**os.environ, "ACTLAB_ENGINE": "jax", "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, slopes.__file__, str(tmp_path / "jax.npz")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    with np.load(tmp_path / "jax.npz") as on_jax:
+        ours = slopes.slopes()
+        assert on_jax.files == list(ours)
+        for name, expected in ours.items():
+            np.testing.assert_allclose(on_jax[name], expected, rtol=2e-5, atol=1e-6, err_msg=name)

@@ -9,6 +9,7 @@ import numpy as np
 
 from actlab.lazy import keras, ops
 from actlab.parts.activations.facts import ACTIVATIONS, ActivationFacts, Positive
+from actlab.parts.activations.ties import minimum
 
 # Klambauer et al. 2017, equation 14
 SELU_SCALE = 1.0507009873554805
@@ -30,7 +31,7 @@ def elu(x: Any, *, alpha: Positive = 1.0) -> Any:
     """
     # expm1 and not exp − 1 of Keras's kernel, which is 0 for -1e-8 in float32; and the minimum is needed since exp
     # would overflow on the side that is not taken
-    return ops.where(x > 0, x, alpha * ops.expm1(ops.minimum(x, 0.0)))
+    return ops.where(x > 0, x, alpha * ops.expm1(minimum(x, 0.0)))
 
 
 @ACTIVATIONS.register(ActivationFacts(
@@ -45,7 +46,7 @@ def selu(x: Any) -> Any:
     The constants make mean 0 and variance 1 a fixed point from layer to layer, with LeCun's normal initial weights.
     The slope at 0 is that of the right side.
     """
-    return SELU_SCALE * ops.where(x >= 0, x, SELU_ALPHA * ops.expm1(ops.minimum(x, 0.0)))
+    return SELU_SCALE * ops.where(x >= 0, x, SELU_ALPHA * ops.expm1(minimum(x, 0.0)))
 
 
 @ACTIVATIONS.register(ActivationFacts(
@@ -61,7 +62,7 @@ def celu(x: Any, *, alpha: Positive = 1.0) -> Any:
     """
     # keras.activations.celu adds max(x, 0) to a function of min(x, 0): at exactly 0 both pass the gradient, which
     # makes the slope 2 there
-    return ops.where(x > 0, x, alpha * ops.expm1(ops.minimum(x, 0.0) / alpha))
+    return ops.where(x > 0, x, alpha * ops.expm1(minimum(x, 0.0) / alpha))
 
 
 @ACTIVATIONS.register(ActivationFacts(

@@ -11,6 +11,7 @@ from actlab.errors import FormulaError
 from actlab.lazy import ops
 from actlab.parts.activations.facts import ACTIVATIONS, ActivationFacts
 from actlab.parts.activations.formula import parse
+from actlab.parts.activations.ties import maximum, minimum
 
 
 def _well_formed(text: str) -> str:
@@ -19,6 +20,15 @@ def _well_formed(text: str) -> str:
     except FormulaError as error:
         raise ValueError(str(error)) from error  # pydantic collects ValueErrors, and lets others pass through it
     return text
+
+
+class _Ops:
+    """keras.ops, with the gradient at a tie that activations have."""
+
+    maximum, minimum = staticmethod(maximum), staticmethod(minimum)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(ops, name)
 
 
 @ACTIVATIONS.register(ActivationFacts(
@@ -37,4 +47,4 @@ def formula(x: Any, *, formula: Annotated[str, AfterValidator(_well_formed)]) ->
     Raises:
         FormulaError: the text is not a formula, or asks for something that is not allowed.
     """
-    return parse(formula)(x, ops)
+    return parse(formula)(x, _Ops())

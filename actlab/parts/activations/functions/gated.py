@@ -15,6 +15,7 @@ import numpy as np
 
 from actlab.lazy import keras, ops
 from actlab.parts.activations.facts import ACTIVATIONS, ActivationFacts, Finite, Share
+from actlab.parts.activations.ties import clip, maximum
 
 
 @ACTIVATIONS.register(ActivationFacts(
@@ -57,7 +58,7 @@ def swish(x: Any, beta: Any, *, initial_beta: Finite = 1.0, share: Share = "laye
 ), aliases=("hard_swish",))  # fmt: skip
 def hard_silu(x: Any) -> Any:
     """f(x) = x·min(max(x + 3, 0), 6)/6."""
-    near = ops.clip(x, -3.0, 3.0)  # Keras's form is −∞·0 at −∞
+    near = clip(x, -3.0, 3.0)  # Keras's form is −∞·0 at −∞
     return ops.where(x > 3, x, near * (near + 3) * (1 / 6))
 
 
@@ -77,8 +78,8 @@ def gelu(x: Any, *, approximate: bool = False) -> Any:
         return x * (ops.erfc(-math.sqrt(0.5) * x) / 2)
     # (1 + tanh(u))/2 is sigmoid(2u), which does not cancel: Keras's form has value and slope 0 at −5 in float32.
     # tanh is ±1 to the last bit at ±10; beyond, x³ overflows float16 and makes the gradient NaN
-    near = ops.clip(x, -10.0, 10.0)
-    return ops.maximum(x, -10.0) * ops.sigmoid(math.sqrt(8 / math.pi) * (near + 0.044715 * near * near * near))
+    near = clip(x, -10.0, 10.0)
+    return maximum(x, -10.0) * ops.sigmoid(math.sqrt(8 / math.pi) * (near + 0.044715 * near * near * near))
 
 
 @ACTIVATIONS.register(ActivationFacts(

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from actlab.lazy import keras, ops
+from actlab.lazy import backend, keras, ops
 from actlab.parts.activations.facts import ACTIVATIONS, ActivationFacts, Finite, Positive, Share
 
 
@@ -67,7 +67,8 @@ def leaky_relu(x: Any, *, negative_slope: Finite = 0.2) -> Any:
     Args:
         negative_slope: slope below 0.
     """
-    if x.dtype == "float64":  # the fused kernel keeps the slope in float32, which shows where float64 is asked for
+    # TensorFlow's kernel keeps the slope in float32, which float64 would show; JAX's has slope 1 at 0
+    if x.dtype == "float64" or backend() == "jax":
         return ops.where(x > 0, x, negative_slope * x)
     return keras.activations.leaky_relu(x, negative_slope)
 

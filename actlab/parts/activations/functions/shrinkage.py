@@ -9,6 +9,7 @@ import numpy as np
 
 from actlab.lazy import keras, ops
 from actlab.parts.activations.facts import ACTIVATIONS, ActivationFacts, NotNegative
+from actlab.parts.activations.ties import clip
 
 
 @ACTIVATIONS.register(ActivationFacts(
@@ -23,7 +24,7 @@ def soft_shrink(x: Any, *, threshold: NotNegative = 0.5) -> Any:
     Args:
         threshold: half the width of the flat piece, at least 0.
     """
-    return x - ops.clip(x, -threshold, threshold)  # Keras's form makes NaN a 0
+    return x - clip(x, -threshold, threshold)  # Keras's form makes NaN a 0
 
 
 @ACTIVATIONS.register(ActivationFacts(

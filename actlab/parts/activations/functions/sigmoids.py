@@ -44,7 +44,8 @@ def hard_sigmoid(x: Any) -> Any:
 ))  # fmt: skip
 def sparse_sigmoid(x: Any) -> Any:
     """f(x) = min(max((x + 1)/2, 0), 1): the sparsemax of (x, 0), at half the width."""
-    return keras.activations.sparse_sigmoid(x)
+    # as Keras has it on TensorFlow; on JAX its slope at the kinks is another
+    return ops.where(x <= -1, 0.0, ops.where(x >= 1, 1.0, 0.5 * (x + 1)))
 
 
 @ACTIVATIONS.register(ActivationFacts(

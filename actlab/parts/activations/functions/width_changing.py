@@ -11,6 +11,7 @@ from pydantic import Field
 
 from actlab.lazy import keras, ops
 from actlab.parts.activations.facts import ACTIVATIONS, ActivationFacts
+from actlab.parts.activations.ties import maximum
 
 
 @ACTIVATIONS.register(ActivationFacts(
@@ -68,4 +69,4 @@ def maxout(x: Any, *, pieces: Annotated[int, Field(ge=2, le=64)] = 2) -> Any:
     Returns:
         A tensor of shape (..., units) and the dtype of `x`.
     """
-    return reduce(ops.maximum, [x[..., first::pieces] for first in range(pieces)])
+    return reduce(maximum, [x[..., first::pieces] for first in range(pieces)])
