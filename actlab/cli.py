@@ -77,12 +77,13 @@ Set = Annotated[
 ]
 
 
-def _use_plugins(context: typer.Context, files: list[Path] | None) -> None:
+def _use_plugins(context: typer.Context, files: list[Path] | None) -> list[Path] | None:
     """Load own parts before the command begins, those of installed packages too."""
     if not context.resilient_parsing:  # completion runs no code of the user's
         from actlab import plugins
 
         plugins.use(files or ())
+    return files
 
 
 Plugins = Annotated[

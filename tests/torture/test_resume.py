@@ -20,7 +20,7 @@ from actlab.runs.job import Job
 from actlab.runs.record import Run
 from actlab.runs.training import Stopped, train
 from actlab.spec.config import RunConfig
-from torture import injector
+from torture import injector, trainer
 from torture.injector import command, without_figures, without_tensorflow
 from torture.matrix import Cases, row
 
@@ -136,15 +136,11 @@ def broken(engine: type[Any], where: str, at: int, value: float) -> type[Any]:
 
         def look(self, *arguments: Any) -> Any:
             loss, accuracy, seen = super().look(*arguments)
-            if self.steps >= at and where in ("val_loss", "val_accuracy"):
-                loss, accuracy = (value, accuracy) if where == "val_loss" else (loss, value)
-            return loss, accuracy, seen
-
-        def evaluate(self, *arguments: Any) -> Any:
-            loss, accuracy = super().evaluate(*arguments)
-            if self.steps >= at and where == "test_loss" and arguments[0] == "test":
+            if self.steps >= at and where == ("test_loss" if arguments[-1] == "test" else "val_loss"):
                 loss = value
-            return loss, accuracy
+            if self.steps >= at and where == "val_accuracy":
+                accuracy = value
+            return loss, accuracy, seen
 
         def state(self) -> Any:
             return {**super().state(), "steps": np.int64(self.steps)}
@@ -168,7 +164,7 @@ EVERYWHERE = [
 def test_what_is_no_number_diverges(cases: Cases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     without_tensorflow(monkeypatch)
     without_figures(monkeypatch)
-    healthy, rows = injector.training.Engine, injector.training.Probes
+    healthy, rows = trainer.Engine, injector.training.Probes
     for seed in range(2):
         made = injector.config(seed=seed, activation="tanh")
         train(injector.job(tmp_path / "study" / f"tanh-seed{seed}-{made.hash[:8]}", made))
@@ -177,7 +173,7 @@ def test_what_is_no_number_diverges(cases: Cases, tmp_path: Path, monkeypatch: p
     path = tmp_path / "study" / f"relu-seed0-{made.hash[:8]}"
     for where, at, value, resumed in random.Random(6).sample(EVERYWHERE, min(cases.count, len(EVERYWHERE))):
         with cases.one(f"{where} is {value} from step {at} on{', resumed' if resumed else ''}"):
-            monkeypatch.setattr(injector.training, "Engine", broken(healthy, where, at, value))
+            monkeypatch.setattr(trainer, "Engine", broken(healthy, where, at, value))
             monkeypatch.setattr(
                 injector.training, "Probes", rows if where != "weight_norm" else endless(rows, at, value)
             )
@@ -216,8 +212,8 @@ def endless(rows: Callable[..., Any], at: int, value: float) -> Callable[..., An
         made, engine_steps = rows(chosen, model), itertools.count(1)
         real = made.row
 
-        def row(seen: Any) -> Any:
-            layers, totals = real(seen)
+        def row(*seen: Any) -> Any:
+            layers, totals = real(*seen)
             return layers, (value,) if 4 * next(engine_steps) >= at else totals
 
         made.row = row
