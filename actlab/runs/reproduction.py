@@ -85,11 +85,12 @@ def reproduce(
     lines = enumerate(itertools.zip_longest(first, second, fillvalue="(no such line)"), start=1)
     parts_at = next(((number, a, b) for number, (a, b) in lines if a != b), None)
     # of what the first record does not tell, nothing can be said; of its variables it tells those that were set
-    keys = ("environment", "dataset", "initial_weights_sha256")
+    keys = ("environment", "dataset", "initial_weights_sha256", "together")
     before, now = (flat({key: r.record.get(key) for key in keys}) for r in (run, again))
     if "variables" in run.environment:
         before |= {n: before.get(n) for n in now if n.startswith("environment.variables.")}
     differences = {name: (then, now.get(name)) for name, then in before.items() if then != now.get(name)}
+    differences.pop("together.place", None)  # goes with the number of runs
     if place and (names := differences.pop("dataset.name", None)):  # a place is no part of own data, whose sum is
         say(f"the data of {names[0]} lies in {prepared.origin} now: the same, by its sha256")
     return Reproduction("done", files, parts_at, differences)

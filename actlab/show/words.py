@@ -674,7 +674,11 @@ def reproduction(found: Reproduction) -> list[str]:
     if found.parts_at:
         row, first, second = found.parts_at
         lines += [f"history.csv parts at line {row}:", f"  then {first}", f"  now  {second}"]
-    lines += [f"differs: {name}: then {then}, now {now}" for name, (then, now) in found.environment.items()]
+    differing = dict(found.environment)
+    if group := differing.pop("together.runs", None):
+        sizes = " or ".join(map(str, group[0]))
+        lines.append(f"then trained in a group of {sizes}, now alone: JAX rounds by the size of a group")
+    lines += [f"differs: {name}: then {then}, now {now}" for name, (then, now) in differing.items()]
     return [*lines, "reproduced" if found.same else "not reproduced"]
 
 

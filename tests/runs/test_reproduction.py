@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,8 @@ def test_the_same_bytes_come_out_and_others_are_told(
     assert "history.csv parts at line 3:" in said
     assert "differs: environment.threads: then 4, now 1" in said
     assert said[-1] == "not reproduced"
+    grouped = replace(found, environment={"together.runs": ([4], None)})
+    assert "then trained in a group of 4, now alone: JAX rounds by the size of a group" in words.reproduction(grouped)
 
 
 def test_a_second_training_that_ends_otherwise_is_told(
