@@ -4,7 +4,7 @@
     actlab compare restored/leaky_slope
 
 Each folder of the gallery keeps experiment.yaml, claims.jsonl where there is one, runs.csv (a row a run: what its
-record says besides its config) and histories.csv (five significant digits); layers.csv where claims or figures are
+record says besides its config) and histories.csv (seven significant digits); layers.csv where claims or figures are
 about single layers, of the first and the last evaluation. That is all that comparisons, claims and figures read.
 Digests of the weights and versions are gone, and a restored record says so by not having them.
 """
@@ -33,7 +33,7 @@ LAYERS = {
     "born_dead": ["born_dead", "birth_variance", "birth_correlation", "birth_chi", "birth_gradient_norm"],
     "vanishing_gradient": ["gradient_norm_mean", "gradient_norm_max"],
 }
-DIGITS = "%.5g"
+DIGITS = "%.7g"  # of float32; with fewer, equal differences of seeds would no longer be ties
 
 
 def labelled(folder: Path) -> list[tuple[str, RunConfig, Run | None]]:
