@@ -15,6 +15,7 @@ from actlab.runs.folder import finite
 from actlab.show import words
 from actlab.show.tables import Column, comparison_columns, folded
 from actlab.show.words import note, printable, typeset_minus
+from actlab.study.frame import encodable
 
 if TYPE_CHECKING:
     import jinja2
@@ -81,8 +82,10 @@ def comparison_frame(comparison: Comparison) -> pd.DataFrame:
     frame, results = comparison.table(), comparison.results
     if "verdict" in frame:
         place = list(frame).index("verdict") + 1
-        frame.insert(place, "beside", ["; ".join(note(of, comparison.metric) for of in r.beside) for r in results])
-        frame.insert(place, "reason", [words.reason(result, comparison) for result in results])
+        beside = ["; ".join(note(of, comparison.metric) for of in result.beside) for result in results]
+        reasons = [words.reason(result, comparison) for result in results]
+        frame.insert(place, "beside", list(map(encodable, beside)))
+        frame.insert(place, "reason", list(map(encodable, reasons)))
     return frame
 
 

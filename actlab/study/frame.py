@@ -104,6 +104,13 @@ def _frame(columns: Mapping[tuple[str, str], list[Any]]) -> pd.DataFrame:
     return frame
 
 
+def encodable(value: Any) -> Any:
+    """A text with halves of surrogate pairs spelt out: no file can hold them, nor a string of Arrow, which pandas takes
+    where it is installed; what is no text, as it is.
+    """
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
 def texts_of(configs: Sequence[Mapping[str, Any]], apart: Sequence[str] = ("seed",)) -> dict[str, list[str]]:
     """Key to its value in each config, as text, of the keys that differ; a part of another name is one key."""
     frame = _frame(_of_configs(configs))
@@ -342,7 +349,7 @@ def conditions(
         places.setdefault(key, []).append(place)
     called = condition_names(names, list(places))
     return [
-        Condition(name, dict(zip(names, key, strict=True)), frame.iloc[rows])
+        Condition(encodable(name), dict(zip(names, key, strict=True)), frame.iloc[rows])
         for name, (key, rows) in zip(called, places.items(), strict=True)
     ], mixed
 

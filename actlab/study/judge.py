@@ -29,7 +29,7 @@ from actlab.study import frame as framing
 from actlab.study import guard as guarding
 from actlab.study import measures
 from actlab.study.baseline import MOST_NAMED, Against, against
-from actlab.study.frame import Condition, Lack, Reached, Values
+from actlab.study.frame import Condition, Lack, Reached, Values, encodable
 from actlab.study.guard import Chance, Guard, Note
 from actlab.study.stats.joint import MINIMUM_PAIRS, holm, joint_p, student_p
 from actlab.study.stats.pairs import Paired, paired
@@ -192,7 +192,8 @@ class Comparison:
         compared = any(result.baseline for result in self.results)
         lost = [status for status in LOST if any(status in result.counts for result in self.results)]
         statuses = [status for status in NOT_DONE if status not in LOST or status in lost]
-        return pd.DataFrame([self._row(result, seeds, compared, statuses) for result in self.results])
+        rows = [self._row(result, seeds, compared, statuses) for result in self.results]
+        return pd.DataFrame([{encodable(key): encodable(value) for key, value in row.items()} for row in rows])
 
     def _row(
         self, result: ConditionResult, seeds: Sequence[int], compared: bool, statuses: Sequence[str]

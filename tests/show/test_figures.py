@@ -342,12 +342,12 @@ def test_a_lost_seed_is_drawn_up_to_where_it_was_lost() -> None:
 
 
 def test_controls_and_length_of_names() -> None:
-    assert literal("\x1b[31mred\n\tline\u202e") == "·[31mred  line·"
+    assert literal("\x1b[31mred\n\tline\u202e") == "·[31mred  line·" and literal("\ud83d") == "·"
     long = "optimizer.learning_rate=" + "0" * 300 + ", seed=1"
     cut = fitted(long, 2.0, 10)
     assert text_width(cut, 10) <= 2.0
     assert cut.startswith("optim") and cut.endswith("seed=1") and "…" in cut
-    figure = overlay(study([long, "日本語", "\ud83d"], 2), "loss", long * 3, note="日本語 " * 200)
+    figure = overlay(study([long, "日本語", "\u202e"], 2), "loss", long * 3, note="日本語 " * 200)
     assert figure.get_size_inches()[0] < 9
     png(figure)
     assert len(figure.texts) == 3 + 3 + 1

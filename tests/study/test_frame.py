@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections import Counter
 from collections.abc import Callable
@@ -37,6 +38,17 @@ def test_runs_are_grouped_by_what_differs_besides_the_seed(train: Train) -> None
     assert {r.name: [run.config["seed"] for run in r.runs] for r in comparison.results} == {
         "relu": [0, 1, 2], "tanh": [0, 1, 2],
     }  # fmt: skip
+
+
+def test_half_a_surrogate_pair_is_spelt_out_in_what_a_table_holds(train: Train, tmp_path: Path) -> None:
+    """No file takes one, nor a string of Arrow, which pandas makes of every text where it is installed."""
+    runs = [train([0.9], activation=a) for a in ("relu", "tanh")]
+    record = json.loads((runs[0].path / RECORD).read_bytes())
+    record["config"] |= {"activation": {"name": "\ud800"}, "\udcff": 1}
+    write_json(runs[0].path / RECORD, record)
+    comparison = compare(folders.read([runs[0].path, runs[1].path]).runs)
+    assert comparison.names == ["\\ud800 \\udcff=1", "tanh \\udcff=None"]
+    comparison.table().to_csv(tmp_path / "table.csv")
 
 
 def test_seeds_of_one_condition_are_one_row(train: Train) -> None:
