@@ -700,8 +700,8 @@ def lock(path: Path) -> Iterator[None]:
     try:
         for folder in (path, path / CHECKPOINT):
             clear_leftovers(folder, held=True)
-        pid = os.getpid()
-        owner = {"host": socket.gethostname(), "pid": pid, "start_ticks_after_boot": _start_ticks(pid)}
+        pid, ticks = os.getpid(), _stat(os.getpid())[19:20]  # these tell it from a later one with the same number
+        owner = {"host": socket.gethostname(), "pid": pid, "start_ticks_after_boot": int(ticks[0]) if ticks else None}
         try:
             write_bytes(path / OWNER, json.dumps(owner).encode())
             yield
@@ -713,16 +713,20 @@ def lock(path: Path) -> Iterator[None]:
             handle.release()
 
 
-def _start_ticks(pid: int) -> int | None:
-    """Clock ticks from the machine's start to a process's: they tell it from a later one with the same number.
+def _stat(pid: int) -> list[bytes]:
+    """What the system says of a process, from its state on; nothing where it does not tell."""
+    with contextlib.suppress(OSError):  # before that stands the program's name, which may hold anything
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    return []
 
-    None where the system does not tell.
-    """
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-        return int(fields[19])  # field 22; the second is the program's name, in which anything may stand
-    except (OSError, ValueError, IndexError):
-        return None
+
+def stopped_writer(path: Path) -> int | None:
+    """The process of this machine that writes a run directory, if somebody has stopped it: it waits for SIGCONT."""
+    with contextlib.suppress(RunDirError, KeyError):
+        owner = read_json(path / OWNER)
+        if owner["host"] == socket.gethostname() and _stat(owner["pid"])[:1] == [b"T"]:
+            return int(owner["pid"])
+    return None
 
 
 def is_locked(path: Path) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -18,13 +19,14 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from actlab.errors import RunDirError
-from actlab.runs.folder import PROGRESS, discard, read_progress, write_progress
+from actlab.runs.folder import PROGRESS, discard, read_progress, stopped_writer, write_progress
 from actlab.runs.forecast import Forecast, TimeLeft
 from actlab.runs.job import Job, Outcome
 from actlab.runs.record import Run
 
 LINE_SECONDS = 30.0  # between two lines about a training where there is no terminal
 STYLES = {"done": "green", "failed": "red", "diverged": "yellow", "interrupted": "magenta", "running": "cyan"}
+STOPPED_LOOKS = 15  # about one a second, until a process is said to be stopped: not by a Ctrl-Z that is over
 LEAST_LABEL = 8
 # header, characters, and from which width of the terminal on; the labels have what is left
 COLUMNS = (
@@ -52,6 +54,7 @@ class Display:
         self.board = Board(console, len(jobs))
         self.reported: set[Path] = set()
         self.lines: dict[Path, float] = {}  # when the last line about a training was printed
+        self.stopped = Counter[Path]()  # looks at which the process of a training was stopped
 
     def __enter__(self) -> Display:
         if self.console.is_terminal:
@@ -81,6 +84,11 @@ class Display:
                     self.lines[job.path] = time.monotonic()
                     self.console.print(Text(f"{job.label}: {part_done(now):.0%}, {numbers(now)}"))
         anew = self.time_left.update(standing, {path: outcome.status for path, outcome in outcomes.items()})
+        for job, _ in standing if anew else ():
+            pid = stopped_writer(job.path)
+            self.stopped[job.path] = self.stopped[job.path] + 1 if pid else 0
+            if self.stopped[job.path] == STOPPED_LOOKS:
+                self.console.print(Text(f"{job.label}: its process is stopped; to let it go on: kill -CONT {pid}"))
         if anew and self.folder and self.time_left.seconds is not None:
             write_progress(self.folder, {"seconds_left": self.time_left.seconds, "unix_time": time.time()})
         self.board.show(standing, count(outcomes), self.time_left.seconds)

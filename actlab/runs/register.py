@@ -14,14 +14,16 @@ line before: so each line vouches for all before it, and run.json, which keeps t
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +32,8 @@ from actlab.runs.folder import CLAIMS, inside, naming
 
 DIGITS = 8  # of a run's hash, as in the names of folders
 KINDS = {
-    "time": str,
-    "claims": list,
-    "begun": list,
-    "asked": list,
-    "began": str,
-    "label": str,
-    "previous": str,
-    "sha256": str,
+    **dict.fromkeys(("time", "began", "label", "previous", "sha256"), str),
+    **dict.fromkeys(("claims", "begun", "asked"), list),
 }
 
 
@@ -67,7 +63,6 @@ class Register:
         labels: hash of a run to what it was called; lines of an older actlab do not say it.
         asked: the first digits of the hashes of all runs that the file asked for, and of those that had begun by then;
             each time that this changed, the oldest first. Registers of an older actlab have none.
-        last: sha256 of the last line; empty where there is none.
         problems: what is wrong with the file, a sentence each.
     """
 
@@ -76,7 +71,6 @@ class Register:
     began: Mapping[str, str]
     labels: Mapping[str, str]
     asked: Sequence[tuple[frozenset[str], frozenset[str]]]
-    last: str
     problems: Sequence[str]
 
     @property
@@ -94,7 +88,7 @@ def read(folder: Path) -> Register:
             return _parsed(path, path.read_bytes())
     except RunDirError as error:
         absent = isinstance(error.__cause__, FileNotFoundError) and not path.is_symlink()
-        return Register(path, [], {}, {}, [], "", [] if absent else [str(error)])
+        return Register(path, [], {}, {}, [], [] if absent else [str(error)])
 
 
 def _parsed(path: Path, data: bytes) -> Register:
@@ -102,16 +96,10 @@ def _parsed(path: Path, data: bytes) -> Register:
     problems, last, seen = list[str](), "", set[str]()
     asked = list[tuple[frozenset[str], frozenset[str]]]()
     for number, text in enumerate(data.splitlines(), start=1):
-        try:
-            line = json.loads(text)
-            whole = all(isinstance(line[key], KINDS[key]) for key in line) and _sha256(line) == line["sha256"]
-            time, previous = line["time"], line["previous"]
-        except (ValueError, TypeError, LookupError, RecursionError):
-            whole = False
-        if not whole:
+        if (line := _line(text)) is None:
             problems.append(f"{path}:{number}: was changed, or cut short")
             continue
-        if previous != last:
+        if line["previous"] != last:
             problems.append(f"{path}:{number}: a line before it is gone, or was changed")
         last = line["sha256"]
         if "began" in line:
@@ -123,8 +111,18 @@ def _parsed(path: Path, data: bytes) -> Register:
             asked.append((frozenset(map(str, line["asked"])), frozenset(seen)))
         elif "claims" in line:
             seen |= set(map(str, line.get("begun", [])))
-            versions.append(Version(time, line["claims"], frozenset(seen)))
-    return Register(path, versions, began, labels, asked, last, problems)
+            versions.append(Version(line["time"], line["claims"], frozenset(seen)))
+    return Register(path, versions, began, labels, asked, problems)
+
+
+def _line(text: bytes) -> dict[str, Any] | None:
+    """A line of the file; None where it is not as it was written."""
+    try:
+        line: dict[str, Any] = json.loads(text)
+        whole = all(isinstance(line[key], KINDS[key]) for key in line) and {"time", "previous"} <= line.keys()
+        return line if whole and _sha256(line) == line["sha256"] else None
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return None
 
 
 def _sha256(line: Mapping[str, Any]) -> str:
@@ -139,9 +137,8 @@ def register_claims(folder: Path, claims: Sequence[Mapping[str, Any]], begun: It
         RunDirError: the file cannot be written.
     """
     stated = json.loads(json.dumps(claims))  # tuples as the lists that they are when they are read again
-    if not is_last(read(folder), stated):  # where nothing is to be written, the folder may be read-only
-        facts = {"claims": stated, "begun": sorted(begun)}
-        _add(folder, lambda register: None if is_last(register, stated) else facts)
+    facts = {"claims": stated, "begun": sorted(begun)}
+    _add(folder, lambda register: None if is_last(register, stated) else facts)
 
 
 def is_last(register: Register, claims: Sequence[Mapping[str, Any]]) -> bool:
@@ -156,16 +153,23 @@ def register_plan(folder: Path, hashes: Iterable[str]) -> None:
         RunDirError: the file cannot be written.
     """
     asked = frozenset(digest[:DIGITS] for digest in hashes)
+    facts = {"asked": sorted(asked)}
+    _add(folder, lambda register: None if register.asked and register.asked[-1][0] == asked else facts)
 
-    def facts(register: Register) -> Mapping[str, Any] | None:
-        return None if register.asked and register.asked[-1][0] == asked else {"asked": sorted(asked)}
 
-    if facts(read(folder)):  # as above
-        _add(folder, facts)
+def _add(folder: Path, facts_now: Callable[[Register], Mapping[str, Any] | None]) -> None:
+    """Add a line that says what `facts_now` gives for the register as it is by now; None adds nothing."""
+    if facts_now(read(folder)):  # where nothing is to be written, the folder may be read-only
+        with _held(folder) as file:
+            data = file.read()
+            if facts := facts_now(_parsed(folder / CLAIMS, data)):
+                _append(file, data, facts)
 
 
 def register_run(folder: Path, digest: str, label: str) -> str | None:
     """Keep that a run begins, if it has not begun before.
+
+    Of the other lines only the last is parsed: they are as many as runs, and this is called by each run.
 
     Returns:
         sha256 of the line that says so; None where the folder has no register: it is no experiment's.
@@ -175,37 +179,40 @@ def register_run(folder: Path, digest: str, label: str) -> str | None:
     """
     if not (folder / CLAIMS).exists():
         return None
-    added = _add(folder, lambda register: None if digest in register.began else {"began": digest, "label": label})
-    return added or read(folder).began.get(digest)
+    with _held(folder) as file:
+        data = file.read()
+        if (mine := digest.encode()) in data:
+            for line in (_line(text) for text in data.splitlines() if mine in text):
+                if line and line.get("began") == digest:
+                    return str(line["sha256"])
+        return _append(file, data, {"began": digest, "label": label})
 
 
-def _add(folder: Path, facts_now: Callable[[Register], Mapping[str, Any] | None]) -> str | None:
-    """Add a line, whole or not at all, while no other process does.
-
-    Args:
-        folder: of the experiment.
-        facts_now: what the line says, given what the file says by now; None adds nothing.
-
-    Returns:
-        sha256 of the line; None where there was nothing to add.
-    """
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[FileIO]:
+    """The file from its beginning, for one process at a time."""
     path = inside(folder, CLAIMS)
     with naming(path, "written"), path.open("ab+", buffering=0) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
-        data = file.read()
-        register = _parsed(path, data)
-        if (facts := facts_now(register)) is None:
-            return None
-        moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        line = {"time": moment, **facts, "previous": register.last}
-        line["sha256"] = _sha256(line)
-        written = b"\n" * bool(data and not data.endswith(b"\n")) + json.dumps(line).encode() + b"\n"
-        try:
-            if file.write(written) < len(written):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(file.fileno())
-        except OSError:
-            file.truncate(len(data))
-            raise
+        yield file
+
+
+def _append(file: FileIO, data: bytes, facts: Mapping[str, Any]) -> str:
+    """Add a line, whole or not at all, to a file that holds `data`; returns its sha256."""
+    end, last = len(data), None
+    while end and last is None:  # the last line that is whole
+        start = data.rfind(b"\n", 0, end - 1) + 1
+        end, last = start, _line(data[start:end])
+    line = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **facts}
+    line["previous"] = last["sha256"] if last else ""
+    line["sha256"] = _sha256(line)
+    written = b"\n" * bool(data and not data.endswith(b"\n")) + json.dumps(line).encode() + b"\n"
+    try:
+        if file.write(written) < len(written):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(file.fileno())
+    except OSError:
+        file.truncate(len(data))
+        raise
     return str(line["sha256"])

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
+import os
+import signal
+import socket
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +17,10 @@ import pytest
 from rich.console import Console
 
 from actlab.parts.datasets import Prepared
-from actlab.runs.folder import read_progress, write_progress
+from actlab.runs.folder import OWNER, read_progress, stopped_writer, write_bytes, write_progress
 from actlab.runs.forecast import Forecast
 from actlab.runs.job import Job, Outcome
-from actlab.runs.progress import Board, Display, clock, duration
+from actlab.runs.progress import STOPPED_LOOKS, Board, Display, clock, duration
 from actlab.spec.config import RunConfig
 
 Resolved = Callable[..., RunConfig]
@@ -113,3 +118,25 @@ def test_without_a_terminal_there_are_lines(
 def test_clocks_and_durations() -> None:
     assert [clock(seconds) for seconds in (0.2, 67, 3599.6, 7510)] == ["0:00", "1:07", "1:00:00", "2:05:10"]
     assert [duration(seconds) for seconds in (8.21, 42, 200, 7510)] == ["8.2 s", "42 s", "3 min 20 s", "2 h 5 min"]
+
+
+def test_a_process_that_was_stopped_is_told_once(tmp_path: Path, resolved: Resolved) -> None:
+    """With its number and what to do; one that goes on is not, nor one of another machine."""
+    stream, begun = io.StringIO(), job(tmp_path, "relu-seed0", resolved, **MIDDLE)
+    display = Display(Console(file=stream, width=160), [begun], 1, Forecast())
+    looks = iter(range(10**6))
+    display.time_left.clock = lambda: float(next(looks))
+    with subprocess.Popen(["sleep", "1000"]) as process:
+        try:
+            write_bytes(begun.path / OWNER, json.dumps({"host": socket.gethostname(), "pid": process.pid}).encode())
+            process.send_signal(signal.SIGSTOP)
+            os.waitpid(process.pid, os.WUNTRACED)
+            for _ in range(3 * STOPPED_LOOKS):
+                display.update([begun], {})
+            told = f"relu-seed0: its process is stopped; to let it go on: kill -CONT {process.pid}"
+            assert stream.getvalue().splitlines().count(told) == 1
+            process.send_signal(signal.SIGCONT)
+            os.waitpid(process.pid, os.WCONTINUED)
+            assert stopped_writer(begun.path) is None
+        finally:
+            process.kill()

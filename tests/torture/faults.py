@@ -108,6 +108,11 @@ def no_start(*_: Any) -> None:
     os._exit(3)
 
 
+def killed_start(*_: Any) -> None:
+    """A worker that the system kills before it has a job."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def refused_start(*_: Any) -> None:
     """A worker whose environment is broken."""
     raise ImportError("no such library")

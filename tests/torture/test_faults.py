@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from pebble.pool.process import PoolManager
 
 from actlab.parts import datasets
 from actlab.runs.executors import local
@@ -78,20 +80,48 @@ def test_any_fault_costs_its_own_run_only(cases: Cases, tmp_path: Path, capsys: 
                 assert (record["plan_index"], record["overrides"]) == (place, [])
 
 
-@row(13, "a worker cannot start", quick=2, full=10)
+STARTS = (
+    (faults.refused_start, "the worker ended with exit code 1"),
+    (faults.no_start, "the worker ended with exit code 3"),
+    (faults.killed_start, "the worker was ended by SIGKILL, perhaps by the system for want of memory"),
+)
+
+
+@row(13, "a worker cannot start", quick=3, full=12)
 def test_workers_that_cannot_start(
     cases: Cases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Every run is tried as often as asked for, and the sweep ends."""
     monkeypatch.setattr(local, "worker", faults)
     for i in cases:
-        monkeypatch.setattr(faults, "start", faults.no_start if i % 2 else faults.refused_start)
+        start, why = STARTS[i % len(STARTS)]
+        monkeypatch.setattr(faults, "start", start)
         out = tmp_path / f"{i}"
         code = run(write(tmp_path, "epochs: 1\nsweep: {seed: [0, 17]}\n"), out, retries=1)
         records = by_seed(out)
         cases.hold(code == 1 and len(records) == 2, f"{code}: {records}")
         for record in records.values():
-            cases.hold(record["status"] == "failed" and record["reason"].endswith("(2 attempts)"), f"{record}")
+            cases.hold(
+                record["status"] == "failed" and record["reason"] == f"{why}; see log.txt (2 attempts)", f"{record}"
+            )
+
+
+def test_a_killed_worker_is_called_so_though_pebble_saw_its_end_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pool looks for dead workers in one thread, and for the task that one has taken in another."""
+    look = PoolManager.process_next_message
+
+    def late(manager: PoolManager, timeout: float) -> None:
+        time.sleep(5 * timeout)
+        look(manager, timeout)
+
+    monkeypatch.setattr(PoolManager, "process_next_message", late)
+    monkeypatch.setattr(local, "worker", faults)
+    seeds = {9: FAULTS[9][1], 14: FAULTS[14][1]}
+    assert run(write(tmp_path, f"epochs: 1\nsweep: {{seed: {[*seeds]}}}\n"), tmp_path / "out", retries=3) == 1
+    for seed, record in by_seed(tmp_path / "out").items():
+        assert seeds[seed] in record["reason"] and "(4 attempts)" in record["reason"]
 
 
 def test_a_worker_that_leaves_without_a_word_is_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

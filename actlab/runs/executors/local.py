@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import multiprocessing
 import os
 import signal
 import sys
 from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
@@ -28,7 +28,7 @@ from actlab.runs.job import Finish, Job, Outcome
 from actlab.signals import kill_workers
 
 RUNS_A_WORKER = 100  # then another takes its place, in case that a library keeps something of every run
-LOOKS = 10  # of so many seconds / 5, until a worker that is gone is taken to have sent nothing
+LOOKS = 10  # a fifth of a second apart, until a worker that has ended is taken to have sent nothing, as by exit(0)
 QUIET_TRACKER = "ignore::UserWarning:multiprocessing.resource_tracker"
 
 
@@ -125,9 +125,10 @@ class Slot:
         self.pool: ProcessPool | None = None
         self.job: Job | None = None
         self.plugins, self.engine = first.plugins, first.engine  # of the worker that lives here
-        self.warm: ProcessFuture | None = None  # what it does before a job
-        self.future: ProcessFuture | None = None
-        self.looks = 0
+        self.future: ProcessFuture | None = None  # of the worker's preparation for the job, then of the job
+        self.worker: SpawnProcess | None = None
+        self.begun = False  # the job
+        self.runs = self.looks = 0  # jobs of the worker, and looks since it is gone
 
     def ready(self) -> bool:
         """Always: a worker is started for the job."""
@@ -136,32 +137,37 @@ class Slot:
     def take(self, job: Job) -> None:
         """Give the worker a job; a new worker if the last one is gone."""
         self.job = job
-        if (job.plugins, job.engine) != (self.plugins, self.engine):
-            self.close()  # whatever a plug-in does to its process, it is done to its own runs only
+        # whatever a plug-in does to its process, it is done to its own runs only
+        if (job.plugins, job.engine) != (self.plugins, self.engine) or self.runs == RUNS_A_WORKER or self._is_dead():
+            self.close()
             self.plugins, self.engine = job.plugins, job.engine
         if self.pool is None:
             start = (job.threads, job.device, job.engine, os.getpid(), self.gpu, self.folder)
-            self.pool = ProcessPool(1, 2 * RUNS_A_WORKER, worker.start, start, self.spawn)
+            self.pool, self.runs = ProcessPool(1, 0, worker.start, start, self.spawn), 0
         try:
             with deaf_to_the_terminal():
-                self.warm = self.pool.schedule(worker.warm_up, args=(job.path,))  # its time is not the training's
-                work = (job, self.stop_file, self.finish)
-                timeout = self.timeout and self.timeout * len(job.group)
-                self.future = self.pool.schedule(worker.work, args=work, timeout=timeout)
+                self.future = self.pool.schedule(worker.warm_up, args=(job.path,))  # its time is not the training's
         except RuntimeError:  # the idle worker has died since its last job
             self.close()
             self.take(job)
+        else:
+            self.worker, self.begun, self.looks, self.runs = self.spawn.process, False, 0, self.runs + 1
 
     def ended(self) -> Outcome | None:
         """How the job ended, once it has."""
-        if self.future is None or self.pool is None:
+        if self.job is None or self.future is None or self.pool is None:
             return None
-        if self.future.done():
-            outcome = _outcome(self.future)
-        elif not self.pool.active:  # a worker that dies while it is started takes the pool with it
-            outcome = Outcome("failed", "the worker died before it could begin")
-        elif self._left():
-            outcome = Outcome("failed", "the worker ended with exit code 0; see log.txt")
+        if self.future.done() and not self.begun and self.future.exception() is None and self.pool.active:
+            # not before: pebble loses a job that is taken by a worker which it still holds busy with another one
+            work, timeout = (self.job, self.stop_file, self.finish), self.timeout and self.timeout * len(self.job.group)
+            with contextlib.suppress(RuntimeError):  # the pool is broken since, which is seen at the next look
+                self.future, self.begun = self.pool.schedule(worker.work, args=work, timeout=timeout), True
+            return None
+        self.looks += self._is_dead()
+        if self.future.done() and (self.begun or self.future.exception()):
+            outcome = _outcome(self.future, self.worker)
+        elif not self.pool.active or self.looks > LOOKS:  # one that dies while it is started takes the pool with it
+            outcome = _end_of_worker(self.worker.exitcode if self.worker else None)
         else:
             return None
         # what has gone wrong in a worker that lives (a full GPU, a broken library) may go wrong again in the next run
@@ -170,24 +176,19 @@ class Slot:
         self.job = self.future = None
         return outcome
 
-    def _left(self) -> bool:
-        """Whether the worker has gone with exit code 0, as a library can do: the pool waits for it for ever."""
-        alive = {process.pid for process in multiprocessing.active_children()}
-        if not self.warm or not self.warm.done() or self.warm.exception() or self.warm.result() in {None, *alive}:
-            self.looks = 0
-        self.looks += 1
-        return self.looks > LOOKS
+    def _is_dead(self) -> bool:
+        return self.worker is not None and self.worker.exitcode is not None
 
     def stop(self) -> bool:
         """Let the training write its checkpoint; the worker is ended if none has begun in it, since nothing is lost."""
         self.stop_file.touch()
-        if not self.job or not self.warm or not self.pool:
+        if not self.job or not self.pool:
             return False
-        if self.warm.done() and read_progress(self.job.path).get("phase") != "building":
+        if self.begun and read_progress(self.job.path).get("phase") != "building":
             return False
         self.pool.stop()  # first, or it would start another one
-        if self.spawn.process and self.spawn.process.pid:
-            self.spawn.process.kill()
+        if self.worker and self.worker.pid:
+            self.worker.kill()
         self.job = self.future = None
         return True
 
@@ -197,22 +198,26 @@ class Slot:
             self.pool.stop()
             with contextlib.suppress(RuntimeError, TimeoutError):
                 self.pool.join(timeout=10)
-        self.pool = None
+        self.pool = self.worker = None
 
 
-def _outcome(future: ProcessFuture) -> Outcome:
-    if future.cancelled():
-        return Outcome("interrupted")
+def _outcome(future: ProcessFuture, process: SpawnProcess | None) -> Outcome:
     error = future.exception()
     if error is None:
         outcome: Outcome = future.result()
         return outcome
     if isinstance(error, concurrent.futures.TimeoutError | TimeoutError):
         return Outcome("failed", f"took longer than --run-timeout {error.args[1]:g} s")
-    if not isinstance(error, ProcessExpired):
-        return Outcome("failed", str(error) if isinstance(error, ActlabError) else f"{type(error).__name__}: {error}")
-    if error.exitcode is None or error.exitcode >= 0:
-        return Outcome("failed", f"the worker ended with exit code {error.exitcode}; see log.txt")
-    name = signal.Signals(-error.exitcode).name
+    if isinstance(error, ProcessExpired):
+        return _end_of_worker(error.exitcode)
+    if isinstance(error, BrokenProcessPool) and process and process.exitcode is not None:
+        return _end_of_worker(process.exitcode)  # pebble saw its end before it knew which task it had taken
+    return Outcome("failed", str(error) if isinstance(error, ActlabError) else f"{type(error).__name__}: {error}")
+
+
+def _end_of_worker(code: int | None) -> Outcome:
+    if code is None or code >= 0:
+        return Outcome("failed", f"the worker ended with exit code {code}; see log.txt")
+    name = signal.Signals(-code).name
     hint = ", perhaps by the system for want of memory" if name == "SIGKILL" else ""
     return Outcome("failed", f"the worker was ended by {name}{hint}; see log.txt")
