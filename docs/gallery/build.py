@@ -216,8 +216,6 @@ class Experiment:
         )
         earlier = f", by an earlier form of this config ({changes})" if changes else ""
         counted = f" {then[-1].capitalize()}." if then[-1] else ""
-        if then[-1] != now[-1]:
-            counted += " Where units die, fewer are dead on the training images: [see below](#batch-normalisation)."
         runs: list[Run] = list(self.frame["run", "run"])
         seconds = sum(run.record.get("wall_seconds", 0.0) for run in runs)
         threads = sorted({str(run.environment["threads"]) for run in runs if "threads" in run.environment})
