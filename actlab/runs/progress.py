@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from rich.console import Console, RenderableType
-from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn
-from rich.table import Column, Table
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
 from rich.text import Text
 
 from actlab.errors import RunDirError
@@ -94,27 +94,18 @@ class Display:
         self.board.show(standing, count(outcomes), self.time_left.seconds)
 
 
-class Board(Progress):
+class Board(Live):
     """A line for each training, under a header, and a line for all runs.
 
     Args:
-        console: a terminal; its width decides which columns there are.
+        console: a terminal; its size decides how much there is to see.
         total: runs of the sweep.
     """
 
     def __init__(self, console: Console, total: int) -> None:
-        self.terminal, self.total, self.overall = console, total, Text()
-        self.of_job: dict[Path, TaskID] = {}
-        shown = [(header, width) for header, width, least in COLUMNS if console.width >= least]
-        self.room = max(LEAST_LABEL, console.width - sum(width + 1 for _, width in shown))
-        name = TextColumn("{task.description}", markup=False, table_column=_column("run", self.room, "left"))
-        bar, *others = shown
-        cells = [
-            TextColumn(f"{{task.fields[cells][{header}]}}", markup=False, table_column=_column(header, width, "right"))
-            for header, width in others
-        ]
-        bar_column = _Bar(bar_width=bar[1], table_column=_column(*bar, "left"))
-        super().__init__(name, bar_column, *cells, console=console, transient=True, refresh_per_second=5)
+        self.total, self.overall = total, Text()
+        self.standing = list[tuple[Job, dict[str, Any]]]()
+        super().__init__(console=console, transient=True, refresh_per_second=5, get_renderable=self.picture)
 
     def show(self, standing: list[tuple[Job, dict[str, Any]]], counts: dict[str, int], left: float | None) -> None:
         """Replace what is shown.
@@ -124,45 +115,28 @@ class Board(Progress):
             counts: status to how many runs ended so.
             left: seconds for all runs; None where nothing tells.
         """
-        for path in self.of_job.keys() - {job.path for job, _ in standing}:
-            self.remove_task(self.of_job.pop(path))
-        for job, now in standing:
-            if job.path not in self.of_job:
-                label = "".join(sign if sign.isprintable() else "?" for sign in job.label)  # rich lets some through
-                self.of_job[job.path] = self.add_task(_cut(label, self.room), total=None, cells=_cells(now))
-            done, total = now.get("step", 0), now.get("total_steps")
-            self.update(self.of_job[job.path], completed=done, total=total, cells=_cells(now))
-        ended = sum(counts.values())
-        words = [f"all runs: {ended} of {self.total}", in_words(counts) if counts else ""]
+        self.standing = standing
+        words = [f"all runs: {sum(counts.values())} of {self.total}", in_words(counts) if counts else ""]
         words.append(f"{clock(left)} left" if left is not None else "")
         self.overall = Text("  ".join(filter(None, words)), style="bold", no_wrap=True, overflow="crop")
 
-    def get_renderables(self) -> Iterable[RenderableType]:
+    def picture(self) -> RenderableType:
         """The lines of trainings, as many as there is room for, and that of all runs."""
-        room = max(1, self.terminal.size.height - 6)
-        if self.tasks:
-            yield self.make_tasks_table(self.tasks[:room])
-        if len(self.tasks) > room:
-            yield Text(f"and {len(self.tasks) - room} more")
-        if self.total > 1:
-            yield self.overall
-
-    def make_tasks_table(self, tasks: Iterable[Task]) -> Table:
-        """rich's table of tasks, with its header."""
-        table = super().make_tasks_table(tasks)
-        table.show_header = True
-        return table
-
-
-class _Bar(BarColumn):
-    """A bar, or a word where the training has not begun to count steps."""
-
-    def render(self, task: Task) -> Any:  # rich states only its own bar
-        return Text("starting") if task.total is None else super().render(task)
-
-
-def _column(header: str, width: int, justify: Literal["left", "right"]) -> Column:
-    return Column(header, width=width, justify=justify, no_wrap=True, overflow="crop", header_style="bold")
+        width, height = self.console.size
+        columns = [(header, size) for header, size, least in COLUMNS if width >= least]
+        label = max(LEAST_LABEL, width - sum(size + 1 for _, size in columns))
+        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+        for header, size in [("run", label), *columns]:
+            side: Literal["left", "right"] = "left" if header in ("run", "") else "right"
+            table.add_column(header, width=size, justify=side, no_wrap=True, overflow="crop")
+        room = max(1, height - 6)
+        for job, now in self.standing[:room]:
+            name = "".join(sign if sign.isprintable() else "?" for sign in job.label)  # rich lets some through
+            done, total, cells = now.get("step", 0), now.get("total_steps"), _cells(now)
+            bar = ProgressBar(total, done, width=8) if total else "starting"
+            table.add_row(Text(_cut(name, label)), bar, *(cells[header] for header, _ in columns[1:]))
+        more = [Text(f"and {len(self.standing) - room} more")] if len(self.standing) > room else []
+        return Group(*([table] if self.standing else []), *more, *([self.overall] if self.total > 1 else []))
 
 
 def _cells(now: dict[str, Any]) -> dict[str, str]:

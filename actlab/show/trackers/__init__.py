@@ -10,7 +10,11 @@ from importlib.util import find_spec
 
 from actlab.errors import ActlabError, UnknownName
 
-TRACKERS = {"tensorboard": "tensorboard", "mlflow": "", "wandb": "wandb"}  # and where each writes if nothing is named
+TRACKERS = {
+    "tensorboard": "tensorboard",
+    "mlflow": "",
+    "wandb": "wandb",
+}  # and its folder, if none is named
 
 
 def check_installed(name: str) -> None:

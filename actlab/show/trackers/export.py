@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from actlab.errors import RunDirError
+from actlab.runs.folder import check_outside_runs
 from actlab.runs.record import LOST, Run, discover
 from actlab.show.trackers import TRACKERS, check_installed
 from actlab.show.trackers.logged import Logged
@@ -53,13 +54,17 @@ class Export:
     Raises:
         ActlabError: it is not installed.
         UnknownName: there is no such tracker.
+        RunDirError: its folder would lie in that of a run.
     """
 
     def __init__(self, name: str, place: str = "") -> None:
         check_installed(name)
         for variable, value in QUIET.items():
             os.environ.setdefault(variable, value)
-        self.log: Log = importlib.import_module(f"actlab.show.trackers.{name}").Log(place or TRACKERS[name])
+        place = place or TRACKERS[name]
+        if TRACKERS[name]:
+            check_outside_runs(Path(place) / "runs")
+        self.log: Log = importlib.import_module(f"actlab.show.trackers.{name}").Log(place)
         self.added, self.there = 0, 0
         self.left_out: list[str] = []
         self.unfinished: list[str] = []

@@ -91,8 +91,9 @@ class Logged:
     def rows(self) -> dict[int, dict[str, float]]:
         """Step to the numbers of that evaluation, NaN left out.
 
-        All columns of history.csv and timing.csv by their names, those of layers.csv as "dead_units/dense_1"; and the
-        results of the record as "final/test_accuracy" and "best/test_accuracy".
+        All columns of history.csv and timing.csv by their names, those of layers.csv as "dead_units/dense_1"; and those
+        results of the record that runs are ranked by, as "final/test_accuracy" and "best/val_accuracy": each has a
+        chart of a single point.
 
         Raises:
             RunDirError: the tables are not those that the record states, or there is no evaluation yet.
@@ -105,7 +106,8 @@ class Logged:
             of |= {f"{name}/{row['layer']}": v for name, v in measures.items() if not BIN.fullmatch(name)}
         for which, result in self.run.results.items():
             of = found.setdefault(int(result.get("step") or max(found)), {})
-            of |= {f"{which}/{name}": value for name, value in result.items() if value is not None}
+            ranked = {name: value for name, value in result.items() if name.startswith(("val_", "test_"))}
+            of |= {f"{which}/{name}": value for name, value in ranked.items() if value is not None}
         return dict(sorted(found.items()))
 
     @cached_property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,25 +27,17 @@ from tensorboard.plugins.scalar import metadata as scalar
 from tensorboard.plugins.text import metadata as text
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from actlab.runs.folder import check_outside_runs, discard, inside, make_folder, write_bytes
+from actlab.runs.folder import discard, inside, make_folder, write_bytes
 from actlab.show.trackers.logged import Logged
 
 ENDS = {"done": api_pb2.STATUS_SUCCESS, "running": api_pb2.STATUS_RUNNING}  # all others are failures
 
 
+@dataclass
 class Log:
-    """A folder for `tensorboard --logdir`, in which each run has a folder: EXPERIMENT/RUN.
+    """A folder for `tensorboard --logdir`, in which each run has a folder: EXPERIMENT/RUN."""
 
-    Args:
-        place: the folder.
-
-    Raises:
-        RunDirError: it would lie in the folder of a run.
-    """
-
-    def __init__(self, place: str) -> None:
-        self.place = place
-        check_outside_runs(Path(place) / "events")
+    place: str
 
     def add(self, logged: Logged) -> bool:
         """Write a run; the name of its file says what is in it.

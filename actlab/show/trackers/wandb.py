@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import wandb
 
 from actlab.errors import ActlabError
-from actlab.runs.folder import check_outside_runs, discard, make_folder, write_bytes
+from actlab.runs.folder import discard, make_folder, write_bytes
 from actlab.show.trackers.logged import Logged
 
 DIGEST = "actlab.sha256"  # a file in the folder of a run, written last: a folder without it is a part
 ID_LENGTH = 64  # of W&B's names of runs
 
 
+@dataclass
 class Log:
-    """A folder in which each experiment has a folder, and in that each run: wandb/offline-run-TIME-HASH.
+    """A folder in which each experiment has a folder, and in that each run: wandb/offline-run-TIME-HASH."""
 
-    Args:
-        place: the folder.
-
-    Raises:
-        RunDirError: it would lie in the folder of a run.
-    """
-
-    def __init__(self, place: str) -> None:
-        self.place = place
-        check_outside_runs(Path(place) / "run")
+    place: str
 
     def add(self, logged: Logged) -> bool:
         """Write a run.
