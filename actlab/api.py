@@ -471,15 +471,14 @@ def prepared(
         executor: where they are trained.
         talk: to the user.
         vectorize: as `run` has it.
-        options: of `Options`.
+        options: further ones of `runs.sweep.prepare`.
     """
-    from actlab.runs.sweep import Options, engine_of, prepare
+    from actlab.runs.sweep import engine_of, prepare
 
     if not (executor.elsewhere and device == "gpu"):
         device = environment.choose_device(device, engine_of(plan))
     together = vectorize if executor.name == "local" else 1
-    how = Options(device=device, elsewhere=executor.elsewhere, vectorize=together, **options)
-    sweep = prepare(plan, how, talk.print)
+    sweep = prepare(plan, device=device, say=talk.print, elsewhere=executor.elsewhere, vectorize=together, **options)
     for warning in sweep.warnings:
         talk.print(f"NOTE  {warning}", style="bold yellow")
     return sweep

@@ -21,7 +21,7 @@ from actlab.runs import register
 from actlab.runs.folder import EXPERIMENT, PROGRESS, RECORD, inside, make_folder
 from actlab.runs.forecast import Forecast, recent_runs
 from actlab.runs.job import Job, Outcome
-from actlab.runs.record import ENDED, Run, by_hash, run_at, state_of
+from actlab.runs.record import ENDED, Run, by_hash, run_at, run_folders, state_of
 from actlab.spec.budget import sizes_of
 from actlab.spec.config import OF_A_RUN, RunConfig
 from actlab.spec.groups import groups
@@ -37,49 +37,6 @@ SLOW_BFLOAT16 = (
     "mixed_bfloat16 on a processor without bfloat16 instructions (avx512_bf16, amx_bf16) is many times slower than "
     "float32; it is of use on newer server processors and on GPUs."
 )
-
-
-@dataclass(frozen=True)
-class Options:
-    """How the command line wants the runs to be trained; none of it is part of their identity.
-
-    Args:
-        out: the folder that holds the experiments.
-        device: "cpu" or "gpu".
-        data_dir: where NAME.npz files are looked for first.
-        workers: processes at a time; None chooses from cores, memory and the number of runs.
-        per_gpu: workers that share a GPU.
-        force: train finished runs anew.
-        retry_failed: train runs again that failed or diverged.
-        checkpoint_seconds: at most about this much work is lost by a crash.
-        threads: of each run; None shares this machine's cores among its workers.
-        elsewhere: whether runs are trained on other machines, whose number of cores says nothing: with one thread
-            each, if no number is given.
-        vectorize: runs that are trained together at most; None chooses from memory and workers.
-
-    Raises:
-        ActlabError: `workers`, `threads` or `vectorize` is no number of them.
-    """
-
-    out: Path
-    device: str
-    data_dir: Path | None = None
-    workers: int | None = None
-    per_gpu: int = 1
-    force: bool = False
-    retry_failed: bool = False
-    checkpoint_seconds: float = 30.0
-    threads: int | None = None
-    elsewhere: bool = False
-    vectorize: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.vectorize is not None and self.vectorize < 1:
-            raise ActlabError(f"--vectorize: expected auto, off or a number from 1, read {self.vectorize!r}")
-        if self.threads is not None and not 1 <= self.threads <= MOST_THREADS:
-            raise ActlabError(f"--threads: expected a number from 1 to {MOST_THREADS}, read {self.threads!r}")
-        if self.workers is not None and not 1 <= self.workers <= MOST_WORKERS:
-            raise ActlabError(f"--workers: expected auto or a number from 1 to {MOST_WORKERS}, read {self.workers!r}")
 
 
 @dataclass
@@ -219,7 +176,8 @@ def choose_engine(plan: Plan, wanted: str, device: str, out: Path) -> Plan:
         return on_engine(plan, wanted) if stated or wanted != "tensorflow" else plan
     if stated:
         return plan
-    begun = by_hash(_folder(plan, out))
+    folder = _folder(plan, out)
+    begun = {path.name.rpartition("-")[2][:8] for path in run_folders(folder)} if folder.is_dir() else set()
     if begun:
         for engine in ("", "jax"):  # the second plan takes as long as reading the file, and is seldom needed
             there = on_engine(plan, engine) if engine else plan
@@ -239,31 +197,52 @@ def engine_of(plan: Plan) -> str:
     return plan.runs[0][1].engine or "tensorflow"
 
 
-def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
+def prepare(
+    plan: Plan, out: Path, device: str, say: Callable[[str], None], *, data_dir: Path | None = None,
+    workers: int | None = None, per_gpu: int = 1, force: bool = False, retry_failed: bool = False,
+    checkpoint_seconds: float = 30.0, threads: int | None = None, elsewhere: bool = False, vectorize: int | None = None,
+) -> Sweep:  # fmt: skip
     """Get the data, decide on stand-ins, and find out what is left to train. Writes nothing into the output folder.
 
     Args:
         plan: what the config file asks for.
-        options: what the command line asks for.
+        out: the folder that holds the experiments.
+        device: "cpu" or "gpu".
         say: is told, in a sentence, of what takes long.
+        data_dir: where NAME.npz files are looked for first.
+        workers: processes at a time; None chooses from cores, memory and the number of runs.
+        per_gpu: workers that share a GPU.
+        force: train finished runs anew.
+        retry_failed: train runs again that failed or diverged.
+        checkpoint_seconds: at most about this much work is lost by a crash.
+        threads: of each run; None shares this machine's cores among its workers.
+        elsewhere: whether runs are trained on other machines, whose number of cores says nothing: with one thread
+            each, if no number is given.
+        vectorize: runs that are trained together at most; None chooses from memory and workers.
 
     Raises:
+        ActlabError: `workers`, `threads` or `vectorize` is no number of them.
         DatasetError: a dataset cannot be had and no stand-in is named, or it has fewer images than a config asks for.
         RunDirError: the output folder cannot be used.
     """
-    largest = max(_gib_a_batch(config) for _, config in plan.runs)
-    workers, threads = min(len(plan.runs), options.workers or MOST_WORKERS), options.threads or 1
-    if not options.elsewhere:
-        workers, threads = workers_and_threads(
-            len(plan.runs), options.device, options.workers, options.per_gpu, largest, options.threads
-        )
+    if vectorize is not None and vectorize < 1:
+        raise ActlabError(f"--vectorize: expected auto, off or a number from 1, read {vectorize!r}")
+    if threads is not None and not 1 <= threads <= MOST_THREADS:
+        raise ActlabError(f"--threads: expected a number from 1 to {MOST_THREADS}, read {threads!r}")
+    if workers is not None and not 1 <= workers <= MOST_WORKERS:
+        raise ActlabError(f"--workers: expected auto or a number from 1 to {MOST_WORKERS}, read {workers!r}")
+    if elsewhere:
+        workers, threads = min(len(plan.runs), workers or MOST_WORKERS), threads or 1
+    else:
+        largest = max(_gib_a_batch(config) for _, config in plan.runs)
+        workers, threads = workers_and_threads(len(plan.runs), device, workers, per_gpu, largest, threads)
     # a link in its place is the user's own, to another disk perhaps; those below it would be followed by no one's wish
-    folder = _folder(plan, options.out)
+    folder = _folder(plan, out)
     if folder.is_symlink() and folder.is_dir() and any(folder.iterdir()) and not (folder / EXPERIMENT).is_file():
         raise RunDirError(f"{folder}: links to {folder.resolve()}, which holds no experiment; remove the link")
-    sweep = Sweep(plan, folder, workers, forced=options.force, warnings=list(plan.warnings))
+    sweep = Sweep(plan, folder, workers, forced=force, warnings=list(plan.warnings))
     here = by_hash(sweep.folder)
-    elsewhere = by_hash(*sorted(of for of in options.out.glob("*/") if of != sweep.folder))
+    others = by_hash(*sorted(of for of in out.glob("*/") if of != sweep.folder))
     sweep.begun = {*here}
     sets: dict[str, Prepared] = {}
     for index, (label, config) in enumerate(plan.runs):
@@ -271,7 +250,7 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
         key = json.dumps([config.dataset.name, own], sort_keys=True)
         if key not in sets:
             place = plan.data.get((own.get("content") or {}).get("sha256", ""))
-            sets[key] = datasets.prepare(config.dataset.name, own, options.data_dir, place=place, say=say)
+            sets[key] = datasets.prepare(config.dataset.name, own, data_dir, place=place, say=say)
         dataset = sets[key]
         if dataset.stand_in_for:
             config = config.on_stand_in(dataset.name)
@@ -283,18 +262,18 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
                 sweep.warnings.append(warning)
         if (digest := config.hash) in sweep.planned:
             continue  # two cells that were different until the real set could not be had
-        sweep.begun |= {digest[:8]} & elsewhere.keys()
+        sweep.begun |= {digest[:8]} & others.keys()
         path, run = _place_of(config, label, sweep.folder, here.get(digest[:8], []))
         job = Job(
-            config, label, path, dataset, options.device, threads, options.checkpoint_seconds, index, plan.overrides,
+            config, label, path, dataset, device, threads, checkpoint_seconds, index, plan.overrides,
             plugins.loaded(config.plugins),
         )  # fmt: skip
         sweep.planned[digest] = job
-        if options.force:
+        if force:
             sweep.jobs.append(job)
-        elif run and run.status in (("done",) if options.retry_failed else ENDED):
+        elif run and run.status in (("done",) if retry_failed else ENDED):
             sweep.ended.append(run)
-        elif same := _same_run(elsewhere.get(digest[:8], []), job):
+        elif same := _same_run(others.get(digest[:8], []), job):
             sweep.elsewhere.append((same, job))
         else:
             sweep.jobs.append(job)
@@ -302,8 +281,8 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
                 again = "goes on from its checkpoint" if resumable(job) else "trains anew"
                 sweep.warnings.append(f"{path}: {again}: its {RECORD} is damaged")
     asked_for = {digest[:8] for digest in (*plan.wanted, *sweep.planned)}
-    if others := [path.name for digits, paths in here.items() if digits not in asked_for for path in paths]:
-        few = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+    if strange := [path.name for digits, paths in here.items() if digits not in asked_for for path in paths]:
+        few = ", ".join(strange[:3]) + (f" and {len(strange) - 3} more" if len(strange) > 3 else "")
         sweep.warnings.append(
             f"{sweep.folder} holds runs that {plan.source} does not ask for, and comparisons take all: {few}. "
             "Another `name` keeps studies apart."
@@ -320,14 +299,14 @@ def prepare(plan: Plan, options: Options, say: Callable[[str], None]) -> Sweep:
             datasets.split(datasets.load(job.dataset), *asked[1:], job.config.seed)
             checked.add(asked)
     bfloat16 = any(job.config.precision == "mixed_bfloat16" for job in sweep.jobs)
-    if bfloat16 and options.device == "cpu" and environment.slow_bfloat16():
+    if bfloat16 and device == "cpu" and environment.slow_bfloat16():
         sweep.warnings.append(SLOW_BFLOAT16)
     if engine_of(plan) == "jax":
-        sweep.most_together = options.vectorize or most_together([c for _, c in plan.runs], options.device, workers)
+        sweep.most_together = vectorize or most_together([c for _, c in plan.runs], device, workers)
     for engine in {job.engine for job in sweep.jobs}:
         environment.require_engine(engine)
     if sweep.jobs:
-        sweep.forecast = Forecast(recent_runs(options.out))
+        sweep.forecast = Forecast(recent_runs(out))
         sweep.jobs.sort(key=lambda job: -sweep.forecast.weight(job))  # the longest first: no worker shall end alone
     return sweep
 

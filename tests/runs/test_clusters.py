@@ -34,7 +34,13 @@ EXECUTORS: dict[str, dict[str, Any]] = {
     "slurm": {"executor": "slurm", "slurm": ["cluster=local"]},
     "ray without a shared folder": {"executor": "ray", "no_shared_folder": True},
 }
-executors = pytest.mark.parametrize("executor", EXECUTORS.values(), ids=EXECUTORS.keys())
+
+
+def executors(*usual: str) -> pytest.MarkDecorator:
+    """Each executor; those that are not named here only in the torture form: others have shown the same by then."""
+    marks = {name: () if name in usual else pytest.mark.torture for name in EXECUTORS}
+    cases = [pytest.param(options, id=name, marks=marks[name]) for name, options in EXECUTORS.items()]
+    return pytest.mark.parametrize("executor", cases)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -64,6 +70,7 @@ def write(folder: Path, text: str) -> Path:
 
 
 SMALL = "epochs: 2\nsweep: {seed: [0, 1, 2]}\n"
+ONE = "epochs: 2\n"  # each import of TensorFlow takes 5 s
 
 
 @pytest.mark.parametrize("real", [False, True], ids=["stand-ins", "TensorFlow"])
@@ -71,7 +78,7 @@ def test_the_bytes_are_those_of_this_machine(real: bool, tmp_path: Path, monkeyp
     """With as many threads; nothing is left over, and a second time nothing is trained."""
     if not real:
         monkeypatch.setattr(local, "worker", trainer)
-    path, whole = write(tmp_path, SMALL), tmp_path / "whole"
+    path, whole = write(tmp_path, ONE if real else SMALL), tmp_path / "whole"
     assert run(path, whole, workers="1", threads=1) == 0
     for name in list(EXECUTORS)[2 if real else 1 :]:
         out = tmp_path / name
@@ -88,7 +95,7 @@ WRONG = [faults.ABORTS, faults.HANGS, faults.NO_MEMORY, 5, 8, 9, 10, 11, 12, 13,
 
 
 @pytest.mark.parametrize("wrong", [WRONG[:1], pytest.param(WRONG, marks=pytest.mark.torture)], ids=["one", "all"])
-@executors
+@executors("slurm", "ray without a shared folder")
 def test_what_goes_wrong_means_the_same(
     executor: dict[str, Any], wrong: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -111,19 +118,20 @@ def test_what_goes_wrong_means_the_same(
         assert expected in records[seed]["reason"] and records[seed]["reason"].endswith(" (2 attempts)")
 
 
-@executors
+@executors("ray", "slurm")
 def test_the_first_failure_ends_the_sweep_if_asked(
     executor: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Runs of Slurm begin all at once here, so that fewer of them show it too."""
     monkeypatch.setattr(local, "worker", faults)
-    path = write(tmp_path, "epochs: 1\nsweep: {seed: [3, 100, 101, 102]}\n")
+    others = [100] if executor.get("executor") == "slurm" else [100, 101, 102]
+    path = write(tmp_path, f"epochs: 1\nsweep: {{seed: {[3, *others]}}}\n")
     assert run(path, tmp_path / "out", retries=0, workers="1", fail_fast=True, **executor) == 1
     statuses = [record["status"] for record in by_seed(tmp_path / "out").values()]
     assert statuses.count("failed") == 1
-    if executor.get("executor") != "slurm":  # in whose place all begin at once here
-        assert len(statuses) < 4
+    assert len(statuses) < 4
     monkeypatch.setattr(local, "worker", trainer)
-    assert run(path, tmp_path / "out", workers="4", retry_failed=True, **executor) == 0
+    assert run(path, tmp_path / "out", workers="4", retry_failed=True) == 0  # as any executor leaves it
 
 
 # --- commands as processes of their own --------------------------------------------------------------------------

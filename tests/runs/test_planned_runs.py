@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from actlab.cli import app
 from actlab.runs.job import Outcome
-from actlab.runs.sweep import Options, Sweep, prepare
+from actlab.runs.sweep import Sweep, prepare
 from actlab.show.words import ends
 from actlab.spec.plan import read as read_plan
 
@@ -26,7 +26,7 @@ BASE = f"dataset: {DATA}\nmodel: linear\nactivation: relu\nepochs: 2\nbatch_size
 @pytest.fixture
 def prepared(out: Path, write_config: WriteConfig) -> Callable[..., Sweep]:
     """What would be trained of a config that the base and some further lines are."""
-    return lambda more="": prepare(read_plan(write_config(BASE + more)), Options(out, "cpu"), lambda sentence: None)
+    return lambda more="": prepare(read_plan(write_config(BASE + more)), out, "cpu", lambda sentence: None)
 
 
 def test_runs_that_the_file_does_not_ask_for_are_named(
@@ -67,7 +67,7 @@ def test_runs_of_the_stand_in_are_asked_for(make_run: MakeRun, write_config: Wri
     assert set(plan.wanted) == {config.hash, stood_in.hash}
     make_run(out / "study", stood_in, [0.1])
     make_run(out / "study", config, [0.1])
-    warnings = prepare(plan, Options(out, "cpu"), lambda sentence: None).warnings
+    warnings = prepare(plan, out, "cpu", lambda sentence: None).warnings
     assert not [warning for warning in warnings if "does not ask for" in warning]
 
 
@@ -95,7 +95,7 @@ def test_a_folder_has_the_same_name_in_every_locale(write_config: WriteConfig, t
     config = write_config(f"name: обучение\n{BASE}")
     code = (
         "import sys; from pathlib import Path; from actlab.runs.sweep import *; from actlab.spec.plan import read\n"
-        "prepare(read(Path(sys.argv[1])), Options(Path(sys.argv[2]), 'cpu'), print).begin()"
+        "prepare(read(Path(sys.argv[1])), Path(sys.argv[2]), 'cpu', print).begin()"
     )
     for i, locale in enumerate(({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"LC_ALL": "C.UTF-8"})):
         folder = tmp_path / f"out{i}"

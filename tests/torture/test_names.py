@@ -15,7 +15,7 @@ import pytest
 from actlab.errors import ActlabError
 from actlab.runs.folder import copy_run, inside, write_bytes, write_json
 from actlab.runs.record import Run, discover
-from actlab.runs.sweep import Options, prepare
+from actlab.runs.sweep import prepare
 from actlab.spec.plan import read_all
 from torture.matrix import Cases, row
 
@@ -116,7 +116,7 @@ class Sandbox:
 def begin(config: Path, out: Path, overrides: tuple[str, ...] = ()) -> None:
     """What `actlab run` does before the first training: read, plan, make the folders, keep the file."""
     (plan,) = read_all([config], overrides)
-    sweep = prepare(plan, Options(out, "cpu"), lambda sentence: None)
+    sweep = prepare(plan, out, "cpu", lambda sentence: None)
     sweep.begin()
     for job in sweep.jobs:
         write_json(job.path / "run.json", {**job.identity, "status": "running"})
