@@ -1338,7 +1338,7 @@ def probes(plugin: Plugins = None, json: Json = False) -> None:
     entries = list(PROBES)
     if json:
         _print_json([
-            {"name": entry.name, "equation": entry.facts.equation, "sees": entry.facts.sees,
+            {"name": entry.name, "equation": entry.facts.equation, "sees": entry.function.sees,
              "columns": dict(entry.facts.columns), "total": entry.facts.total, "cost": entry.facts.cost,
              "source": entry.facts.source, "summary": entry.summary,
              "parameters": {p.name: None if p.required else p.default for p in entry.parameters}}
@@ -1348,7 +1348,7 @@ def probes(plugin: Plugins = None, json: Json = False) -> None:
     Terminal().print(Table([
         Column("probe", [entry.name for entry in entries], "name"),
         Column("what it measures, of each layer", [entry.facts.equation for entry in entries], "name"),
-        Column("from the", [entry.facts.sees for entry in entries], "word"),
+        Column("from the", [entry.function.sees for entry in entries], "word"),
     ]))  # fmt: skip
 
 

@@ -76,7 +76,7 @@ class Entry(Generic[T]):
     """A registered function with what is stated of it."""
 
     name: str
-    function: Callable[..., Any]
+    function: Any  # or a class, as probes are
     facts: T
     parameters: tuple[Parameter, ...]
     aliases: tuple[str, ...] = ()

@@ -70,8 +70,9 @@ def side(case: str, probes: Any, folder: Path) -> Side:
     """A case with these probes."""
     from actlab.parts import datasets
     from actlab.parts.probes import Probes
+    from actlab.runs.engines import make_group
     from actlab.runs.engines.build import build_model, build_optimizer
-    from actlab.runs.engines.tensorflow import Engine
+    from actlab.runs.engines.engine import Member
     from actlab.spec.config import resolve
 
     data = {"activation": "relu", "initializer": "he_normal", "epochs": 1, "probes": probes, **CASES[case]}
@@ -83,7 +84,7 @@ def side(case: str, probes: Any, folder: Path) -> Side:
     model = build_model(config, prepared.shape, prepared.classes)
     chosen = Probes(config.probes or [], model)
     arrays = {"train": (images.x_train, images.y_train)}
-    engine = Engine(model, build_optimizer(config, model, 1000, 100), arrays, "/CPU:0", chosen)
+    engine = make_group([Member(model, build_optimizer(config, model, 1000, 100), chosen)], arrays, "cpu", {})[0]
     split = datasets.split(images, parameters["train_samples"], parameters["validation"], config.seed)
     folder.mkdir()
     return Side(engine, chosen, split, config.batch_size, folder)

@@ -15,6 +15,8 @@ import typer.main
 import typer.testing
 from here import trains_here
 
+from actlab.environment import worker_variables
+from actlab.lazy import import_keras
 from actlab.spec.config import RunConfig, resolve
 
 # TensorFlow here, in every process of pytest, as in a worker: processes that each use all cores wait for each other
@@ -28,8 +30,26 @@ SLOWEST = ("test_training.py", "test_golden.py", "test_probes.py", "test_signals
            "test_environments.py", "test_tutorial.py", "test_api.py")  # fmt: skip
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slowest files first: a process takes a file at a time, and none shall be left with a long one at the end."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--engine", choices=["tensorflow", "jax"], default="tensorflow", help="what Keras runs on here")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keras has one backend a process: that of `--engine` here, and in the workers of `actlab run` that tests start."""
+    if (engine := config.getoption("--engine")) == "jax":
+        os.environ |= worker_variables(1, "cpu", engine)
+        import_keras()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The slowest files first: a process takes a file at a time, and none shall be left with a long one at the end.
+
+    What is of another engine than this process has is skipped, with its reason.
+    """
+    for item in items:
+        for only in item.iter_markers("only"):
+            if only.args[0] != config.getoption("--engine"):
+                item.add_marker(pytest.mark.skip(reason=only.kwargs["reason"]))
     items.sort(key=lambda item: SLOWEST.index(item.path.name) if item.path.name in SLOWEST else len(SLOWEST))
 
 
@@ -85,6 +105,12 @@ def own_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("MPLCONFIGDIR", str(folder / "matplotlib"))
         patch.setenv("ACTLAB_NO_DOWNLOAD", "1")
         yield folder
+
+
+@pytest.fixture(scope="session")
+def engine(pytestconfig: pytest.Config) -> str:
+    """What Keras runs on here: for a command that trains in processes of its own."""
+    return str(pytestconfig.getoption("--engine"))
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from actlab.spec.config import RunConfig, resolve
 from actlab.spec.part import plugins_of
 from actlab.spec.where import flat
 
+MOST = 10_000  # runs of a group: a record may say anything
 COMPARED = (HISTORY, LAYERS, CONFUSION, WEIGHTS)
 
 
@@ -71,10 +72,16 @@ def reproduce(
     wanted = "gpu" if str(run.environment.get("device", "cpu")).startswith("gpu") else "cpu"
     environment.require_engine(config.engine or "tensorflow")
     device = environment.choose_device(wanted, config.engine or "tensorflow")
-    path = scratch / run.path.name
-    make_folder(path)
-    threads = int(run.environment.get("threads", 1))
-    job = Job(config, run.label, path, prepared, device, threads, plugins=plugins.loaded(config.plugins))
+    size, place_in_group = _group(run)
+    paths = [scratch / run.path.name / "copies" / str(i) for i in range(size)]
+    path = paths[place_in_group] = scratch / run.path.name
+    for of in paths:
+        make_folder(of)
+    threads, loaded = int(run.environment.get("threads", 1)), plugins.loaded(config.plugins)
+    job, *copies = (Job(config, run.label, of, prepared, device, threads, plugins=loaded) for of in paths)
+    if copies:
+        say(f"trained in a group of {size} runs, by whose size JAX rounds: so {size} copies of it are trained together")
+    job = replace(job, together=tuple(copies))
     outcome = executors.run([job], executors.Limits(workers=1), signals, watch)[path]
     if outcome.status != "done":
         return Reproduction(f"{outcome.status}: {outcome.reason}", {}, None, {})
@@ -94,6 +101,18 @@ def reproduce(
     if place and (names := differences.pop("dataset.name", None)):  # a place is no part of own data, whose sum is
         say(f"the data of {names[0]} lies in {prepared.origin} now: the same, by its sha256")
     return Reproduction("done", files, parts_at, differences)
+
+
+def _group(run: Run) -> tuple[int, int]:
+    """How many runs this one was trained with, itself included, and its place among them.
+
+    What the others were has no part in its bytes. Of a run that was cut and went on in another group, the last one.
+    """
+    stated = run.record.get("together")
+    match stated:
+        case {"runs": [*_, int(size)], "place": int(place)} if 0 <= place < size <= MOST:
+            return size, place
+    return 1, 0
 
 
 def run_config(run: Run) -> RunConfig:

@@ -27,7 +27,7 @@ from actlab.parts.probes.weight_film import WeightFilm
 from actlab.runs import folder as disk
 from actlab.runs.engines import make_group
 from actlab.runs.engines.build import build_model, build_optimizer, initial_weights_sha256
-from actlab.runs.engines.engine import Engine, Indices, Member, chunks
+from actlab.runs.engines.engine import Engine, Indices, Looked, Member, chunks
 from actlab.runs.job import Finish, Job
 from actlab.runs.record import is_done
 from actlab.runs.register import register_run
@@ -40,7 +40,6 @@ TIMING_COLUMNS = ("wall_seconds", "images_per_second")
 CHUNK_SECONDS = 0.5  # of work between two looks at signals and two moves of a progress bar
 EVALUATION_BATCH = 250
 NO_EARLY_STOPPING = EarlyStopping(metric="val_accuracy")  # says which epoch is the best, and ends nothing
-Looked = tuple[float, float, AllSums]  # loss, accuracy, and what the probes saw
 _Row = tuple[tuple[Any, ...], list[tuple[Any, ...]], bytes, int]  # of the history and the layers, a frame, and images
 SAMPLE = 0x7A1  # keeps the draw of `train_eval` apart from those of the split and of the data order
 

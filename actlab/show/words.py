@@ -676,8 +676,8 @@ def reproduction(found: Reproduction) -> list[str]:
         lines += [f"history.csv parts at line {row}:", f"  then {first}", f"  now  {second}"]
     differing = dict(found.environment)
     if group := differing.pop("together.runs", None):
-        sizes = " or ".join(map(str, group[0]))
-        lines.append(f"then trained in a group of {sizes}, now alone: JAX rounds by the size of a group")
+        then, now = (", then of ".join(map(str, sizes or [1])) for sizes in group)
+        lines.append(f"trained in a group of {then}, now of {now}: JAX rounds by the size of a group")
     lines += [f"differs: {name}: then {then}, now {now}" for name, (then, now) in differing.items()]
     return [*lines, "reproduced" if found.same else "not reproduced"]
 

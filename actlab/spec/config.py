@@ -265,7 +265,7 @@ def resolve(
 def _probes(written: Any) -> tuple[list[dict[str, Any]] | None, list[Issue]]:
     """The probes that are asked for, by name, so that their order does not make another run."""
     if written == "all":  # of those that have columns in layers.csv
-        written = [entry.name for entry in find("probe") if entry.facts.sees != "test"]
+        written = [entry.name for entry in find("probe") if entry.function.sees != "test"]
     if written is None or written == []:
         return None, []
     if not isinstance(written, list):

@@ -84,7 +84,7 @@ def test_networks_are_drawn_as_the_layer_is(initializer: Any) -> None:
     config, _ = resolve({"dataset": "mnist", "model": "mnist_dense", "activation": "relu", "epochs": 1,
                          "initializer": initializer})  # fmt: skip
     assert config is not None
-    kernel = build_model(config, (28, 28, 1), 10).layers[2].kernel.numpy()[:, :100]
+    kernel = np.asarray(build_model(config, (28, 28, 1), 10).layers[2].kernel)[:, :100]
     if initializer in ("glorot_uniform", {"name": "variance_scaling", "mode": "fan_avg"}):
         kernel = kernel * math.sqrt((784 + 256) / (784 + 100))  # whose variance has the width in it
     assert named["birth_variance"][0] == pytest.approx(784 * kernel.var(), rel=0.06)

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from actlab.cli import app
 from actlab.errors import UnknownName
+from actlab.lazy import backend, jax, ops, tf
 from actlab.parts.activations import ACTIVATIONS
 from actlab.parts.probes import PROBES, TOTAL, ProbedLayer, Probes, probed_layers
 from actlab.parts.probes.layers import Seen
@@ -42,6 +43,14 @@ class Net:
         self.probes = Probes(parts(probes), model)
         arrays = {"train": (aligned(pixels), aligned(np.asarray(labels or [0] * len(pixels), np.int32)))}
         self.engine = make_group([Member(model, optimizer or sgd(model), self.probes)], arrays, "cpu", {})[0]
+
+    def assign(self, variable: Any, value: Any) -> None:
+        """Give a variable of the model or of the optimizer a value, for the training too."""
+        variable.assign(value)
+        state = self.engine.state()
+        for part, of in (("model", self.model.variables), ("optimizer", self.engine.optimizer.variables)):
+            state |= {f"{part}/{i:04d}": np.asarray(v) for i, v in enumerate(of) if v is variable}
+        self.engine.restore(state)
 
     def row(self, batch_size: int = 3) -> Rows:
         """The cells of an evaluation: of each layer, and of the whole network under "*"."""
@@ -83,8 +92,10 @@ def eager() -> Iterator[None]:
 
     Every probe is compiled in `test_a_probe_does_what_it_states`, and in trainings.
     """
-    import tensorflow as tf
-
+    if backend() == "jax":
+        with jax.disable_jit():
+            yield
+        return
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
@@ -226,7 +237,7 @@ def test_units_come_back_to_life() -> None:
     net = Net(dense_net("relu", [[1, 1, 1], [0, 0, 0]], [-2, -2, 2]), DENSE_IMAGES)
     counts = []
     for bias in ([-2, -2, 2], [-2, 2, -2], [2, 2, -2]):
-        net.model.get_layer("dense").bias.assign(bias)
+        net.assign(net.model.get_layer("dense").bias, bias)
         row = net.row()["dense"]
         counts.append((row["dead_units"], row["revived_units"]))
     assert counts == [(2, 0), (2, 1), (1, 1)]
@@ -236,7 +247,7 @@ def test_a_unit_of_nan_is_neither_dead_nor_alive() -> None:
     net = Net(dense_net("relu", [[1, 1, 1], [0, 0, 0]], [-2, -2, 2]), DENSE_IMAGES)
     counts = []
     for bias in ([-2, -2, 2], [-2, math.nan, 2], [2, -2, math.nan]):
-        net.model.get_layer("dense").bias.assign(bias)
+        net.assign(net.model.get_layer("dense").bias, bias)
         row = net.row()["dense"]
         counts.append((row["dead_units"], row["revived_units"]))
     assert counts == [(2, 0), (1, 0), (1, 1)]
@@ -276,8 +287,8 @@ def test_weights_and_updates_are_measured_by_their_norms() -> None:
     net = Net(dense_net("relu", [[3, 0], [0, 4]], [0, 0], [[0, 0], [0, 12]]), DENSE_IMAGES)
     row = net.row()
     assert [row[name]["weight_norm"] for name in ("dense", "logits", TOTAL)] == [5, 12, 13]
-    net.model.get_layer("dense").bias.assign([-3, 0])
-    net.model.get_layer("logits").bias.assign([0, 4])
+    net.assign(net.model.get_layer("dense").bias, [-3, 0])
+    net.assign(net.model.get_layer("logits").bias, [0, 4])
     row = net.row()
     assert [row[name]["update_norm"] for name in ("dense", "logits", TOTAL)] == [3, 4, 5]
 
@@ -342,8 +353,10 @@ def test_steps_that_mixed_precision_skips_are_left_out() -> None:
     net = Net(model, [[[[255], [0]]]], probes=["gradient_norms"], optimizer=optimizer)
     net.engine.train(np.array([[0]], np.int32))
     before = net.row()
-    optimizer.dynamic_scale.assign(3e38)  # the gradients overflow: this step is skipped, and the scale halved
-    net.engine.train(np.array([[0]] * 3, np.int32))
+    net.assign(optimizer.dynamic_scale, 3e38)  # the gradients overflow: this step is skipped
+    net.engine.train(np.array([[0]], np.int32))
+    net.assign(optimizer.dynamic_scale, 2.0**10)
+    net.engine.train(np.array([[0]] * 2, np.int32))
     assert net.row()[TOTAL]["gradient_norm_mean"] == pytest.approx(before[TOTAL]["gradient_norm_mean"], rel=1e-5)
 
 
@@ -383,7 +396,7 @@ def test_outputs_that_are_all_the_same_are_in_one_bin() -> None:
 
 def test_what_activations_learn() -> None:
     net = Net(dense_net("prelu", [[1, 1, 1], [0, 0, 0]], [0, 0, 0]), DENSE_IMAGES, probes=["learned_parameters"])
-    net.probes.layers[0].activation.learned["negative_slope"].assign([0.5, -1.0, 2.0])
+    net.assign(net.probes.layers[0].activation.learned["negative_slope"], [0.5, -1.0, 2.0])
     assert net.row()["dense"] == {"negative_slope_mean": 0.5, "negative_slope_min": -1, "negative_slope_max": 2}
     swish = Net(dense_net("swish", [[1], [0]], [0], initial_beta=1.5), DENSE_IMAGES, probes=["learned_parameters"])
     assert swish.row() == {"dense": dict.fromkeys(("beta_mean", "beta_min", "beta_max"), 1.5), TOTAL: {},
@@ -420,16 +433,16 @@ def test_a_probe_does_what_it_states() -> None:
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (12, 28, 28, 1), np.uint8), rng.integers(0, 10, 12)
     for entry in PROBES:
-        facts = entry.facts
-        if facts.sees == "test":  # of the outcome: below
+        facts, sees = entry.facts, entry.function.sees
+        if sees == "test":  # of the outcome: below
             continue
-        assert facts.sees in ("evaluation", "gradients", "weights")
+        assert sees in ("evaluation", "gradients", "weights")
         assert all((entry.summary, facts.equation, facts.cost, facts.source, facts.columns)), entry.name
         cnn = {"name": "simple_cnn", "filters": 2, "kernel_size": 9, "units": 3}
         at_birth = entry.name in ("born_dead", "signal_propagation")  # of dense layers only
         model, optimizer = built({"name": "deep_dense", "width": 3, "depth": 2} if at_birth else cnn, "prelu")
         net = Net(model, images, labels.tolist(), [entry.name], optimizer)
-        if facts.sees != "evaluation":  # a step is traced, which takes a second
+        if sees != "evaluation":  # a step is traced, which takes a second
             net.engine.train(np.arange(12, dtype=np.int32).reshape(3, 4))
         rows = [net.row(5), net.row(12)]
         named = {column.replace("negative_slope", "<parameter>") for column in net.probes.columns}
@@ -441,7 +454,7 @@ def test_a_probe_does_what_it_states() -> None:
             numbers = list(rows[0][place].values())
             assert len(numbers) == len(net.probes.columns)
             assert all(math.isfinite(number) for number in numbers), (entry.name, place)
-        if facts.sees == "evaluation":
+        if sees == "evaluation":
             for place in places:
                 assert list(rows[0][place].values()) == pytest.approx(list(rows[1][place].values())), entry.name
             assert set(rows[0]["logits"].values()) == {None}
@@ -479,16 +492,14 @@ def test_a_net_without_activations_has_no_units_to_look_at() -> None:
 @pytest.mark.parametrize("shape", [(7, 6), (4, 3, 2, 6)], ids=["dense", "conv"])
 def test_the_slope_of_every_activation_is_found_by_unit(shape: tuple[int, ...]) -> None:
     """Six pre-activations are six units, or three of two each; a unit is as steep as the steepest of its inputs."""
-    import tensorflow as tf
-
     from actlab.parts.activations.layer import Activation
 
-    z = tf.constant(np.random.default_rng(0).normal(size=shape), tf.float32)
+    z = ops.convert_to_tensor(np.random.default_rng(0).normal(size=shape), "float32")
     for entry in ACTIVATIONS:
         activation = Activation(entry.name, entry.facts.example)
         each, apart = entry.facts.inputs_per_unit(activation.parameters), entry.facts.inputs_apart
         seen = Seen(ProbedLayer("layer", None, activation, 6 // each, each, apart), z, activation(z))
-        slope = np.abs(activation.slope(z)).reshape(-1, 6)
+        slope = np.abs(np.asarray(activation.slope(z))).reshape(-1, 6)
         pairs = {(1, False): slope[..., None], (2, False): np.stack([slope[:, ::2], slope[:, 1::2]], -1),
                  (2, True): np.stack([slope[:, :3], slope[:, 3:]], -1)}  # fmt: skip
         np.testing.assert_array_equal(seen.slope, pairs[each, apart].max(axis=-1), entry.name)
@@ -505,7 +516,7 @@ def test_what_a_probe_remembers_can_be_put_back() -> None:
     whole = Net(dense_net("relu", kernel, first_bias), DENSE_IMAGES)
     whole.row()
     state = whole.probes.state()
-    whole.model.get_layer("dense").bias.assign(later_bias)
+    whole.assign(whole.model.get_layer("dense").bias, later_bias)
     keras.utils.set_random_seed(0)
     cut = Net(dense_net("relu", kernel, later_bias), DENSE_IMAGES)
     cut.probes.restore(state)

@@ -79,9 +79,6 @@ def main(folder: Path) -> None:
     os.environ |= {"ACTLAB_ENGINE": "jax", "JAX_PLATFORMS": "cpu", "PJRT_NPROC": "1"}
     sys.meta_path.insert(0, NoTensorFlow())  # type: ignore[arg-type]
     first, second = config(**ALL_NUMBERS), config(**OTHER_NUMBERS)
-    first_steps = config(steps=20, evaluate_every=1)
-    train(job(folder / "steps", first_steps))
-    train(job(folder / "conv", config(model="simple_cnn", steps=5, evaluate_every=1)))
     train(job(folder / "alone", second))
     stops = stopped_and_resumed(folder / "resumed", second, (3,))
     together = train_together([job(folder / "first", first), job(folder / "together", second)])

@@ -84,8 +84,27 @@ def test_the_same_bytes_come_out_and_others_are_told(
     assert "history.csv parts at line 3:" in said
     assert "differs: environment.threads: then 4, now 1" in said
     assert said[-1] == "not reproduced"
-    grouped = replace(found, environment={"together.runs": ([4], None)})
-    assert "then trained in a group of 4, now alone: JAX rounds by the size of a group" in words.reproduction(grouped)
+    grouped = replace(found, environment={"together.runs": ([4, 2], [2])})
+    line = "trained in a group of 4, then of 2, now of 2: JAX rounds by the size of a group"
+    assert line in words.reproduction(grouped)
+
+
+def test_a_run_of_a_group_is_trained_again_at_its_place_among_as_many(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That this gives the same bytes, `test_together.py` shows on JAX."""
+    given: list[Job] = []
+    monkeypatch.setattr(
+        executors, "run", lambda jobs, *_: given.extend(jobs) or {of.path: Outcome("failed") for of in jobs[0].group}
+    )
+    record = json.loads((finished / RECORD).read_text())
+    for together, size, place in (({"runs": [4, 3], "place": 1}, 3, 1), ({"runs": "4", "place": -1}, 1, 0)):
+        (finished / RECORD).write_text(json.dumps({**record, "together": together}))
+        again(finished, tmp_path / f"{size}")
+        group = given.pop().group
+        assert [of.path.name == finished.name for of in group] == [i == place for i in range(size)]
+        assert {of.config.hash for of in group} == {record["hash"]}
+    (finished / RECORD).write_text(json.dumps(record))
 
 
 def test_a_second_training_that_ends_otherwise_is_told(

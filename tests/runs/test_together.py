@@ -107,6 +107,9 @@ assert Run(folder / "group" / "stops").record["stopped_early"]
 assert train(jobs["alone"][3]) == "done"
 alone, group = (Run(folder / kind / "fast").history for kind in ("alone", "group"))
 assert (abs(alone - group) <= 1e-5 * abs(alone) + 1e-9).all(axis=None), alone - group
+copies = [job(folder / "copies" / str(i), runs["fast"]) for i in range(4)]  # what `reproduce` trains
+assert train_together(copies) == ["done"] * 4
+assert outcome(copies[3].path)[1] == outcome(folder / "group" / "fast")[1]
 print(sorted({"tensorflow", "jax"} & set(sys.modules)))
 """
 

@@ -58,12 +58,12 @@ def test_a_training_that_is_killed_goes_on(cases: Cases, tmp_path: Path) -> None
     assert ended
 
 
-@row(1, "kill -9 of workers and of `actlab run`, two workers (full form: TensorFlow)", quick=3, full=50)
-def test_a_sweep_that_is_killed_goes_on(cases: Cases, tmp_path: Path) -> None:
+@row(1, "kill -9 of workers and of `actlab run`, two workers (full form: real networks)", quick=3, full=50)
+def test_a_sweep_that_is_killed_goes_on(cases: Cases, tmp_path: Path, engine: str) -> None:
     module, draw = "torture.trainer" if cases.count < 50 else "actlab", random.Random(20_261_127)
     path, out = tmp_path / "study.yaml", tmp_path / "out"
     path.write_text(STUDY if module == "torture.trainer" else STUDY.replace("epochs: 20", "epochs: 200"))
-    options = ("--workers", 2, "--device", "cpu", "--retries", 1000, "--checkpoint-seconds", 0.1)
+    options = ("--workers", 2, "--device", "cpu", "--retries", 1000, "--checkpoint-seconds", 0.1, "--engine", engine)
     code, said = Command("run", path, "-o", tmp_path / "whole", *options, module=module).end()
     assert code == 0, said
     expected = outcome(tmp_path / "whole")

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from actlab.runs.engines.engine import OneByOne
+from actlab.runs.engines.engine import Group
 from actlab.runs.job import Finish, Job, Outcome
 
 SECONDS_A_CALL = float(os.environ.get("TORTURE_SECONDS", 0))  # of the network's training, so that there is one to stop
@@ -84,8 +84,8 @@ class Engine:
         self.model.kernel, self.sums = state["kernel"].copy(), state["sums"].copy()
 
 
-def group(members: Any, *_: Any) -> OneByOne:
-    return OneByOne([Engine(member.model) for member in members])
+def group(members: Any, *_: Any) -> Group:
+    return Group([Engine(member.model) for member in members])
 
 
 class Rows:

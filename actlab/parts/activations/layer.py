@@ -137,5 +137,5 @@ def learned_means(model: Any) -> dict[str, float]:
     for layer in model.layers:
         if isinstance(layer, Activation):
             for name, weight in layer.learned.items():
-                found.setdefault(name, []).append(np.ravel(weight.numpy()))
+                found.setdefault(name, []).append(np.ravel(weight))
     return {name: float(np.concatenate(weights).mean()) for name, weights in found.items()}

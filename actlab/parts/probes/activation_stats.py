@@ -19,7 +19,6 @@ BINS = 20
 
 @PROBES.register(ProbeFacts(
     equation="mean, standard deviation, share of zeros, range and histogram of the outputs y",
-    sees="evaluation",
     columns={
         "activation_mean": "mean of the outputs",
         "activation_std": "their standard deviation (of the population)",

@@ -28,7 +28,6 @@ MOST_NUMBERS = 2**24  # of weights and of outputs at a time: networks are drawn 
 
 @PROBES.register(ProbeFacts(
     equation="share of drawn networks in which, up to this layer, a layer has slope 0 at all units for all inputs",
-    sees="weights",
     columns={"born_dead": "share of networks that are born dead if they end at this layer"},
     total="the share of whole networks",
     cost="a pass of `points` inputs through `networks` networks, once; seconds for narrow ones",
@@ -74,7 +73,6 @@ class BornDead(WeightProbe):
 
 @PROBES.register(ProbeFacts(
     equation="q = E[z²]; c = E[z·z′]/√(E[z²]·E[z′²]); χ = N·Var(W)·E[f′(z)²]; ‖∂/∂z‖ relative to the last layer's",
-    sees="weights",
     columns={
         "birth_variance": "mean square of the pre-activations z, for inputs of variance 1",
         "birth_correlation": "correlation of the pre-activations of two inputs that have correlation `correlation`",

@@ -11,7 +11,6 @@ from actlab.parts.probes.facts import PROBES, Arrays, OutcomeProbe, ProbeFacts, 
 
 @PROBES.register(ProbeFacts(
     equation="of the whole network: how many test images of class i are taken for class j, for all i and j",
-    sees="test",
     columns={},
     total=None,
     cost="none while it trains; at the end two one-hot matrices and their product a batch of the test set",

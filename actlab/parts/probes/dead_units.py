@@ -13,7 +13,6 @@ from actlab.parts.probes.layers import ProbedLayer, Seen, counted
 
 @PROBES.register(ProbeFacts(
     equation="Σⱼ [∂yⱼ/∂zⱼ = 0 for every sample of the evaluation set, and every place of a convolution]",
-    sees="evaluation",
     columns={"dead_units": "units whose activation has slope 0 for every sample"},
     total="the sum over layers",
     cost="the slope of each pre-activation, by automatic differentiation of the activation alone",
@@ -40,7 +39,6 @@ class DeadUnits(EvaluationProbe):
 
 @PROBES.register(ProbeFacts(
     equation="Σⱼ [unit j was dead at the row before, and is not dead now]",
-    sees="evaluation",
     columns={"revived_units": "units that were dead at the row before and are no more"},
     total="the sum over layers",
     cost="that of dead_units; together they cost it once",

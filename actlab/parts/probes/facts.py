@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from numpy.typing import NDArray
 
@@ -29,16 +29,14 @@ class ProbeFacts:
 
     Args:
         equation: what is measured, of one layer.
-        sees: the evaluation pass, the gradients of the training steps, the weights at each evaluation; or the test set,
-            once, at the end: then it has a table of its own, NAME.csv, no columns here, and is not among `all`.
-        columns: those of layers.csv, each with what it is; `<parameter>` stands for the name of a learned one.
+        columns: those of layers.csv, each with what it is; `<parameter>` stands for the name of a learned one. None for
+            a probe of the outcome, which has a table of its own, NAME.csv.
         total: what the columns of the same names in history.csv are; None where they are not there.
         cost: what it costs.
         source: where the definition comes from.
     """
 
     equation: str
-    sees: Literal["evaluation", "gradients", "weights", "test"]
     columns: Mapping[str, str]
     total: str | None
     cost: str
@@ -52,9 +50,12 @@ class Probe:
     """What every probe has.
 
     Args:
+        sees: the pass of evaluation, gradients of the training steps, weights at each evaluation; or test, the set of
+            that name, once, at the end: such a probe is not among `all`.
         columns: of layers.csv, and of history.csv too where the facts state a total; those of the facts.
     """
 
+    sees: ClassVar[Literal["evaluation", "gradients", "weights", "test"]]
     columns: tuple[str, ...] = ()
 
     def build(self, layers: Sequence[ProbedLayer], places: Mapping[str, list[int]]) -> None:
@@ -80,6 +81,8 @@ class EvaluationProbe(Probe):
         on: the images: those of the validation, or those that are trained on (of `train_eval`, if that is a number).
     """
 
+    sees = "evaluation"
+
     def __init__(self, *, on: On = "validation") -> None:
         self.on = on
 
@@ -98,6 +101,8 @@ class EvaluationProbe(Probe):
 
 class GradientProbe(Probe):
     """Sees the gradients of every training step, inside the compiled function."""
+
+    sees = "gradients"
 
     def start(self) -> Sums:
         """The sums before the first step after a row; part of the checkpoint."""
@@ -121,7 +126,7 @@ class GradientProbe(Probe):
 class OutcomeProbe(Probe):
     """Sees what the final weights make of each batch of the test set, once, inside the compiled function."""
 
-    on = "test"
+    sees = on = "test"
 
     def start(self, classes: int) -> Sums:
         """The sums before the first batch."""
@@ -151,6 +156,8 @@ class Weights:
 
 class WeightProbe(Probe):
     """Sees the weights at each row and at the row before, or the initial ones."""
+
+    sees = "weights"
 
     def row(self, before: Weights, now: Weights) -> Cells:
         """The cells of an evaluation."""

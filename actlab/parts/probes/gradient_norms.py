@@ -13,7 +13,6 @@ from actlab.parts.probes.layers import ProbedLayer
 
 @PROBES.register(ProbeFacts(
     equation="‖∂loss/∂(kernel, bias)‖₂ of each training step: its mean and its maximum",
-    sees="gradients",
     columns={
         "gradient_norm_mean": "norm of the gradient of kernel and bias, mean over the steps since the last row",
         "gradient_norm_max": "the largest of them",

@@ -15,7 +15,6 @@ LAST_BITS = 4 * 2.0**-23  # four steps between float32 numbers, as a share of th
 
 @PROBES.register(ProbeFacts(
     equation="Σⱼ [min yⱼ = max yⱼ over the evaluation set, and over the places of a convolution]",
-    sees="evaluation",
     columns={"inactive_units": "units whose output is the same for every sample"},
     total="the sum over layers",
     cost="the least and the greatest value of each output",

@@ -16,7 +16,6 @@ REDUCTIONS: dict[str, Callable[[NDArray[Any]], Any]] = {"mean": np.mean, "min": 
 
 @PROBES.register(ProbeFacts(
     equation="mean, least and greatest of the slopes or other weights that the activation learns",
-    sees="weights",
     columns={
         "<parameter>_mean": "mean of what the layer's activation learns, as in negative_slope_mean, beta_mean",
         "<parameter>_min": "the least of it",

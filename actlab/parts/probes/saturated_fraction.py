@@ -14,7 +14,6 @@ from actlab.parts.probes.layers import TOTAL, ProbedLayer, Seen
 
 @PROBES.register(ProbeFacts(
     equation="share of the pairs (sample, unit) with |∂y/∂z| < threshold",
-    sees="evaluation",
     columns={"saturated_fraction": "share of pairs (sample, unit) whose slope is under the threshold"},
     total="the share among the pairs of all layers",
     cost="that of dead_units, and a count; the slope is computed once for both",

@@ -38,7 +38,7 @@ class Probes:
     """
 
     def __init__(self, chosen: Sequence[Part], model: Any) -> None:
-        of_layers = any(PROBES.get(part.name).facts.sees != "test" for part in chosen)
+        of_layers = any(PROBES.get(part.name).function.sees != "test" for part in chosen)
         self.layers = probed_layers(model) if of_layers else []
         self._classes = model.output_shape[-1] if chosen else 0
         self._activated = [layer for layer in self.layers if layer.activation is not None]
@@ -176,7 +176,7 @@ class Probes:
         }
 
     def _arrays(self) -> list[NDArray[Any]]:
-        return [np.asarray(variable.numpy()) for variable in self._trainable]
+        return [np.asarray(variable) for variable in self._trainable]
 
     def _weights(self, arrays: Sequence[NDArray[Any]]) -> Weights:
         learned: dict[str, Arrays] = {}

@@ -14,7 +14,6 @@ from actlab.parts.probes.layers import ProbedLayer, counted
 
 @PROBES.register(ProbeFacts(
     equation="Σⱼ [kernel column and bias of unit j are the same, to the last bit, as at the row before]",
-    sees="weights",
     columns={"unmoved_units": "units none of whose incoming weights has changed since the last row"},
     total="the sum over layers",
     cost="one comparison of the weights an evaluation",

@@ -87,7 +87,7 @@ class WeightFilm:
     def _weights(self) -> list[NDArray[Any]]:
         """Kernel, and bias where there is one."""
         of = self.layer.layer
-        return [np.asarray(v.numpy(), dtype=np.float32) for v in (of.kernel, of.bias) if v is not None]
+        return [np.asarray(v, dtype=np.float32) for v in (of.kernel, of.bias) if v is not None]
 
 
 def _image_before(layer: Any) -> tuple[int, int, int] | None:

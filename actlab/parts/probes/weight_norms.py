@@ -19,7 +19,6 @@ def _norm(arrays: Iterable[NDArray[Any]]) -> float:
 
 @PROBES.register(ProbeFacts(
     equation="‖(kernel, bias)‖₂",
-    sees="weights",
     columns={"weight_norm": "norm of kernel and bias together"},
     total="the norm of all trainable variables",
     cost="one sum of squares over the weights an evaluation",
@@ -34,7 +33,6 @@ class WeightNorms(WeightProbe):
 
 @PROBES.register(ProbeFacts(
     equation="‖(kernel, bias) now − at the row before‖₂",
-    sees="weights",
     columns={"update_norm": "norm of the change of kernel and bias since the last row"},
     total="the norm of the change of all trainable variables",
     cost="one difference of the weights an evaluation",

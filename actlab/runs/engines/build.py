@@ -105,6 +105,6 @@ def initial_weights_sha256(model: Any) -> str:
     digest = hashlib.sha256()
     for layer in model.layers:
         if isinstance(layer, keras.layers.Dense | keras.layers.Conv2D):
-            for weight in layer.get_weights():
-                digest.update(np.ascontiguousarray(weight).tobytes())
+            for weight in layer.weights:
+                digest.update(np.ascontiguousarray(np.asarray(weight)).tobytes())
     return digest.hexdigest()

@@ -17,27 +17,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actlab.lazy import jax, keras, ops
-from actlab.parts.probes import AllSums, Probes, Sums
-from actlab.runs.engines.engine import Arrays, Indices, Member
+from actlab.parts.probes import Probes, Sums
+from actlab.runs.engines import engine
+from actlab.runs.engines.engine import Arrays, Indices, Looked, Member
 
 STEPS = 256  # of a chunk at most: the loop is compiled once, for as many, and ends earlier where there are fewer
 EVALUATED = 64  # batches of an evaluation, at least: one program serves all that have no more
 Host = dict[str, Any]
 
 
-class Group:
-    """`engine.Group` on JAX.
+class Group(engine.Group):
+    """Runs as one program.
 
-    Args:
-        members, arrays, device, varying: as there.
+    Numbers of all members are fetched from the device at once and kept until the next training step, so that a view of
+    one costs no more than a slice.
     """
 
     def __init__(
-        self, members: Sequence[Member], arrays: Arrays, device: str,
-        varying: Mapping[str, Sequence[float]] = {},
-    ) -> None:  # fmt: skip
-        self.members = list(members)
-        first = self.members[0]
+        self, members: Sequence[Member], arrays: Arrays, device: str, varying: Mapping[str, Sequence[float]] = {}
+    ) -> None:
+        super().__init__([View(member, self, i) for i, member in enumerate(members)])
+        first = members[0]
         self.model, self.optimizer, self.probes = first.model, first.optimizer, first.probes
         self._net = keras.Model(self.model.inputs, self.model.get_layer("logits").output)
         self._device = jax.devices(device)[0]
@@ -50,8 +50,8 @@ class Group:
         }
         counts = {name: np.zeros(len(self), np.int64) for name in ("correct", "count", "steps")}
         self._state: dict[str, Any] = put({
-            "model": _stacked([member.model.variables for member in self.members]),
-            "optimizer": _stacked([member.optimizer.variables for member in self.members]),
+            "model": _stacked([member.model.variables for member in members]),
+            "optimizer": _stacked([member.optimizer.variables for member in members]),
             # bad_step: the first step whose loss was not finite
             "sums": {"loss": np.zeros(len(self)), **counts, "bad_step": np.full(len(self), -1)},
             "gradients": jax.tree.map(lambda sum: np.stack([sum] * len(self)), self.probes.start_gradients()),
@@ -60,16 +60,9 @@ class Group:
         self._train = jax.jit(self._train_chunk)
         self._passes: dict[str, Any] = {}  # by the images that their probes look at
 
-    def __len__(self) -> int:
-        return len(self.members)
-
-    def __getitem__(self, i: int) -> View:
-        return View(self, i)
-
     # --- training ---------------------------------------------------------------------------------------------
 
     def train(self, batches: Indices, active: NDArray[np.bool_]) -> None:
-        """As many steps as there are batches, (members, steps, batch), for each active member, (members,)."""
         for start in range(0, batches.shape[1], STEPS):
             piece = batches[:, start : start + STEPS]
             padded = np.zeros((len(self), STEPS, batches.shape[2]), np.int32)
@@ -132,10 +125,7 @@ class Group:
 
     # --- evaluation -------------------------------------------------------------------------------------------
 
-    def look(
-        self, split: str, indices: Indices, batch_size: int, on: str = "validation"
-    ) -> list[tuple[float, float, AllSums]]:
-        """`Engine.look` of every member, each at its own indices, (members, n)."""
+    def look(self, split: str, indices: Indices, batch_size: int, on: str = "validation") -> list[Looked]:
         probes, count = self.probes.on(on), indices.shape[1]
         on = on if probes.start() else ""
         if on not in self._passes:
@@ -219,7 +209,6 @@ class Group:
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """Within, the weights of every member are what `finish` would make them."""
         kept = self._state["model"]
         self._set("model", self.finished())
         yield
@@ -281,98 +270,68 @@ class _Number:
         return other - self.traced
 
 
-class View:
-    """One member of a group, as if it were alone: an `engine.Engine`."""
+class View(engine.Engine):
+    """A member of a group."""
 
-    def __init__(self, group: Group, i: int) -> None:
-        self.group, self.i, self.member = group, i, group.members[i]
+    def __init__(self, member: Member, group: Group, i: int) -> None:
+        super().__init__(member)
+        self.group, self.i = group, i
 
     def train(self, batches: Indices) -> None:
-        """Take one step for each row of indices, (steps, batch); the other members stay as they are."""
         self.group.train(np.stack([batches] * len(self.group)), np.arange(len(self.group)) == self.i)
 
-    def look(
-        self, split: str, indices: Indices, batch_size: int, on: str = "validation"
-    ) -> tuple[float, float, AllSums]:
-        """Mean loss and accuracy in inference mode, and what the probes see."""
+    def look(self, split: str, indices: Indices, batch_size: int, on: str = "validation") -> Looked:
         return self.group.look(split, np.stack([indices] * len(self.group)), batch_size, on)[self.i]
 
-    def means(self) -> tuple[float, float, int]:
-        """Mean loss and accuracy of the training steps since the last `reset_means`, and over how many images."""
-        sums = self._mine("sums")
-        count = int(sums["count"])
-        return float(sums["loss"]) / max(1, count), int(sums["correct"]) / max(1, count), count
-
-    def reset_means(self) -> None:
-        """Begin new means, and new sums of the gradients."""
-        kept = self._mine("sums")
-        self.group.write("sums", self.i, {**kept, "loss": 0.0, "correct": 0, "count": 0})
-        self.group.write("gradients", self.i, jax.tree.map(np.zeros_like, self._mine("gradients")))
+    def sums(self) -> dict[str, Any]:
+        sums: dict[str, Any] = self._mine("sums")
+        return sums
 
     def gradient_sums(self) -> dict[str, Sums]:
-        """What each probe of the gradients has summed since the last `reset_means`."""
         sums: dict[str, Sums] = self._mine("gradients")
         return sums
 
-    @property
-    def bad_step(self) -> int | None:
-        """The first step whose loss was NaN or infinite, 1-based; None if there was none."""
-        step = int(self._mine("sums")["bad_step"])
-        return step if step >= 0 else None
+    def reset_means(self) -> None:
+        self.group.write("sums", self.i, {**self.sums(), "loss": 0.0, "correct": 0, "count": 0})
+        self.group.write("gradients", self.i, jax.tree.map(np.zeros_like, self.gradient_sums()))
 
-    @property
-    def learning_rate(self) -> float:
-        """That of the last step taken, as the shortest decimal that is this float32."""
-        inner = getattr(self.member.optimizer, "inner_optimizer", self.member.optimizer)
-        each, places = inner.gradient_accumulation_steps or 1, self.member.optimizer.variables
-        taken = int(self._mine("optimizer")[next(i for i, v in enumerate(places) if v is inner.variables[0])])
-        inner.variables[0].assign(max(0, taken // each * each - 1))  # Keras tells the rate of the next step only
-        return float(str(np.float32(ops.convert_to_numpy(inner.learning_rate))))
-
-    def finite(self) -> bool:
-        """Whether every variable of the model is a number."""
-        return all(np.isfinite(array).all() for array in self.weights() if array.dtype.kind == "f")
+    def optimizer_steps(self) -> int:
+        place = next(i for i, v in enumerate(self.optimizer.variables) if v is self.inner.variables[0])
+        return int(self._mine("optimizer")[place])
 
     def finish(self) -> None:
-        """End the training as `fit` does."""
         self.set_weights([np.asarray(values[self.i]) for values in self.group.finished()])
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """Within, the weights are what `finish` would make them; afterwards, those of the training again."""
         with self.group.averaged():
             yield
 
     def sync(self) -> None:
-        """Give the variables of the model the values that they have in the training."""
-        for variable, value in zip(self.member.model.variables, self.weights(), strict=True):
+        for variable, value in zip(self.model.variables, self.weights(), strict=True):
             variable.assign(value)
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Every number that the rest of the training depends on, by name."""
         return {
             **{f"{part}/{i:04d}": a for part in ("model", "optimizer") for i, a in enumerate(self._mine(part))},
-            **{f"sums/{name}": array for name, array in self._mine("sums").items()},
-            **{f"probes/{n}/{i}": a for n, of in self._mine("gradients").items() for i, a in enumerate(of.values())},
+            **{f"sums/{name}": array for name, array in self.sums().items()},
+            **{f"probes/{n}/{i}": a for n, of in self.gradient_sums().items() for i, a in enumerate(of.values())},
         }
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
-        """Put back what `state` gave."""
         for part in ("model", "optimizer"):
             self.group.write(part, self.i, [state[f"{part}/{i:04d}"] for i in range(len(self._mine(part)))])
-        self.group.write("sums", self.i, {name: state[f"sums/{name}"] for name in self._mine("sums")})
-        sums = self._mine("gradients").items()
+        self.group.write("sums", self.i, {name: state[f"sums/{name}"] for name in self.sums()})
+        sums = self.gradient_sums().items()
         self.group.write(
             "gradients", self.i, {n: {key: state[f"probes/{n}/{i}"] for i, key in enumerate(of)} for n, of in sums}
         )
 
     def weights(self) -> list[NDArray[Any]]:
-        """The model's variables as arrays, in Keras's order."""
         weights: list[NDArray[Any]] = self._mine("model")
         return weights
 
     def set_weights(self, weights: list[NDArray[Any]]) -> None:
-        """Put back what `weights` gave."""
         self.group.write("model", self.i, weights)
 
     def _mine(self, part: str) -> Any:

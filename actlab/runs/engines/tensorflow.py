@@ -19,24 +19,22 @@ from numpy.typing import NDArray
 from actlab.environment import use_device
 from actlab.lazy import keras, tf
 from actlab.parts.probes import AllSums, Probes, Sums
-from actlab.runs.engines.engine import Arrays, Indices, Member, OneByOne, chunks
+from actlab.runs.engines import engine
+from actlab.runs.engines.engine import Arrays, Indices, Looked, Member, chunks
 
 
-class Engine:
+class Engine(engine.Engine):
     """One model in training.
 
     Args:
-        model: from `build_model`; its layer `logits` is trained by softmax cross-entropy.
-        optimizer: from `build_optimizer`.
+        member: the run.
         arrays: the data.
         device: the TensorFlow device that holds them, "/CPU:0" or "/GPU:0".
-        probes: what is measured on the way; nothing if left out.
     """
 
-    def __init__(self, model: Any, optimizer: Any, arrays: Arrays, device: str, probes: Probes | None = None) -> None:
-        self.model, self.optimizer, self.device = model, optimizer, device
-        self._inner = getattr(optimizer, "inner_optimizer", optimizer)  # within that of mixed_float16
-        self.probes = probes or Probes([], model)
+    def __init__(self, member: Member, arrays: Arrays, device: str) -> None:
+        super().__init__(member)
+        self.device, model = device, self.model
         self._net = keras.Model(model.inputs, model.get_layer("logits").output)
         self._splits = {name: (_on_device(x, device), _on_device(y, device)) for name, (x, y) in arrays.items()}
         self._sums = {
@@ -64,7 +62,6 @@ class Engine:
     # --- training ---------------------------------------------------------------------------------------------
 
     def train(self, batches: Indices) -> None:
-        """Take one step for each row of indices into the split "train", (steps, batch)."""
         with tf.device(self.device):
             self._train(tf.constant(batches))
 
@@ -108,51 +105,27 @@ class Engine:
         first = tf.logical_and(self._sums["bad_step"] < 0, tf.logical_not(tf.math.is_finite(loss)))
         self._sums["bad_step"].assign(tf.where(first, self._sums["steps"], self._sums["bad_step"]))
 
-    def means(self) -> tuple[float, float, int]:
-        """Mean loss and accuracy of the training steps since the last `reset_means`, and over how many images."""
-        count = int(self._sums["count"].numpy())
-        loss, correct = float(self._sums["loss"].numpy()), int(self._sums["correct"].numpy())
-        return loss / max(1, count), correct / max(1, count), count
+    def sums(self) -> dict[str, Any]:
+        return {name: variable.numpy() for name, variable in self._sums.items()}
 
     def reset_means(self) -> None:
-        """Begin new means, and new sums of the gradients."""
         for name in ("loss", "correct", "count"):
             self._sums[name].assign(tf.zeros_like(self._sums[name]))
         for variable in tf.nest.flatten(self._gradient_sums):
             variable.assign(tf.zeros_like(variable))
 
     def gradient_sums(self) -> dict[str, Sums]:
-        """What each probe of the gradients has summed since the last `reset_means`."""
         return {name: dict(sums) for name, sums in self._gradient_sums.items()}
 
-    @property
-    def bad_step(self) -> int | None:
-        """The first step whose loss was NaN or infinite, 1-based; None if there was none."""
-        step = int(self._sums["bad_step"].numpy())
-        return step if step >= 0 else None
-
-    @property
-    def learning_rate(self) -> float:
-        """That of the last step taken, as the shortest decimal that is this float32: 0.1, not 0.10000000149."""
-        counter, each = self._inner.variables[0], self._inner.gradient_accumulation_steps or 1
-        now = int(counter.numpy())
-        counter.assign(max(0, now // each * each - 1))  # Keras tells the rate of the next step only
-        rate = float(str(np.float32(self._inner.learning_rate)))
-        counter.assign(now)
-        return rate
-
-    def finite(self) -> bool:
-        """Whether every variable of the model is a number."""
-        return all(np.isfinite(array).all() for array in self.weights() if array.dtype.kind == "f")
+    def optimizer_steps(self) -> int:
+        return int(self.inner.variables[0].numpy())
 
     def finish(self) -> None:
-        """End the training as `fit` does: where the optimizer keeps a moving average of the weights, they become it."""
         self.optimizer.finalize_variable_values(self.model.trainable_variables)
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """Within, the weights are what `finish` would make them; afterwards, those of the training again."""
-        kept = [v.numpy() for v in self.model.trainable_variables] if self._inner.use_ema else []
+        kept = [v.numpy() for v in self.model.trainable_variables] if self.inner.use_ema else []
         self.finish()
         yield
         for variable, value in zip(self.model.trainable_variables, kept, strict=bool(kept)):
@@ -160,10 +133,7 @@ class Engine:
 
     # --- evaluation -------------------------------------------------------------------------------------------
 
-    def look(
-        self, split: str, indices: Indices, batch_size: int, on: str = "validation"
-    ) -> tuple[float, float, AllSums]:
-        """As `Engine.look` in engine.py has it."""
+    def look(self, split: str, indices: Indices, batch_size: int, on: str = "validation") -> Looked:
         loss, correct, sums = 0.0, 0, self.probes.on(on).start()
         function = self._passes[on if sums else ""]
         for batches in chunks(indices, batch_size, max(1, 4096 // batch_size)):
@@ -190,15 +160,10 @@ class Engine:
 
     # --- state ------------------------------------------------------------------------------------------------
 
-    def sync(self) -> None:
-        """Nothing to do: the training is that of the model's own variables."""
-
     def state(self) -> dict[str, NDArray[Any]]:
-        """Every number that the rest of the training depends on, by name."""
         return {name: np.asarray(variable.numpy()) for name, variable in self._variables()}
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
-        """Put back what `state` gave."""
         for name, variable in self._variables():
             variable.assign(state[name])
 
@@ -212,23 +177,21 @@ class Engine:
             yield from ((f"probes/{name}/{i}", variable) for i, variable in enumerate(sums.values()))
 
     def weights(self) -> list[NDArray[Any]]:
-        """The model's variables as arrays, in Keras's order."""
         return [np.asarray(v.numpy()) for v in self.model.variables]
 
     def set_weights(self, weights: list[NDArray[Any]]) -> None:
-        """Put back what `weights` gave."""
         for variable, value in zip(self.model.variables, weights, strict=True):
             variable.assign(value)
 
 
-class Group(OneByOne):
-    """Runs as `engine.Group` has them. TensorFlow gains nothing by more than one: a sweep gives it one at a time."""
+class Group(engine.Group):
+    """Runs one by one: TensorFlow gains nothing by more than one, and a sweep gives it one at a time."""
 
     def __init__(
         self, members: Sequence[Member], arrays: Arrays, device: str, varying: Mapping[str, Sequence[float]] = {}
     ) -> None:
         place = use_device(device)
-        super().__init__([Engine(of.model, of.optimizer, arrays, place, of.probes) for of in members])
+        super().__init__([Engine(member, arrays, place) for member in members])
 
 
 def _on_device(array: NDArray[Any], device: str) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import AfterValidator
 
 from actlab.errors import FormulaError
-from actlab.lazy import ops
+from actlab.lazy import backend, jax, ops
 from actlab.parts.activations.facts import ACTIVATIONS, ActivationFacts
 from actlab.parts.activations.formula import parse
 from actlab.parts.activations.ties import maximum, minimum
@@ -23,12 +23,12 @@ def _well_formed(text: str) -> str:
 
 
 class _Ops:
-    """keras.ops, with the gradient at a tie that activations have."""
+    """keras.ops with the gradient at a tie that activations have; on JAX with double precision, which Keras lacks."""
 
     maximum, minimum = staticmethod(maximum), staticmethod(minimum)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(ops, name)
+        return getattr(jax.numpy, name, None) or getattr(ops, name) if backend() == "jax" else getattr(ops, name)
 
 
 @ACTIVATIONS.register(ActivationFacts(
