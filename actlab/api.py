@@ -528,11 +528,11 @@ def train(
     return outcomes
 
 
-def _draw_run(path: Path, title: str, note: str) -> list[str]:
+def _draw_run(path: Path) -> list[str]:
     """Draw a run at its end, in its worker: Matplotlib is imported there, while other workers train."""
     from actlab.show.figures.run import draw_run
 
-    return draw_run(path, title, note)
+    return draw_run(path)
 
 
 def draw(sweep: Sweep, outcomes: Mapping[Path, Outcome]) -> str:

@@ -11,9 +11,8 @@ from actlab.parts.datasets import Prepared
 from actlab.registry import Plugin
 from actlab.spec.config import RunConfig
 
-Finish = Callable[[Path, str, str], list[str]]
-"""Draws a run whose tables are complete: run directory, title, and a note that nobody may overlook, or ""; returns the
-names of files that could not be drawn."""
+Finish = Callable[[Path], list[str]]
+"""Draws a run whose tables are complete, in its directory; returns the names of files that could not be drawn."""
 
 
 @dataclass(frozen=True)

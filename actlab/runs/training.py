@@ -54,7 +54,7 @@ def train(job: Job, stop: Callable[[], bool] = lambda: False, finish: Finish | N
     Args:
         job: what to train, and where.
         stop: asked about twice a second; True writes a checkpoint and raises `Stopped`.
-        finish: called with run directory, title and note when the tables are complete: it may draw them there, and
+        finish: called with the run directory when the tables are complete: it may draw them there, and
             what it writes is part of the record.
 
     Returns:
@@ -385,7 +385,7 @@ class _Training:
         from actlab.parts.activations.curves import function_csv, function_table
         from actlab.parts.activations.layer import learned_means  # imports Keras
 
-        path, dataset = self.job.path, self.job.dataset
+        path = self.job.path
         self.engine.sync()
         disk.sync_tables(path)
         for name, rows in self.probes.tables(self.tested).items() if self.tested else ():
@@ -402,10 +402,8 @@ class _Training:
         activation = {"name": of.name, **of.parameters}
         if learned or function_table(activation) is None:  # no shipped curve is that of this activation
             disk.write_bytes(path / disk.FUNCTION, function_csv(activation, learned))
-        if self.finish and self.position.rows:
-            note = f"{dataset.name}: a rendered stand-in, NOT {dataset.stand_in_for}" if dataset.stand_in_for else ""
-            if failed := self.finish(path, f"{self.job.label} on {dataset.name}", note):
-                self.record["not_drawn"] = failed  # the next `actlab run` draws them
+        if self.finish and self.position.rows and (failed := self.finish(path)):
+            self.record["not_drawn"] = failed  # the next `actlab run` draws them
         self.record |= outcome
         self.record |= {
             "status": status,

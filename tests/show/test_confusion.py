@@ -60,7 +60,7 @@ def test_the_report_sums_the_counts_over_seeds(run: Path, tmp_path: Path) -> Non
 
 
 def test_it_is_drawn_at_the_end_of_a_run(run: Path) -> None:
-    assert draw_run(run, "relu-seed0 on pets", "") == []
+    assert draw_run(run) == []
     assert (run / "confusion.png").read_bytes()[:4] == b"\x89PNG"
 
 

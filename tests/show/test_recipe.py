@@ -60,7 +60,9 @@ def follow(page: str, folder: Path, program: str, but: str = "nothing") -> str:
 
 def timeless(page: str) -> str:
     """Without times, and what goes with them."""
-    page = re.sub(r"\d{4}-\d\d-\d\dT[\d:]+Z|wall_seconds: [\d.]+|\d+\.\d+ ?GiB|peak_memory_gib: [\d.]+", "", page)
+    page = re.sub(
+        r"\d{4}-\d\d-\d\dT[\d:]+Z|wall_seconds: [\d.]+|\d+\.\d+ ?GiB|peak_memory_gib: [\d.]+|timing\.csv: \w+", "", page
+    )
     page = re.sub(r'(<td class="number">)[\d.e-]+(<small></small>)?(?=</td>\n<td class="word">)', r"\1", page)
     return re.sub(r"data:text/csv[^\"]*", "", page)  # the table has seconds an epoch; histories are held by their bytes
 

@@ -147,7 +147,7 @@ def test_a_run_whose_figures_failed_says_so_and_has_them_drawn_later(
     path = next(study.glob("relu-*"))
     with monkeypatch.context() as patch:
         patch.setattr(curves, "history_figure", fails)
-        assert draw_run(path, "title", "") == ["accuracy.png", "loss.png"]
+        assert draw_run(path) == ["accuracy.png", "loss.png"]
     assert f"{path / 'loss.png'}: not drawn: no font (RuntimeError)" in capsys.readouterr().err
     record = json.loads((path / "run.json").read_text())
     (path / "run.json").write_text(json.dumps({**record, "not_drawn": ["accuracy.png", "loss.png"]}))

@@ -205,10 +205,10 @@ def job(path: Path, made: RunConfig, checkpoint_seconds: float = 0.0) -> Job:
     return Job(made, "label", path, data, "cpu", 1, checkpoint_seconds)
 
 
-def finish(path: Path, title: str, note: str) -> None:
+def finish(path: Path) -> None:
     """Draws nothing, but writes what figures would be."""
-    write_bytes(path / "accuracy.png", title.encode())
-    write_bytes(path / "loss.png", title.encode())
+    write_bytes(path / "accuracy.png", b"drawn")
+    write_bytes(path / "loss.png", b"drawn")
 
 
 def without_tensorflow(patch: pytest.MonkeyPatch) -> None:

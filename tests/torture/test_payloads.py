@@ -153,7 +153,7 @@ def test_figures_draw_payloads_as_they_are(cases: Cases, tmp_path: Path) -> None
     for shift in cases:
         fields = Fields(shift, cases.count)
         run = next((plant(tmp_path / str(shift), fields) / "results").glob("*/*/run.json")).parent
-        draw_run(run, fields("title"), fields("note"))
+        draw_run(run)
         cases.hold(len(list(run.glob("*.png"))) >= 5, f"shift {shift}: {sorted(run.glob('*.png'))}")
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from actlab.errors import RunDirError
 from actlab.runs.folder import CONFUSION, HISTORY, LAYERS, WEIGHT_FILM, read_arrays, read_table, write_bytes
 from actlab.runs.record import Run
 from actlab.show import words
@@ -20,25 +18,23 @@ from actlab.show.figures.confusion import confusion_figure
 from actlab.show.figures.histograms import histograms_figure
 from actlab.show.figures.style import Draw, Heading, png
 from actlab.show.words import tested
+from actlab.spec import labels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def draw_run(path: Path, title: str, note: str) -> list[str]:
-    """Draw everything that the tables of a run have, into its directory.
+def draw_run(path: Path) -> list[str]:
+    """Draw everything that the tables of a run have, into its directory; its record says what it is of.
 
     Args:
         path: the run directory; its history has rows.
-        title: over every picture.
-        note: what nobody may overlook (a stand-in dataset).
 
     Returns:
         The names of the files that could not be drawn; stderr says why. A training is worth more than its figures.
     """
-    history, on_test = read_table(path / HISTORY), False
-    with suppress(RunDirError):  # a picture with a wrong word is better than none
-        on_test = tested([Run(path)])
+    run, history = Run(path), read_table(path / HISTORY)
+    title, note, on_test = title_of(run), stand_in(run.record.get("dataset") or {}), tested([run])
     figures: dict[str, Draw] = {
         metric: partial(curves.history_figure, history, metric, title, note, on_test) for metric in ("accuracy", "loss")
     }
@@ -69,8 +65,15 @@ def draw_again(runs: Sequence[Run]) -> None:
     for run in runs:
         names = run.record.get("not_drawn")
         if isinstance(names, list) and not all((run.path / Path(str(name)).name).exists() for name in names):
-            data = run.record.get("dataset") or {}
-            draw_run(run.path, f"{run.label} on {data.get('name')}", stand_in(data))
+            draw_run(run.path)
+
+
+def title_of(run: Run) -> str:
+    """What a run is: "relu on mnist: mnist_dense, he_normal, sgd 0.1, batch 100, seed 0"; defaults are left out."""
+    config, parts = run.config, ("model", "initializer", "optimizer")
+    activation, *others = (labels.texts(column, [config.get(column)])[0] for column in ("activation", *parts))
+    more = [f"batch {config.get('batch_size')}", f"seed {config.get('seed')}"]
+    return f"{activation} on {(run.record.get('dataset') or {}).get('name')}: {', '.join([*others, *more])}"
 
 
 def stand_in(data: Mapping[str, Any]) -> str:
