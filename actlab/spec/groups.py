@@ -26,11 +26,11 @@ def numbers_of(config: RunConfig) -> dict[str, float]:
 
     Whole numbers of an activation are counts, and make another program.
     """
-    return {
-        key: value
-        for key, value in flat(config.canonical()).items()
-        if isinstance(value, float) and (key in NUMBERS or key.startswith("activation."))
-    }
+    return {key: value for key, value in flat(config.canonical()).items() if _is_number(key, value)}
+
+
+def _is_number(key: str, value: Any) -> bool:
+    return isinstance(value, float) and (key in NUMBERS or key.startswith("activation."))
 
 
 def varying(configs: Sequence[RunConfig]) -> dict[str, list[float]]:
@@ -74,11 +74,11 @@ def groups(
 
 def differing(configs: Sequence[RunConfig]) -> list[str]:
     """The keys in which the runs of a group differ; the seed first, and the initializer as one key."""
-    cells = [flat(config.canonical()) for config in configs]
+    first, *others = [flat(config.canonical()) for config in configs]
     found = [
         key
-        for key in dict.fromkeys(key for cell in cells for key in cell)
-        if len({_exact(c.get(key)) for c in cells}) > 1
+        for key in dict.fromkeys(key for cell in (first, *others) for key in cell)
+        if any(cell.get(key) != first.get(key) for cell in others)
     ]
     keys = ["initializer" if key.startswith("initializer.") else key for key in found]
     return sorted(dict.fromkeys(keys), key=lambda key: key != "seed")
@@ -86,14 +86,9 @@ def differing(configs: Sequence[RunConfig]) -> list[str]:
 
 def _program(config: RunConfig) -> str:
     """What the runs of a group share."""
-    numbers = numbers_of(config)
     shared = {
-        key: value != 0 if key in numbers else value
+        key: value != 0 if _is_number(key, value) else value
         for key, value in flat(without_place(config.canonical())).items()
         if key != "seed" and not (key.startswith("initializer.") and key != "initializer.plugin")
     }
-    return _exact(shared)
-
-
-def _exact(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
+    return json.dumps(shared, sort_keys=True)

@@ -126,11 +126,16 @@ def at_key(config: Mapping[str, Any], dotted: str) -> Any:
     return value
 
 
-def flat(data: Any, prefix: str = "") -> dict[str, Any]:
+def flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """A nested mapping as dotted keys and values that are no mappings."""
-    if not isinstance(data, Mapping):
-        return {prefix: data}
-    return {k: v for key, value in data.items() for k, v in flat(value, f"{prefix}.{key}" if prefix else key).items()}
+    found: dict[str, Any] = {}
+    for key, value in data.items():
+        path = f"{prefix}.{key}" if prefix else key
+        if isinstance(value, dict):
+            found |= flat(value, path)
+        else:
+            found[path] = value
+    return found
 
 
 def _agrees(actual: Any, wanted: Any, kind: str) -> bool:
