@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,16 +28,22 @@ from actlab.runs.sweep import GIB_A_WORKER, workers_and_threads
 
 MANY = 1000  # runs: so many that only the machine limits the workers
 PATIENCE_SECONDS = 2.0  # for a server to answer
-IMPORT_SECONDS = 120.0  # that TensorFlow may take to be imported
+IMPORT_SECONDS = 120.0  # that an engine may take to be imported
 LEAST_DISK_GB = 1.0
 NVIDIA, AMD, DISPLAY = "0x10de", "0x1002", "0x03"  # vendors and the class of a PCI device
 GPU_EXTRA = "pip install 'tensorflow[and-cuda]' (with actlab: the extra `gpu`)"
-LOOK = """
+TENSORFLOW = """
 import json, tensorflow as tf
 gpus = tf.config.list_physical_devices("GPU")
 names = [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus]
 cuda = bool(tf.sysconfig.get_build_info()["is_cuda_build"])
 print(json.dumps({"version": tf.__version__, "gpus": names, "cuda": cuda}))
+"""
+JAX = """
+import json, jax
+devices = jax.devices()
+gpu = any(device.platform == "gpu" for device in devices)
+print(json.dumps({"version": jax.__version__, "devices": [device.device_kind for device in devices], "gpu": gpu}))
 """
 
 
@@ -56,9 +64,10 @@ class Finding:
 
 def examine(data_dir: Path | None = None) -> list[Finding]:
     """A finding on each thing that a training needs or could use. Reads, and asks one server for an answer."""
-    seen, said = _tensorflow()
+    seen, said = _asked(TENSORFLOW)
     return [
         *_versions(seen, said),
+        jax(),
         *_plugins(),
         *_machine(),
         gpu(seen.get("gpus", []), seen.get("cuda", True), said),
@@ -69,10 +78,10 @@ def examine(data_dir: Path | None = None) -> list[Finding]:
 # --- programs --------------------------------------------------------------------------------------------------
 
 
-def _tensorflow() -> tuple[dict[str, Any], str]:
-    """What TensorFlow says of itself in a process of its own, and what else it prints; empty where it cannot start."""
+def _asked(look: str) -> tuple[dict[str, Any], str]:
+    """What an engine says of itself in a process of its own, and what else it prints; empty where it cannot start."""
     variables = {**os.environ, "KERAS_HOME": os.devnull, "TF_CPP_MIN_LOG_LEVEL": "0"}
-    command = [sys.executable, "-c", LOOK]
+    command = [sys.executable, "-c", look]
     try:
         done = subprocess.run(
             command, env=variables, capture_output=True, encoding="utf-8", errors="replace", timeout=IMPORT_SECONDS
@@ -100,6 +109,20 @@ def _versions(seen: Mapping[str, Any], said: str) -> Iterator[Finding]:
         yield Finding("tensorflow", str(seen["version"]))
     else:
         yield Finding("tensorflow", f"cannot be imported: {said}", "pip install --force-reinstall tensorflow")
+
+
+def jax() -> Finding:
+    """What JAX is and sees, which is an extra: without it `--engine tensorflow` trains."""
+    if not find_spec("jax"):
+        return Finding("jax", "not installed; only --engine jax needs it: pip install 'actlab[jax]'")
+    seen, said = _asked(JAX)
+    if not seen:
+        return Finding("jax", f"cannot start: {said}", "pip install --force-reinstall jax jaxlib")
+    found = f"{seen['version']}, sees {', '.join(seen['devices'])}"
+    if seen["gpu"] or not environment.gpus():
+        return Finding("jax", found)
+    remedy = f"pip install {shlex.quote(environment.CUDA['jax'])}, which is JAX with its CUDA packages"
+    return Finding("jax", f"{found}, and an NVIDIA GPU that it does not see{_on_gpus(said)}", remedy)
 
 
 def _plugins() -> Iterator[Finding]:
@@ -168,9 +191,13 @@ def gpu(names: list[str], cuda: bool, said: str, root: Path = Path("/")) -> Find
         return Finding("gpu", f"{unseen}: this TensorFlow is built without CUDA", f"pip uninstall it; {GPU_EXTRA}")
     if not any((of.name or "").startswith("nvidia-cudnn") for of in metadata.distributions()):
         return Finding("gpu", f"{unseen}: CUDA's packages are not installed", GPU_EXTRA)
-    words = [line for line in said.splitlines() if "cuda" in line.lower() or "gpu" in line.lower()]
-    word = f"; it says: {words[-1].strip()}" if words else ""
-    return Finding("gpu", f"{unseen}{word}", f"update NVIDIA's driver ({driver or 'unknown'}); {GPU_EXTRA}")
+    return Finding("gpu", f"{unseen}{_on_gpus(said)}", f"update NVIDIA's driver ({driver or 'unknown'}); {GPU_EXTRA}")
+
+
+def _on_gpus(said: str) -> str:
+    """What an engine printed last of GPUs, as a finding ends."""
+    lines = [line for line in said.splitlines() if "cuda" in line.lower() or "gpu" in line.lower()]
+    return f"; it says: {lines[-1].strip()}" if lines else ""
 
 
 def _first_line(path: Path) -> str:

@@ -21,6 +21,11 @@ class config:
 class sysconfig:
     def get_build_info(): return {"is_cuda_build": True}
 """
+JAX = """
+import types
+__version__ = "0.9"
+def devices(): return [types.SimpleNamespace(platform="{platform}", device_kind="{kind}")]
+"""
 BREAKS = "import sys; sys.exit('ImportError: libcudart.so.12: cannot open shared object file')"
 DIES = "import os, signal; os.kill(os.getpid(), signal.SIGILL)"
 
@@ -33,6 +38,8 @@ def tensorflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     module = tmp_path / "site" / "tensorflow.py"
     module.parent.mkdir()
     module.write_text(HOLDS)
+    module.with_name("jax.py").write_text(JAX.format(platform="cpu", kind="cpu"))
+    monkeypatch.setattr(doctor, "find_spec", lambda name: name)
     return module
 
 
@@ -50,6 +57,7 @@ def test_a_machine_that_has_all_is_well(tensorflow: Path, tmp_path: Path, monkey
     code, first, found = _answer()
     assert (code, first.partition(":")[0]) == (0, "all is well")
     assert found["tensorflow"].found == "2.0"
+    assert found["jax"] == doctor.Finding("jax", "0.9, sees cpu")
     assert found["data"].found.startswith("here: mnist")
     assert "ACTLAB_NO_DOWNLOAD" in found["network"].found
 
@@ -116,6 +124,30 @@ def test_a_gpu_that_is_seen_needs_no_remedy_and_one_that_all_is_there_for_gets_t
     )
     assert "CUDA_ERROR_NO_DEVICE" in finding.found
     assert "535" in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("source", "found", "remedy"),
+    [
+        (JAX.format(platform="gpu", kind="H100"), "0.9, sees H100", ""),
+        (f"import sys; sys.stderr.write('no CUDA-enabled jaxlib\\n')\n{JAX.format(platform='cpu', kind='cpu')}",
+         "0.9, sees cpu, and an NVIDIA GPU that it does not see; it says: no CUDA-enabled jaxlib", "actlab[jax-cuda]"),
+        (DIES, "cannot start: it was ended by signal 4", "pip install"),
+    ],
+    ids=["sees", "blind", "dies"],
+)  # fmt: skip
+def test_what_jax_sees(source: str, found: str, remedy: str, tensorflow: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tensorflow.with_name("jax.py").write_text(source)
+    monkeypatch.setattr(doctor.environment, "gpus", lambda: ["0"])
+    seen = doctor.jax()
+    assert seen.found == found
+    assert remedy in seen.remedy and bool(remedy) == bool(seen.remedy)
+
+
+def test_a_machine_without_jax_lacks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "find_spec", lambda name: None)
+    seen = doctor.jax()
+    assert "pip install 'actlab[jax]'" in seen.found and not seen.remedy
 
 
 def test_a_network_that_is_silent_is_not_waited_for(tensorflow: Path, monkeypatch: pytest.MonkeyPatch) -> None:
