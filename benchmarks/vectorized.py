@@ -155,7 +155,10 @@ def main() -> None:
         traffic = TOUCHED[net] * 4 * WEIGHTS[net] * IMAGES[net] / NETS[net]["batch_size"] / copied
         print(f"{net}, an epoch of a run: at least {arithmetic:.3f} s of arithmetic, {traffic:.3f} s of memory traffic")
         ways = [("plain Keras", ["plain", net, "keras"])]
-        ways += [("plain PyTorch", ["plain", net, "torch"])] if has_torch(sys.executable) else []
+        if has_torch(sys.executable):
+            ways += [("plain PyTorch", ["plain", net, "torch"])]
+        else:
+            print("  plain PyTorch: torch is not installed here")
         ways += [("actlab, TensorFlow", ["engine", net, "tensorflow", 1])]
         ways += [(f"actlab, JAX, {size} together", ["engine", net, "jax", size]) for size in sizes]
         for name, side in ways:

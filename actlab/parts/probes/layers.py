@@ -41,13 +41,11 @@ class ProbedLayer:
         return [self.layer.kernel] if bias is None else [self.layer.kernel, bias]
 
     def by_unit(self, inputs: Any) -> Any:
-        """(..., inputs) to (..., units, inputs_per_unit), of a tensor or an array; the leading sizes are kept."""
+        """(..., inputs) of an array, (rows, inputs) of a tensor, to (..., units, inputs_per_unit)."""
         parts = (self.inputs_per_unit, self.units) if self.inputs_apart else (self.units, self.inputs_per_unit)
-        if isinstance(inputs, np.ndarray):
-            split = inputs.reshape(*inputs.shape[:-1], *parts)
-            return np.swapaxes(split, -1, -2) if self.inputs_apart else split
-        split = ops.reshape(inputs, (-1, *parts))
-        return ops.swapaxes(split, -1, -2) if self.inputs_apart else split
+        of, leading = (np, inputs.shape[:-1]) if isinstance(inputs, np.ndarray) else (ops, (-1,))
+        split = of.reshape(inputs, (*leading, *parts))
+        return of.swapaxes(split, -1, -2) if self.inputs_apart else split
 
 
 def probed_layers(model: Any) -> list[ProbedLayer]:
@@ -100,7 +98,7 @@ class Seen:
         In float32 also in mixed precision: the slope of the function, not what rounding leaves of it.
         """
         assert self.layer.activation is not None
-        slope = _rows(ops.abs(self.layer.activation.slope(ops.cast(self.z, "float32"))))
+        slope = rows(ops.abs(self.layer.activation.slope(ops.cast(self.z, "float32"))))
         return slope if self.layer.inputs_per_unit == 1 else ops.max(self.layer.by_unit(slope), axis=-1)
 
     @cached_property
@@ -116,13 +114,14 @@ class Seen:
     @cached_property
     def low(self) -> Any:
         """The least of each output, (outputs,), float32."""
-        return ops.min(_rows(self.outputs), axis=0)
+        return ops.min(rows(self.outputs), axis=0)
 
     @cached_property
     def high(self) -> Any:
         """The greatest of each output, (outputs,), float32."""
-        return ops.max(_rows(self.outputs), axis=0)
+        return ops.max(rows(self.outputs), axis=0)
 
 
-def _rows(values: Any) -> Any:
+def rows(values: Any) -> Any:
+    """(..., width) to (rows, width)."""
     return ops.reshape(values, (-1, values.shape[-1]))
