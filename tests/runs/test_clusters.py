@@ -58,7 +58,7 @@ def cluster(rendered: None) -> Iterator[None]:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         patch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{ROOT / 'tests'}")  # where the stand-ins are
-        ray.init("local", num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
         yield
         ray.shutdown()
 
@@ -69,18 +69,21 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-SMALL = "epochs: 2\nsweep: {seed: [0, 1, 2]}\n"
+SMALL = "epochs: 2\nsweep: {seed: [0, 1]}\n"
 ONE = "epochs: 2\n"  # each import of TensorFlow takes 5 s
 
 
 @pytest.mark.parametrize("real", [False, True], ids=["stand-ins", "TensorFlow"])
 def test_the_bytes_are_those_of_this_machine(real: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With as many threads; nothing is left over, and a second time nothing is trained."""
+    """With as many threads; nothing is left over, and a second time nothing is trained.
+
+    The networks of TensorFlow on Ray only, where the run comes back from elsewhere: Slurm's workers are those of here.
+    """
     if not real:
         monkeypatch.setattr(local, "worker", trainer)
     path, whole = write(tmp_path, ONE if real else SMALL), tmp_path / "whole"
     assert run(path, whole, workers="1", threads=1) == 0
-    for name in list(EXECUTORS)[2 if real else 1 :]:
+    for name in list(EXECUTORS)[3 if real else 1 :]:
         out = tmp_path / name
         assert run(path, out, workers="1" if real else "2", threads=1, **EXECUTORS[name]) == 0
         assert outcome(out) == outcome(whole)
