@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 from plain import machine
 
-from actlab.runs.folder import EXPERIMENT, HISTORY, RECORD, TIMING
+from actlab.runs.folder import CLAIMS, EXPERIMENT, HISTORY, RECORD, TIMING
+from actlab.runs.register import _sha256, register_claims, register_plan
 from actlab.spec.config import RunConfig
 from actlab.spec.plan import Plan
 from actlab.spec.plan import read as read_plan
@@ -86,6 +87,15 @@ def _write_runs(folder: Path, plan: Plan) -> list[Path]:
         (path / RECORD).write_text(json.dumps(_record(index, label, config, path, float(accuracy[-1]))), "utf-8")
         paths.append(path)
     (folder / EXPERIMENT).write_text(plan.text, "utf-8")
+    register_claims(folder, [], [])
+    register_plan(folder, [config.hash for _, config in plan.runs])
+    lines = (folder / CLAIMS).read_text("utf-8").splitlines(keepends=True)
+    previous = json.loads(lines[-1])["sha256"]
+    for label, config in plan.runs:
+        line = {"time": "2026-11-28T05:00:00Z", "began": config.hash, "label": label, "previous": previous}
+        previous = _sha256(line)
+        lines.append(json.dumps({**line, "sha256": previous}) + "\n")
+    (folder / CLAIMS).write_text("".join(lines), "utf-8")
     return paths
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -91,6 +92,7 @@ def read(folder: Path) -> Register:
         return Register(path, [], {}, {}, [], [] if absent else [str(error)])
 
 
+@functools.lru_cache(maxsize=1)  # a command asks several times, and a line of each of very many runs takes long
 def _parsed(path: Path, data: bytes) -> Register:
     versions, began, labels = list[Version](), dict[str, str](), dict[str, str]()
     problems, last, seen = list[str](), "", set[str]()

@@ -97,10 +97,14 @@ def work(job: Job, stop_file: Path, finish: Finish | None) -> Outcome:
 warm_up, start = trainer.warm_up, worker.start
 
 
-def slow_warm_up(path: Path) -> int:
+def slow_warm_up(path: Path) -> None:
     """Takes longer than the runs may."""
     time.sleep(4.0)
-    return os.getpid()
+
+
+def leave(path: Path) -> None:
+    """Ends as if all were well, without an answer."""
+    os._exit(0)
 
 
 def no_start(*_: Any) -> None:

@@ -125,10 +125,12 @@ def test_a_killed_worker_is_called_so_though_pebble_saw_its_end_first(
 
 
 def test_a_worker_that_leaves_without_a_word_is_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With exit code 0, as a library can do: no limit of time is needed to see it."""
+    """With exit code 0, as a library can do: no limit of time is needed to see it. Also while it prepares itself."""
     monkeypatch.setattr(local, "worker", faults)
-    assert run(write(tmp_path, "epochs: 1\nseed: 6\n"), tmp_path / "out", retries=0) == 1
-    assert by_seed(tmp_path / "out")[6]["reason"] == "the worker ended with exit code 0; see log.txt"
+    for name in ("at work", "before"):
+        assert run(write(tmp_path, "epochs: 1\nseed: 6\n"), tmp_path / name, retries=0) == 1
+        assert by_seed(tmp_path / name)[6]["reason"] == "the worker ended with exit code 0; see log.txt"
+        monkeypatch.setattr(faults, "warm_up", faults.leave)
 
 
 def test_the_timeout_counts_training_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

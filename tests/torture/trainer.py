@@ -177,11 +177,10 @@ def start(*arguments: Any) -> None:
     worker.start(*arguments)
 
 
-def warm_up(path: Path) -> int:
+def warm_up(path: Path) -> None:
     """Imports nothing."""
     if HANGS == "warm_up":
         time.sleep(1e6)
-    return os.getpid()
 
 
 def work(job: Job, stop_file: Path, finish: Finish | None) -> Outcome:

@@ -1,4 +1,4 @@
-"""Many trainings on many workers. Every executor calls the same `training.train`, and reports by run directories.
+"""Many trainings on many workers. Every executor calls the same `train_together`, and reports by run directories.
 
 An executor is a module with a function `places`: within it there are places at which jobs are trained, one at a time.
 What becomes of the jobs is the same everywhere, and stands here.
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from actlab.errors import ActlabError, RunDirError, UnknownName
 from actlab.registry import Plugin
@@ -102,28 +102,37 @@ def sbatch_options(texts: Iterable[str]) -> dict[str, str | bool]:
 LOCAL = Executor()
 
 
-class Place(Protocol):
-    """Where one job at a time is trained."""
+class Place:
+    """Where one job at a time is trained.
 
-    job: Job | None  # what is trained here
-    queued: bool  # whether the job waits here, and is not being trained yet
-    plugins: tuple[Plugin, ...]  # those that are loaded here: a job that has the same ones comes first
+    `job` is what is trained here, `future` ends with it, where there is one to wait for; `plugins` are those that are
+    loaded here: a job that has the same ones comes first.
+    """
+
+    job: Job | None = None
+    future: concurrent.futures.Future[Any] | None = None
+    plugins: tuple[Plugin, ...] = ()
 
     @property
-    def future(self) -> Any:
-        """A `concurrent.futures.Future` that ends with the job; None where there is nothing to wait for."""
+    def queued(self) -> bool:
+        """Whether the job waits here, and is not being trained yet."""
+        return False
 
     def ready(self) -> bool:
         """Whether a job can be taken now."""
+        return True
 
     def take(self, job: Job) -> None:
         """Begin a job."""
+        raise NotImplementedError
 
     def ended(self) -> Outcome | None:
         """How the job ended, once it has; then there is none here any more. "lost" if the place is gone with it."""
+        raise NotImplementedError
 
     def stop(self) -> bool:
         """Let the training write its checkpoint and end; True where none had begun, and the job is given back."""
+        raise NotImplementedError
 
 
 def run(

@@ -22,7 +22,7 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from actlab.environment import gpus
 from actlab.errors import ActlabError
-from actlab.runs.executors import LOCAL, Executor, Limits, worker
+from actlab.runs.executors import LOCAL, Executor, Limits, Place, worker
 from actlab.runs.folder import read_progress, scratch
 from actlab.runs.job import Finish, Job, Outcome
 from actlab.signals import kill_workers
@@ -105,7 +105,7 @@ class _Spawn(SpawnContext):
         return self.process
 
 
-class Slot:
+class Slot(Place):
     """A place for one worker: a pool of one, since a pool of several can be broken by the death of one of them.
 
     Args:
@@ -116,23 +116,15 @@ class Slot:
         folder: for temporary files, and for the file that tells all workers to stop.
     """
 
-    queued = False
-
     def __init__(self, first: Job, limits: Limits, finish: Finish | None, gpu: str | None, folder: Path) -> None:
         self.gpu, self.folder = gpu, folder
         self.timeout, self.finish, self.stop_file = limits.run_timeout_seconds, finish, folder / "stop"
         self.spawn = _Spawn()
         self.pool: ProcessPool | None = None
-        self.job: Job | None = None
         self.plugins, self.engine = first.plugins, first.engine  # of the worker that lives here
-        self.future: ProcessFuture | None = None  # of the worker's preparation for the job, then of the job
         self.worker: SpawnProcess | None = None
-        self.begun = False  # the job
+        self.begun = False  # the job itself: before, `future` is of the worker's preparation for it
         self.runs = self.looks = 0  # jobs of the worker, and looks since it is gone
-
-    def ready(self) -> bool:
-        """Always: a worker is started for the job."""
-        return True
 
     def take(self, job: Job) -> None:
         """Give the worker a job; a new worker if the last one is gone."""

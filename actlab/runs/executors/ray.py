@@ -26,7 +26,7 @@ from actlab.errors import ActlabError, RunDirError, RunLocked
 from actlab.parts import datasets
 from actlab.parts.datasets import store
 from actlab.runs import folder as disk
-from actlab.runs.executors import POLL_SECONDS, Executor, Limits, local
+from actlab.runs.executors import POLL_SECONDS, Executor, Limits, Place, local
 from actlab.runs.job import Finish, Job, Outcome
 from actlab.runs.register import register_run
 from actlab.spec.config import OF_A_RUN
@@ -261,18 +261,14 @@ class _Cluster:
         return self.copies[sha256]
 
 
-class Seat:
+class Seat(Place):
     """A place on some node of the cluster; on another one when that is lost."""
-
-    queued = False
 
     def __init__(self, cluster: _Cluster, first: Job) -> None:
         self.cluster, self.plugins = cluster, first.plugins
         self.host: Any = None
         self.coming: Any = None  # what the host answers before its first job
-        self.job: Job | None = None
         self.answer: Any = None
-        self.future: concurrent.futures.Future[Any] | None = None
         self.shared, self.stopped = True, False
         self.lost: tuple[float, str] | None = None  # since when, and why
         self.refused: Outcome | None = None  # why a job could not begin

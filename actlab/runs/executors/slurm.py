@@ -23,9 +23,8 @@ from submitit.core.utils import JobPaths, UncompletedJobError
 from submitit.helpers import Checkpointable
 
 from actlab.errors import ActlabError, RunDirError
-from actlab.registry import Plugin
 from actlab.runs import folder as disk
-from actlab.runs.executors import Executor, Limits, local, run
+from actlab.runs.executors import Executor, Limits, Place, local, run
 from actlab.runs.job import Finish, Job, Outcome
 from actlab.signals import Signals
 
@@ -218,24 +217,17 @@ def _states_in_slurm(numbers: Iterable[str]) -> dict[str, str]:
     return {number: found.get(number, "GONE") for number in numbers}
 
 
-class Ticket:
+class Ticket(Place):
     """A place in Slurm's queue, and then on one of its nodes."""
-
-    future = None
-    plugins: tuple[Plugin, ...] = ()
 
     def __init__(self, sweep: _Submitted) -> None:
         self.sweep = sweep
-        self.job: Job | None = None
         self.gone: float | None = None  # since when nothing is known of its job
         self.stopped = False
 
     @property
     def queued(self) -> bool:
         return bool(self.job and self.sweep.states.get(self.sweep.known[self.job.path.name][1]) == "PENDING")
-
-    def ready(self) -> bool:
-        return True
 
     def take(self, job: Job) -> None:
         """Wait for a job that is with Slurm; one that was lost is submitted again."""

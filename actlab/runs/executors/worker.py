@@ -54,11 +54,10 @@ def start(threads: int, device: str, engine: str, parent: int, gpu: str | None, 
     threading.Thread(target=die_with_parent, daemon=True).start()
 
 
-def warm_up(path: Path) -> int:
-    """Import the engine for the training in a run directory, whose log gets what is printed; returns the process."""
+def warm_up(path: Path) -> None:
+    """Import the engine for the training in a run directory, whose log gets what is printed."""
     _redirect_output(path / LOG)
     import_engine()
-    return os.getpid()
 
 
 def work(job: Job, stop_file: Path, finish: Finish | None) -> Outcome:
