@@ -700,7 +700,10 @@ def lock(path: Path) -> Iterator[None]:
     try:
         for folder in (path, path / CHECKPOINT):
             clear_leftovers(folder, held=True)
-        pid, ticks = os.getpid(), _stat(os.getpid())[19:20]  # these tell it from a later one with the same number
+        pid, ticks = (
+            os.getpid(),
+            process_stat(os.getpid())[19:20],
+        )  # these tell it from a later one with the same number
         owner = {"host": socket.gethostname(), "pid": pid, "start_ticks_after_boot": int(ticks[0]) if ticks else None}
         try:
             write_bytes(path / OWNER, json.dumps(owner).encode())
@@ -713,8 +716,8 @@ def lock(path: Path) -> Iterator[None]:
             handle.release()
 
 
-def _stat(pid: int) -> list[bytes]:
-    """What the system says of a process, from its state on; nothing where it does not tell."""
+def process_stat(pid: int | str) -> list[bytes]:
+    """What the system says of a process, from its state on; nothing where there is none."""
     with contextlib.suppress(OSError):  # before that stands the program's name, which may hold anything
         return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     return []
@@ -724,7 +727,7 @@ def stopped_writer(path: Path) -> int | None:
     """The process of this machine that writes a run directory, if somebody has stopped it: it waits for SIGCONT."""
     with contextlib.suppress(RunDirError, KeyError):
         owner = read_json(path / OWNER)
-        if owner["host"] == socket.gethostname() and _stat(owner["pid"])[:1] == [b"T"]:
+        if owner["host"] == socket.gethostname() and process_stat(owner["pid"])[:1] == [b"T"]:
             return int(owner["pid"])
     return None
 

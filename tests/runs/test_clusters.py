@@ -98,7 +98,7 @@ WRONG = [faults.ABORTS, faults.HANGS, faults.NO_MEMORY, 5, 8, 9, 10, 11, 12, 13,
 
 
 @pytest.mark.parametrize("wrong", [WRONG[:1], pytest.param(WRONG, marks=pytest.mark.torture)], ids=["one", "all"])
-@executors("slurm", "ray without a shared folder")
+@executors("ray without a shared folder")
 def test_what_goes_wrong_means_the_same(
     executor: dict[str, Any], wrong: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -121,7 +121,7 @@ def test_what_goes_wrong_means_the_same(
         assert expected in records[seed]["reason"] and records[seed]["reason"].endswith(" (2 attempts)")
 
 
-@executors("ray", "slurm")
+@executors("slurm")
 def test_the_first_failure_ends_the_sweep_if_asked(
     executor: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -195,7 +195,7 @@ class _Submitted:
         """Of a process that submitit has begun in place of a job of Slurm's, for trying it."""
         if number in self.processes:
             return str(self.processes[number].state)
-        return "RUNNING" if Path(f"/proc/{number}").exists() else "GONE"
+        return "RUNNING" if disk.process_stat(number)[:1] not in ([], [b"Z"]) else "GONE"
 
     def stop(self) -> None:
         """Let tasks end with a checkpoint; what has not begun is taken off the queue."""

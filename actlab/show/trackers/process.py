@@ -36,11 +36,9 @@ class Tracking:
 
     def update(self, runs: Iterable[Path]) -> None:
         """Give on what has ended since the last call; returns at once."""
-        for path in runs:
-            for writer in self._writers:
-                writer.give(path)
+        paths = list(runs)
         for writer in self._writers:
-            writer.send()
+            writer.update(paths)
 
     def finish(self, runs: Iterable[Path], signals: Signals) -> list[str]:
         """Give on the last ones, and wait until all are written, or until a signal comes.
@@ -56,23 +54,20 @@ class _Writer:
     """`actlab export NAME -`, which reads from a pipe what it has to write: it ends when we do."""
 
     def __init__(self, name: str, place: str) -> None:
-        self.name, self.place = name, place
+        self.name, self.to = name, ["-o", place] if place else []
         self.seen: dict[Path, None] = {}
         self.pending = b""
         self.process: subprocess.Popen[bytes] | None = None
         self.output = tempfile.TemporaryFile()  # noqa: SIM115 as long as the process
 
-    def give(self, path: Path) -> None:
-        if path not in self.seen:
-            self.seen[path] = None
-            self.pending += os.fsencode(path.resolve()) + b"\n"
-
-    def send(self) -> None:
-        """What the pipe takes: a tracker that hangs must not hold up a training."""
+    def update(self, runs: Sequence[Path]) -> None:
+        """Give on as much as the pipe takes: a tracker that hangs must not hold up a training."""
+        fresh = dict.fromkeys(path for path in runs if path not in self.seen)
+        self.seen |= fresh
+        self.pending += b"".join(os.fsencode(path.resolve()) + b"\n" for path in fresh)
         if self.pending and self.process is None:
-            to = ["-o", self.place] if self.place else []
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "actlab", "export", self.name, "-", *to],
+                [sys.executable, "-m", "actlab", "export", self.name, "-", *self.to],
                 stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self.output, start_new_session=True,
             )  # fmt: skip
             assert self.process.stdin
@@ -89,7 +84,7 @@ class _Writer:
 
     def finish(self, signals: Signals) -> list[str]:
         while self.process and self.process.poll() is None and not signals.count:
-            self.send()
+            self.update([])
             if not self.pending and self.process.stdin and not self.process.stdin.closed:
                 self.process.stdin.close()
             time.sleep(POLL_SECONDS)
@@ -103,5 +98,5 @@ class _Writer:
         why = "stopped" if signals.count else next((line for line in lines if line.startswith(f"{self.name}: ")), "")
         why = why.removeprefix(f"{self.name}: ") or f"its process ended with {self.process.returncode}"
         folders = dict.fromkeys(path.parent for path in self.seen)
-        again = " ".join(["actlab export", self.name, *map(str, folders), *(["-o", self.place] if self.place else [])])
+        again = " ".join(["actlab export", self.name, *map(str, folders), *self.to])
         return [f"not logged to {self.name}: {why}; when that is mended: {again}"]
