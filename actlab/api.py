@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actlab import environment
-from actlab.errors import ActlabError, RunDirError
+from actlab.errors import ActlabError, RunDirError, counted
 from actlab.runs.folder import EXPERIMENT, REPORT, WEIGHTS, check_outside_runs, make_folder, read_arrays, write_bytes
 from actlab.runs.record import Run, located, nearest_folder
 from actlab.signals import RESUME, Interrupts, Signals
@@ -135,8 +135,6 @@ class TrainedExperiment:
         self.path = path
 
     def __repr__(self) -> str:
-        from actlab.show.words import counted
-
         return f"TrainedExperiment({str(self.path)!r}, {counted(len(self.runs), 'run')})"
 
     def _repr_html_(self) -> str:
@@ -494,7 +492,6 @@ def train(
     from actlab.runs import executors
     from actlab.runs.progress import Display
     from actlab.show.figures.comparison import import_plotting
-    from actlab.show.words import counted
 
     tasks = sweep.tasks()
     workers = min(sweep.workers, len(tasks))

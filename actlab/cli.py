@@ -25,7 +25,7 @@ import typer
 
 from actlab import __version__
 from actlab.environment import RESULTS, pin_process
-from actlab.errors import ActlabError, DatasetError, RunDirError, UnknownName
+from actlab.errors import ActlabError, DatasetError, RunDirError, UnknownName, counted
 from actlab.show import completion
 from actlab.signals import Signals
 
@@ -271,7 +271,7 @@ def _finish(sweep: Sweep, outcomes: dict[Path, Outcome], talk: Terminal, json: b
     from actlab.runs.record import state_of
     from actlab.runs.sweep import resumable
     from actlab.show.tables import runs_table
-    from actlab.show.words import counted, ends
+    from actlab.show.words import ends
 
     runs = sweep.runs(outcomes)
     counts = count(outcomes)
@@ -318,7 +318,6 @@ def check(files: Files, set_: Set = None, plugin: Plugins = None, json: Json = F
     """Validate config files and print their plan: each run, its label and hash, and what varies."""
     from actlab import plugins
     from actlab.show.tables import Column, Table, Terminal
-    from actlab.show.words import counted
 
     plans = _plans(files, set_)
     if json:
@@ -382,7 +381,6 @@ def configs(json: Json = False) -> None:
     from actlab.environment import usable_cores
     from actlab.runs.progress import roughly
     from actlab.show.tables import Column, Table, Terminal
-    from actlab.show.words import counted
     from actlab.spec import shipped
     from actlab.spec.plan import read
 
@@ -428,7 +426,6 @@ def init(
     from shlex import quote
 
     from actlab.show.tables import Terminal
-    from actlab.show.words import counted
     from actlab.spec.plan import read
     from actlab.spec.shipped import begin
 
@@ -464,7 +461,6 @@ def _together(groups: list[list[RunConfig]]) -> list[str]:
 
 def _few_lines(together: list[str], what: str) -> list[str]:
     """The groups under a heading, of many the first few."""
-    from actlab.show.words import counted
 
     shown = together[:MOST_GROUPS] if len(together) > MOST_GROUPS + 1 else together
     left = len(together) - len(shown)
@@ -616,7 +612,7 @@ def compare(
         for line in lines:
             talk.print(line)
         if left_out:
-            talk.print(f"{words.counted(left_out, 'more note')}: --notes", style="dim")
+            talk.print(f"{counted(left_out, 'more note')}: --notes", style="dim")
         for text in found.passed_over[:5]:
             talk.print(f"passed over: {text}", soft_wrap=True)
         if len(found.passed_over) > 5:
@@ -701,7 +697,7 @@ def claims(
     counts = [
         f"{found.count(verdict)} {verdict}" for verdict in ("supported", "refuted", "undecided") if verdict in found
     ]
-    total = words.counted(len(found), "claim") + (f": {', '.join(counts)}" if counts else "")
+    total = counted(len(found), "claim") + (f": {', '.join(counts)}" if counts else "")
     out.print("; ".join(filter(None, [total, words.registered_counts([register for *_, register in judged])])))
     raise typer.Exit(int("refuted" in found))
 
@@ -894,7 +890,6 @@ def export(
     from actlab import api
     from actlab.runs.folder import check_outside_runs, make_folder, write_bytes
     from actlab.show.tables import Terminal
-    from actlab.show.words import counted
 
     if to is None:
         _export_to_tracker(str(paths[0]), paths[1:], out, json)
@@ -949,7 +944,6 @@ def _export_to_tracker(name: str, paths: Sequence[Path], place: str, json: bool)
     """Write runs into a tracker; "-" reads the path of each from standard input, as they come."""
     from actlab.show.tables import Terminal
     from actlab.show.trackers.export import Export
-    from actlab.show.words import counted
 
     if not paths:
         raise ActlabError("--to FORMAT FILE says what to write; or a tracker, as in: actlab export tensorboard PATH")
@@ -1367,7 +1361,7 @@ def data(
     from actlab.parts import datasets
     from actlab.parts.datasets import DATASETS
     from actlab.show.tables import Column, Table, Terminal
-    from actlab.show.words import counted, file_size
+    from actlab.show.words import file_size
 
     _check_name("action of `actlab data`", action, ("list", "fetch", "verify"))
     chosen = [DATASETS.get(name).name for name in names or ()] or DATASETS.names()
@@ -1434,7 +1428,6 @@ def doctor(data_dir: DataDir = None, json: Json = False) -> None:
     """Look over this machine: versions, cores, memory, GPUs, data, network; and say what to do about each lack."""
     from actlab.runs.doctor import examine
     from actlab.show.tables import Column, Table, Terminal
-    from actlab.show.words import counted
 
     findings = examine(data_dir)
     lacks = [finding for finding in findings if finding.remedy]
@@ -1463,7 +1456,7 @@ def gc_(
     """Show what could be freed, and free it after a yes. No record is touched, nor what trains or can go on."""
     from actlab.runs.leftovers import find
     from actlab.show.tables import Column, Table, Terminal
-    from actlab.show.words import counted, file_size
+    from actlab.show.words import file_size
 
     found, note = find([path for path in _folders(paths) if path.is_dir()])
     out, total = Terminal(stderr=json), sum(of.bytes for of in found)

@@ -76,6 +76,11 @@ def suggestion(name: str, known: Collection[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else ""
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """ "1 run", "2 runs", "2 copies"."""
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
 def listing(known: Collection[str]) -> str:
     """ "known: elu, relu", as a message ends where no name is near."""
     return f"known: {', '.join(known) or 'none'}"

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from actlab.errors import counted as counted
 from actlab.spec import labels
 from actlab.spec.config import RunConfig
 from actlab.spec.groups import differing
@@ -174,11 +175,6 @@ def moment(at: str) -> str:
         "mean": "as mean over the evaluations",
     }  # fmt: skip
     return named.get(at, f"at {at}")
-
-
-def counted(count: int, one: str, many: str = "") -> str:
-    """ "1 run", "2 runs", "2 copies"."""
-    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
 
 
 def together(groups: Sequence[Sequence[RunConfig]]) -> list[str]:

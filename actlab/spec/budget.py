@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from actlab.errors import DatasetError, UnknownName
+from actlab.errors import DatasetError, UnknownName, counted
 from actlab.registry import find
 from actlab.spec.problems import Issue
 
+PLURAL = re.compile(r"s\b")
 Config = Mapping[str, Any]  # of one run, resolved, as plain data: without the keys that are None
 
 
@@ -64,11 +66,11 @@ def split_sizes(count: int, train_samples: int | None, validation: float | Liter
     """
     held = 0 if validation == "test" else round(count * validation)
     if validation != "test" and not 0 < held < count:
-        raise DatasetError(f"validation: {validation} of {count} training images is {held} of them; give another part")
+        share = f"{validation} of {counted(count, 'training image')}"
+        raise DatasetError(f"validation: {share} is {held:,} of them; give another part")
     if train_samples is not None and train_samples > count - held:
-        raise DatasetError(
-            f"train_samples: {train_samples} is more than the {count - held} images that are not held out"
-        )
+        left = counted(count - held, "image")
+        raise DatasetError(f"train_samples: {train_samples} is more than the {left} not held out")
     return train_samples or count - held, held
 
 
@@ -155,7 +157,8 @@ def too_long(config: Config) -> list[Issue]:
     return [
         Issue(
             tuple(key.split(".")),
-            f"{round(length, 2):,.12g} {unit}, and the training has {round(there, 2):,.12g}: {otherwise}",
+            f"{round(length, 2):,.12g} {PLURAL.sub('', unit, count=1) if length == 1 else unit}, and the training has "
+            f"{round(there, 2):,.12g}: {otherwise}",
         )
         for key, length, unit, there, allowed, otherwise in lengths
         if length is not None and length > allowed + 1e-6

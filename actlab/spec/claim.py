@@ -27,7 +27,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
-from actlab.errors import ActlabError, ConfigError, UnknownName, suggestion
+from actlab.errors import ActlabError, ConfigError, UnknownName, counted, suggestion
 from actlab.registry import find
 from actlab.spec import yaml
 from actlab.spec.budget import budget_of, weight_layers
@@ -253,7 +253,7 @@ def claim_issues(claims: Sequence[Claim], configs: Sequence[Mapping[str, Any]], 
         keys: that a config may have.
     """
     if len(claims) * len(configs) > MAX_JUDGED:
-        many = f"{len(claims)} claims on {len(configs):,} runs are more than the {MAX_JUDGED:,} judgements"
+        many = f"{counted(len(claims), 'claim')} on {counted(len(configs), 'run')} are more than the {MAX_JUDGED:,} judgements"
         return [Issue(("claims",), f"{many} that one file may ask for")]
     found = []
     for i, claim in enumerate(claims):
@@ -337,7 +337,7 @@ def _unreached(at: str, configs: Sequence[Mapping[str, Any]]) -> str | None:
         per_unit = of.steps_per_epoch if unit == "epoch" else 1
         budget, every = of.steps / per_unit, of.evaluate_every / per_unit
         if not 0 < moment <= budget:
-            return f"{at} is not reached: these runs take {budget:.10g} {unit}s"
+            return f"{at} is not reached: these runs take {budget:.10g} {unit}{'s' * (budget != 1)}"
         if not of.evaluates(unit, moment):
-            return f"{at} is no evaluation: they come every {every:.10g} {unit}s"
+            return f"{at} is no evaluation: they come every {every:.10g} {unit}{'s' * (every != 1)}"
     return None

@@ -104,9 +104,9 @@ def _source(sha256: Any) -> str:
 
 def plugins_of(config: Any) -> list[str]:
     """The sha256 of each plug-in of which a resolved config, as plain data, has a part."""
-    values = config if isinstance(config, list) else config.values() if isinstance(config, Mapping) else ()
+    values = config.values() if isinstance(config, dict) else config if isinstance(config, list) else ()
     found = [digest for value in values if isinstance(value, list | dict) for digest in plugins_of(value)]
-    if isinstance(config, Mapping) and isinstance(config.get("plugin"), str) and "name" in config:
+    if isinstance(config, dict) and isinstance(config.get("plugin"), str) and "name" in config:
         found.append(config["plugin"])
     return list(dict.fromkeys(found))
 

@@ -131,12 +131,12 @@ def test_no_length_of_a_config_is_forgotten() -> None:
 
 IMPOSSIBLE = [
     ({"dataset": {"name": "mnist", "train_samples": 60_000}},
-     "1:39: dataset.train_samples: 60000 is more than the 54000 images that are not held out"),
-    ({"dataset": {"name": "mnist", "validation": "test", "train_samples": 60_001}}, "60001 is more than the 60000"),
+     "1:39: dataset.train_samples: 60000 is more than the 54,000 images not held out"),
+    ({"dataset": {"name": "mnist", "validation": "test", "train_samples": 60_001}}, "60001 is more than the 60,000"),
     ({"dataset": {"name": "synth_mnist", "train_images": 100, "train_samples": 91}}, "91 is more than the 90 images"),
     ({"dataset": {"name": "mnist", "validation": 1e-6}},
-     "1:36: dataset.validation: 1e-06 of 60000 training images is 0 of them; give another part"),
-    ({"dataset": {"name": "mnist", "validation": 0.999999}}, "0.999999 of 60000 training images is"),
+     "1:36: dataset.validation: 1e-06 of 60,000 training images is 0 of them; give another part"),
+    ({"dataset": {"name": "mnist", "validation": 0.999999}}, "0.999999 of 60,000 training images is"),
     ({"dataset": {"name": "synth_mnist", "train_images": 10, "validation": 0.01}}, "is 0 of them"),
     ({"weight_film": {"layer": "dense_1"}},
      "weight_film.layer: unknown layer with weights 'dense_1'; did you mean 'dense'?"),

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actlab.environment import usable_memory_gib
-from actlab.errors import DatasetError, nearest
+from actlab.errors import DatasetError, counted, nearest
 from actlab.parts.datasets import store
 from actlab.parts.datasets.catalogue import DATASETS, Arrays, DatasetFacts, Own, Prepared
 from actlab.parts.datasets.formats import file_sha256, one_line
@@ -151,7 +151,8 @@ def with_labels(
     """
     for split in ("train", "test"):
         if len(x[split]) != len(y[split]):
-            raise DatasetError(f"{path}: x_{split} has {len(x[split]):,} rows and {places[split]} {len(y[split]):,}")
+            rows = counted(len(x[split]), "row")
+            raise DatasetError(f"{path}: x_{split} has {rows} and {places[split]} {len(y[split]):,}")
         if not len(x[split]):
             raise DatasetError(f"{path}: {places[split]} is empty; at least one example is needed")
     labels, y_train, _ = classes(path, y["train"], places["train"])

@@ -157,9 +157,9 @@ class Slot(Place):
             return None
         self.looks += self._is_dead()
         if self.future.done() and (self.begun or self.future.exception()):
-            outcome = _outcome(self.future, self.worker)
+            outcome = _outcome(self.future, self.worker, self.job)
         elif not self.pool.active or self.looks > LOOKS:  # one that dies while it is started takes the pool with it
-            outcome = _end_of_worker(self.worker.exitcode if self.worker else None)
+            outcome = _end_of_worker(self.worker.exitcode if self.worker else None, self.job)
         else:
             return None
         # what has gone wrong in a worker that lives (a full GPU, a broken library) may go wrong again in the next run
@@ -193,7 +193,7 @@ class Slot(Place):
         self.pool = self.worker = None
 
 
-def _outcome(future: ProcessFuture, process: SpawnProcess | None) -> Outcome:
+def _outcome(future: ProcessFuture, process: SpawnProcess | None, job: Job) -> Outcome:
     error = future.exception()
     if error is None:
         outcome: Outcome = future.result()
@@ -201,15 +201,16 @@ def _outcome(future: ProcessFuture, process: SpawnProcess | None) -> Outcome:
     if isinstance(error, concurrent.futures.TimeoutError | TimeoutError):
         return Outcome("failed", f"took longer than --run-timeout {error.args[1]:g} s")
     if isinstance(error, ProcessExpired):
-        return _end_of_worker(error.exitcode)
+        return _end_of_worker(error.exitcode, job)
     if isinstance(error, BrokenProcessPool) and process and process.exitcode is not None:
-        return _end_of_worker(process.exitcode)  # pebble saw its end before it knew which task it had taken
+        return _end_of_worker(process.exitcode, job)  # pebble saw its end before it knew which task it had taken
     return Outcome("failed", str(error) if isinstance(error, ActlabError) else f"{type(error).__name__}: {error}")
 
 
-def _end_of_worker(code: int | None) -> Outcome:
-    if code is None or code >= 0:
-        return Outcome("failed", f"the worker ended with exit code {code}; see log.txt")
-    name = signal.Signals(-code).name
-    hint = ", perhaps by the system for want of memory" if name == "SIGKILL" else ""
-    return Outcome("failed", f"the worker was ended by {name}{hint}; see log.txt")
+def _end_of_worker(code: int | None, job: Job) -> Outcome:
+    name = signal.Signals(-code).name if code is not None and code < 0 else ""
+    how = f"was ended by {name}" if name else f"ended with exit code {code}"
+    memory = ", perhaps by the system for want of memory" if name == "SIGKILL" else ""
+    own = ", ".join(plugin.name for plugin in job.plugins)
+    plugins = f", perhaps by the plug-in {own}: does it call os._exit, or crash?" if own else ""
+    return Outcome("failed", f"the worker {how}{plugins or memory}; see log.txt")

@@ -71,7 +71,7 @@ def test_indices_are_sorted_int32() -> None:
 
 
 def test_more_training_images_than_are_left_is_an_error() -> None:
-    with pytest.raises(DatasetError, match="train_samples: 95 is more than the 90 images that are not held out"):
+    with pytest.raises(DatasetError, match="train_samples: 95 is more than the 90 images not held out"):
         split(images(), 95, 0.1, 0)
 
 
