@@ -253,8 +253,8 @@ def claim_issues(claims: Sequence[Claim], configs: Sequence[Mapping[str, Any]], 
         keys: that a config may have.
     """
     if len(claims) * len(configs) > MAX_JUDGED:
-        many = f"{counted(len(claims), 'claim')} on {counted(len(configs), 'run')} are more than the {MAX_JUDGED:,} judgements"
-        return [Issue(("claims",), f"{many} that one file may ask for")]
+        many = f"{counted(len(claims), 'claim')} on {counted(len(configs), 'run')} are more than"
+        return [Issue(("claims",), f"{many} the {MAX_JUDGED:,} judgements that one file may ask for")]
     found = []
     for i, claim in enumerate(claims):
         issues = _issues_of_conditions(claim, configs, keys) or _issues_of_metric(claim, configs)

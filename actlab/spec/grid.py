@@ -48,7 +48,8 @@ def cells_of(experiment: Experiment, problems: Problems) -> tuple[list[Cell], in
         points = [_joined(combination) for combination in itertools.product(*axes)]
         rules = _exclusions(grid.get("exclude", []), (*path, "exclude"), list(taken), problems)
         if len(points) * len(rules) > MAX_TESTS:
-            message = f"{counted(len(rules), 'rule')} for {counted(len(points), 'cell')} are more than {MAX_TESTS:,} tests"
+            many = f"{counted(len(rules), 'rule')} for {counted(len(points), 'cell')}"
+            message = f"{many} are more than {MAX_TESTS:,} tests"
             problems.add((*path, "exclude"), f"{message}; a list of values in one rule stands for any of them")
             continue
         kept = [c for c in points if not any(all(w.holds(c.values.get(w.key)) for w in rule) for rule in rules)]

@@ -104,11 +104,13 @@ def _source(sha256: Any) -> str:
 
 def plugins_of(config: Any) -> list[str]:
     """The sha256 of each plug-in of which a resolved config, as plain data, has a part."""
-    values = config.values() if isinstance(config, dict) else config if isinstance(config, list) else ()
-    found = [digest for value in values if isinstance(value, list | dict) for digest in plugins_of(value)]
-    if isinstance(config, dict) and isinstance(config.get("plugin"), str) and "name" in config:
-        found.append(config["plugin"])
-    return list(dict.fromkeys(found))
+    waiting, found = [config], dict[str, None]()
+    for value in waiting:  # which grows
+        if isinstance(value, dict) and "name" in value and isinstance(value.get("plugin"), str):
+            found[value["plugin"]] = None
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        waiting += [one for one in inner if isinstance(one, dict | list)]
+    return list(found)
 
 
 @functools.cache
