@@ -390,7 +390,10 @@ def at_chance(levels: Mapping[str, Chance | None]) -> list[Note]:
 
 
 def skewed(pairs: Mapping[Key, tuple[Sequence[int], Sequence[float]]]) -> dict[Key, dict[str, float]]:
-    """Those whose differences are more skewed than any of normal ones are in 1 of 50 tables: sign flips err there.
+    """The rule of the note on skew: of m comparisons, those with P(|g₁| of n normal values ≥ |g₁|) ≤ SKEW_LEVEL / m.
+
+    One seed that makes the mean gives as large a g₁ as there can be, so this finds it and a tail alike; in tables of
+    normal differences it finds any at all in 1 of 50. How often it finds what: docs/statistics.md.
 
     Args:
         pairs: by any key; the seeds, and the difference of each. Under 6 of them no skew can be told from luck.
