@@ -700,10 +700,8 @@ def lock(path: Path) -> Iterator[None]:
     try:
         for folder in (path, path / CHECKPOINT):
             clear_leftovers(folder, held=True)
-        pid, ticks = (
-            os.getpid(),
-            process_stat(os.getpid())[19:20],
-        )  # these tell it from a later one with the same number
+        pid = os.getpid()
+        ticks = process_stat(pid)[19:20]  # these tell it from a later one with the same number
         owner = {"host": socket.gethostname(), "pid": pid, "start_ticks_after_boot": int(ticks[0]) if ticks else None}
         try:
             write_bytes(path / OWNER, json.dumps(owner).encode())
