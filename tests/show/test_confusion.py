@@ -14,7 +14,7 @@ from actlab.cli import app
 from actlab.errors import RunDirError
 from actlab.runs.record import Run
 from actlab.show.figures.confusion import confusion_figure
-from actlab.show.figures.run import draw_run
+from actlab.show.figures.run import draw_run, title_of
 from actlab.show.figures.style import Heading, png
 from actlab.show.words import class_names
 from actlab.spec.config import RunConfig
@@ -61,6 +61,8 @@ def test_the_report_sums_the_counts_over_seeds(run: Path, tmp_path: Path) -> Non
 
 def test_it_is_drawn_at_the_end_of_a_run(run: Path) -> None:
     assert draw_run(run) == []
+    seed = Run(run).config["seed"]
+    assert title_of(Run(run)) == f"relu on pets: mnist_dense, glorot_uniform, adam, batch 32, seed {seed}"
     assert (run / "confusion.png").read_bytes()[:4] == b"\x89PNG"
 
 
