@@ -333,7 +333,8 @@ def check(files: Files, set_: Set = None, plugin: Plugins = None, json: Json = F
     out = Terminal()
     for plan in plans:
         labels, configs = zip(*plan.runs, strict=True)
-        out.print(f"{plan.source}: {plan.experiment.name}", style="bold")
+        runs, of = counted(len(plan.runs), "run"), f" ({', '.join(plan.varies)} vary)" * bool(plan.varies)
+        out.print(f"{plan.source}: valid; {plan.experiment.name} trains {runs}{of}", style="bold", soft_wrap=True)
         if plan.experiment.description:
             out.print(" ".join(plan.experiment.description.split()))
         for key, values in plan.varies.items():
@@ -519,13 +520,12 @@ def status(paths: SomePaths = None, json: Json = False) -> None:
         return
     out = Terminal()
     for of in found:
-        out.print(of["path"], style="bold")
+        left = "" if of["seconds_left"] is None else f"; about {duration(of['seconds_left'])} left"
+        out.print(f"{of['path']}: {in_words(of['counts'])}{left}", style="bold", soft_wrap=True)
         for progress in of["training"]:
             out.print(f"  {progress['label']}: {numbers(progress)}", soft_wrap=True)
         for path in of["damaged"]:
             out.print(f"  {path}: its {RECORD} is damaged; the same `actlab run` trains it again", soft_wrap=True)
-        left = "" if of["seconds_left"] is None else f"; about {duration(of['seconds_left'])} left"
-        out.print(f"  {in_words(of['counts'])}{left}")
     if not found:
         out.print("no experiments here yet")
 
@@ -681,8 +681,13 @@ def claims(
         ])  # fmt: skip
         raise typer.Exit(int("refuted" in found))
     out = Terminal()
+    counts = [
+        f"{found.count(verdict)} {verdict}" for verdict in ("supported", "refuted", "undecided") if verdict in found
+    ]
+    total = counted(len(found), "claim") + (f": {', '.join(counts)}" if counts else "")
+    out.print("; ".join(filter(None, [total, words.registered_counts([register for *_, register in judged])])))
     for study, verdicts, register in judged:
-        out.print(f"{study.name}  ({study.source})", style="bold", soft_wrap=True)
+        out.print(f"\n{study.name}  ({study.source})", style="bold", soft_wrap=True)
         for of, when in zip(verdicts, register.claims, strict=True):
             headline = ", ".join(filter(None, [of.verdict, words.registration_headline(when)]))
             out.print(f"\n{headline}: {of.claim.says or of.claim}", style=f"bold {STYLES[of.verdict]}")
@@ -693,12 +698,6 @@ def claims(
             out.print("states no claims")
         for note in (*words.registered_notes(register), *words.study_notes(study)):
             out.print(f"note: {note}")
-        out.print()
-    counts = [
-        f"{found.count(verdict)} {verdict}" for verdict in ("supported", "refuted", "undecided") if verdict in found
-    ]
-    total = counted(len(found), "claim") + (f": {', '.join(counts)}" if counts else "")
-    out.print("; ".join(filter(None, [total, words.registered_counts([register for *_, register in judged])])))
     raise typer.Exit(int("refuted" in found))
 
 
@@ -777,6 +776,7 @@ def diff(
     json: Json = False,
 ) -> None:
     """Say what differs between two runs: config, data, environment, outcome. Ends with 1 where something does."""
+    from actlab.show import words
     from actlab.show.tables import Terminal, diff_table
     from actlab.study.diff import difference
     from actlab.study.frame import texts_of
@@ -793,12 +793,17 @@ def diff(
             "metrics": found.metrics, "notes": list(found.notes),
         })  # fmt: skip
         raise typer.Exit(int(not found.same))
-    out = Terminal()
-    for name, run in zip(("first", "second"), runs, strict=True):
-        out.print(f"{name}: {run.path}", soft_wrap=True)
     config = {key: (one, other) for key, (one, other) in texts_of([run.config for run in runs]).items()}
     config |= {key: found.config[key] for key in ("seed",) if key in found.config}
     sections = {"config": config, "data": found.data, "environment": found.environment, "outcome": found.outcome}
+    where = words.listed([title for title, differing in sections.items() if differing])
+    out = Terminal()
+    out.print(
+        "The two runs are the same in config, data, environment and outcome." if found.same
+        else f"The two runs differ{f' in {where}' if where else ''}.", style="bold",
+    )  # fmt: skip
+    for name, run in zip(("first", "second"), runs, strict=True):
+        out.print(f"{name}: {run.path}", soft_wrap=True)
     if not found.same:
         sections["metrics"] = found.metrics
     for title, differing in sections.items():
@@ -811,8 +816,6 @@ def diff(
         if differing:
             out.print(f"\n{title}", style="bold")
             out.print(diff_table(differing))
-    if found.same:
-        out.print("\nThe two runs are the same in config, data, environment and outcome.")
     for note in found.notes:
         out.print(f"note: {note}", soft_wrap=True)
     raise typer.Exit(int(not found.same))
@@ -1008,8 +1011,9 @@ def list_(paths: SomePaths = None, json: Json = False) -> None:
             for run in runs
         ])  # fmt: skip
         return
-    out = Terminal()
+    out, statuses = Terminal(), [run.status for run in runs]
     folders: dict[Path, list[Run]] = {}
+    out.print(in_words({s: statuses.count(s) for s in dict.fromkeys(statuses)}) if runs else "no runs here yet")
     for run in runs:
         folders.setdefault(run.path.parent, []).append(run)
     for folder, of_folder in folders.items():
@@ -1024,8 +1028,6 @@ def list_(paths: SomePaths = None, json: Json = False) -> None:
             out.print(f"... and {len(of_folder) - len(shown):,} more; --json lists all")
     for text in passed_over:
         out.print(f"passed over: {text}", soft_wrap=True)
-    statuses = [run.status for run in runs]
-    out.print(in_words({s: statuses.count(s) for s in dict.fromkeys(statuses)}) if runs else "no runs here yet")
 
 
 @app.command()
@@ -1041,7 +1043,7 @@ def show(
     from actlab.runs.folder import CONFUSION, RECORD
     from actlab.runs.progress import duration
     from actlab.show.tables import Terminal, classes_table
-    from actlab.show.words import class_names, shortened
+    from actlab.show.words import class_names, metric_name, number, shortened, tested
     from actlab.spec import yaml
 
     found = _run_at(run)
@@ -1052,7 +1054,10 @@ def show(
     if json:
         _print_json({**record, "status": found.status})
         return
-    out.print(f"{found.label}  {found.status}", style="bold")
+    final = found.results.get("final") or {}
+    ends = [name for name in ("val_accuracy", "test_accuracy") if isinstance(final.get(name), float)]
+    reached = [f"{metric_name(name)} {number(final[name], name)}" for name in ends[tested([found]) :] or ends]
+    out.print("; ".join([f"{found.label}: {found.status}", *reached]), style="bold", soft_wrap=True)
     if record.get("reason"):
         out.print(f"reason: {record['reason']}", soft_wrap=True)
     out.print(f"hash: {found.hash}")
@@ -1105,7 +1110,7 @@ def _show_layers(run: Run, json: bool) -> None:
         _print_json({"path": str(run.path), "label": run.label, "status": run.status, **times, "layers": rows})
         return
     out = Terminal()
-    out.print(f"{run.label}  {run.status}\n", style="bold")
+    out.print(f"{run.label}: {run.status}\n", style="bold")
     out.print(layers_table(layers, out.options.ascii_only))
     out.print(f"\n{layers_legend(layers)}")
 

@@ -137,7 +137,7 @@ def test_check_prints_the_plan(ask: Ask, write_config: Callable[..., Path]) -> N
     answer = ask("check", path)
     lines = answer.out.splitlines()
     assert (answer.code, answer.err) == (0, "")
-    assert lines[:2] == [f"{path}: study", "Which one?"]
+    assert lines[:2] == [f"{path}: valid; study trains 3 runs (activation, seed vary)", "Which one?"]
     assert "  activation: relu, tanh" in lines
     for label in ("relu-seed0", "relu-seed1", "tanh-seed0"):
         assert sum(line.startswith(f"{label} ") for line in lines) == 1
@@ -261,7 +261,7 @@ def test_list_shows_every_run(ask: Ask, study: Path) -> None:
     assert answer.code == 0
     names = sorted(path.name for path in study.iterdir() if path.is_dir())
     assert all(name in answer.out for name in names)
-    assert answer.out.splitlines()[-1] == "3 done, 1 diverged"
+    assert answer.out.splitlines()[0] == "3 done, 1 diverged"
     rows = ask("list", study, "--json").json
     assert sorted(Path(row["path"]).name for row in rows) == names
     assert {row["status"] for row in rows} == {"done", "diverged"}
@@ -269,7 +269,7 @@ def test_list_shows_every_run(ask: Ask, study: Path) -> None:
 
 def test_list_of_nothing_is_no_error(ask: Ask) -> None:
     answer = ask("list")
-    assert (answer.code, answer.out.splitlines()[-1]) == (0, "no runs here yet")
+    assert (answer.code, answer.out.splitlines()[0]) == (0, "no runs here yet")
     assert ask("list", "--json").json == []
 
 
@@ -378,9 +378,9 @@ def test_status_names_a_damaged_record(ask: Ask, study: Path) -> None:
     (path / RECORD).write_text("{")
     answer = ask("status")
     shown = f"results/study/{path.name}"
-    assert answer.out.splitlines()[1:] == [
+    assert answer.out.splitlines() == [
+        "results/study: 2 done, 1 diverged, 1 damaged",
         f"  {shown}: its run.json is damaged; the same `actlab run` trains it again",
-        "  2 done, 1 diverged, 1 damaged",
     ]
     assert ask("status", "--json").json[0]["damaged"] == [shown]
     assert f"damaged (run.json: not JSON): {path.name}" in ask("list").out.splitlines()

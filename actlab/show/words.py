@@ -332,6 +332,8 @@ def _on_metric(comparison: Comparison, judged: Sequence[ConditionResult]) -> str
         found.pop("better", []),
         key=lambda result: (result.name in guesses, -abs(result.pairs.difference) if result.pairs else 0.0),
     )
+    if len(found.get("worse", [])) == len(judged):
+        return f"all {len(judged)} conditions are worse than {base}"
     if len(found.get("not established", [])) == len(judged):
         return f"no difference from {base} is established for {len(judged)} conditions{_why_none(judged)}"
     if not best:

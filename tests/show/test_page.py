@@ -666,20 +666,25 @@ CONTRAST = """() => {
 }"""
 
 
-@pytest.mark.parametrize("look", ["light", "dark"])
-def test_words_stand_out_in_light_and_dark(look: str, page: Path, browser: Any) -> None:
-    with Visit(browser, page, look) as visit:
+def test_words_stand_out_in_light_and_dark_and_it_prints_on_white(page: Path, browser: Any) -> None:
+    ground = "getComputedStyle(document.body).backgroundColor"
+    with Visit(browser, page) as visit:
         visit.page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
-        ground = visit.page.evaluate("getComputedStyle(document.body).backgroundColor")
-        assert ground == ("rgb(255, 255, 255)" if look == "light" else "rgb(21, 24, 28)")
-        assert visit.page.evaluate(CONTRAST) == []
+        for look, color in (("light", "rgb(255, 255, 255)"), ("dark", "rgb(21, 24, 28)")):
+            visit.page.emulate_media(color_scheme=look)
+            assert visit.page.evaluate(ground) == color
+            assert visit.page.evaluate(CONTRAST) == [], look
+        visit.page.emulate_media(media="print")
+        assert visit.page.evaluate(ground) == "rgb(255, 255, 255)"
+        assert len(visit.page.pdf()) > 20_000
 
 
-@pytest.mark.parametrize("width", [320, 390, 768, 1280])
-def test_the_page_is_never_wider_than_the_window(width: int, page: Path, browser: Any) -> None:
-    with Visit(browser, page, width=width) as visit:
+def test_the_page_is_never_wider_than_the_window(page: Path, browser: Any) -> None:
+    with Visit(browser, page) as visit:
         visit.page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
-        assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+        for width in (1280, 768, 390, 320):
+            visit.page.set_viewport_size({"width": width, "height": 900})
+            assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_it_can_be_read_without_seeing_and_without_a_mouse(page: Path, browser: Any) -> None:
@@ -701,13 +706,6 @@ def test_it_can_be_read_without_seeing_and_without_a_mouse(page: Path, browser: 
         assert len(ids) == len(set(ids))
         unreachable = "[...document.querySelectorAll('.scroll, pre')].filter((part) => part.tabIndex < 0).length"
         assert visit.page.evaluate(unreachable) == 0
-
-
-def test_it_prints_on_white(page: Path, browser: Any, tmp_path: Path) -> None:
-    with Visit(browser, page, "dark") as visit:
-        visit.page.emulate_media(media="print")
-        assert visit.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-        assert len(visit.page.pdf()) > 20_000
 
 
 # --- size -----------------------------------------------------------------------------------------------------

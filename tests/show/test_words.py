@@ -294,7 +294,7 @@ def compared(*results: ConditionResult, metric: str = "val_accuracy") -> Compari
         ([("a", "not established", 0), ("b", "not established", 0)],
          "no difference from relu is established for 2 conditions"),
         ([("a", "worse", -0.1), ("b", "worse", -0.1)],
-         "none of 2 conditions is established as better than relu; all are worse"),
+         "all 2 conditions are worse than relu"),
     ],
 )  # fmt: skip
 def test_the_sentence_on_top_answers_the_question(others: list[tuple[str, str, float]], text: str) -> None:

@@ -764,7 +764,7 @@ def test_a_refuted_claim_ends_with_one(write_config: Callable[..., Path], train:
     assert ask(good).exit_code == 0
     both = ask(good, ill)
     assert both.exit_code == 1
-    assert both.stdout.splitlines()[-1] == "3 claims: 2 supported, 1 refuted"
+    assert both.stdout.splitlines()[0] == "3 claims: 2 supported, 1 refuted"
     assert "supported: A sigmoid does not die\n  with activation sigmoid, dead_units at its highest is 0" in both.stdout
     (good.parent / "comparison.csv").write_text("")
     assert ask(good.parent).stdout == ask(good, ill, good.parent / "comparison.csv").stdout

@@ -88,7 +88,9 @@ def differences_figure(comparison: Comparison, heading: Heading, look_of: Mappin
     beside = f"{BESIDE} see what the table says beside it" if any(BESIDE in row.words for row in rows) else ""
     name, unit = quantity(metric, words.tested(comparison.runs))
     unit = "points" if words.is_accuracy(metric) else unit
-    label = f"{name} minus that of {words.baseline_name(comparison)}" + (f" ({unit})" if unit else "")
+    called = [look_of[base].label for base in comparison.baselines if look_of[base].label]
+    base = called[0] if len(comparison.baselines) == len(called) == 1 else words.baseline_name(comparison)
+    label = f"{name} minus that of {base}" + (f" ({unit})" if unit else "")
     return _figure(metric, rows, label, heading.plus(better, *_meaning(rows, "pair"), beside), look_of, zero=True)
 
 
