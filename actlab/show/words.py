@@ -18,6 +18,7 @@ from actlab.spec.config import RunConfig
 from actlab.spec.groups import differing
 from actlab.spec.metrics import higher_is_better
 from actlab.spec.where import flat
+from actlab.study.measures import is_mean_of_layers
 
 if TYPE_CHECKING:
     from actlab.runs.record import Run
@@ -445,6 +446,8 @@ def caption(comparison: Comparison) -> str:
     """What stands in the columns of the table."""
     survived = " that did not diverge (the survivors)" if comparison.diverged else ""
     text = f"{listed(comparison.metrics)} {moment(comparison.at)}: mean ± standard deviation over n seeds{survived}"
+    if pooled := [metric for metric in comparison.metrics if is_mean_of_layers(comparison.runs, metric)]:
+        text += f"; {listed(pooled)}: of a network, the mean over its layers"
     if comparison.baselines:
         way = "higher" if higher_is_better(comparison.metric) else "lower"
         text += (

@@ -244,9 +244,8 @@ def chosen(frame: pd.DataFrame, where: Sequence[Where]) -> pd.DataFrame:
 def once(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[Run, Run]]]:
     """Each config on the same data once, the finished run of several; and (left out, kept) of the others."""
     identities = list(zip(frame["run", "hash"], frame["run", "sha256"], strict=True))
-    done_first = sorted(range(len(frame)), key=lambda i: frame["run", "status"].iloc[i] != "done")
-    kept: dict[tuple[str, str], int] = {}
-    for i in done_first:
+    status, kept = list(frame["run", "status"]), dict[tuple[str, str], int]()
+    for i in sorted(range(len(frame)), key=lambda i: status[i] != "done"):
         kept.setdefault(identities[i], i)
     runs = list(frame["run", "run"])
     twice = [(runs[i], runs[kept[key]]) for i, key in enumerate(identities) if kept[key] != i]

@@ -117,13 +117,28 @@ def series(run: Run, metric: str) -> pd.DataFrame | None:
                 table[column] = pd.Series(timing[column]).reindex(range(len(table["step"])))
             elif column == GAP and TRAIN_EVAL_METRICS[1] in table:
                 table[GAP] = table[TRAIN_EVAL_METRICS[1]] - table["val_accuracy"]
-            elif column not in table and column not in PLACE and column in run.layers:
+            elif is_mean_of_layers([run], column):
                 table = run.layers.groupby(["epoch", "step"], sort=False)[[column]].mean().reset_index()
     if column not in table or not len(table["step"]):
         if column not in metrics.WITHOUT_PROBES and not metrics.probes_writing(column):
             check_metric(metric, [run])
         return None
     return pd.DataFrame({"epoch": table["epoch"], "step": table["step"], "value": table[column].astype(float)})
+
+
+def is_mean_of_layers(runs: Sequence[Run], metric: str) -> bool:
+    """Whether a measure of the whole network is the mean over its layers, for which alone its probe writes numbers.
+
+    Args:
+        runs: of one comparison; the first that has tables decides.
+        metric: a measure.
+    """
+    column = metric.removeprefix("*.")
+    if column not in (*metrics.WITHOUT_PROBES, *PLACE):
+        for run in runs:
+            with suppress(RunDirError):
+                return column not in run.columns(HISTORY)[0] and column in run.layers
+    return False
 
 
 def check_metric(metric: str, runs: Sequence[Run]) -> None:

@@ -11,10 +11,12 @@ import pytest
 
 from actlab.errors import ActlabError, UnknownName
 from actlab.runs.record import Run
+from actlab.show.words import caption
 from actlab.spec.config import RunConfig
 from actlab.spec.metrics import higher_is_better
 from actlab.spec.where import Condition, check_keys, conditions_of, matches, parse_where
-from actlab.study.measures import check_metric, known_metrics, reach, value
+from actlab.study.judge import compare
+from actlab.study.measures import check_metric, is_mean_of_layers, known_metrics, reach, value
 
 HISTORY = """epoch,step,loss,accuracy,val_loss,val_accuracy,learning_rate,dead_units
 1,10,1.0,0.5,0.9,0.4,0.1,3
@@ -51,6 +53,15 @@ def made(tmp_path: Path, make_run: Callable[..., Path], resolved: Callable[..., 
         return Run(path)
 
     return make
+
+
+def test_what_is_written_by_layer_only_is_called_a_mean_over_the_layers(made: Make) -> None:
+    runs = [made()]
+    found = {metric: is_mean_of_layers(runs, metric) for metric in known_metrics(runs)}
+    assert [metric for metric, of_layers in found.items() if of_layers] == ["weight_norm"]
+    assert is_mean_of_layers(runs, "*.weight_norm")
+    metrics = ["weight_norm", "dense.weight_norm", "val_accuracy"]
+    assert "; weight_norm: of a network, the mean over its layers" in caption(compare(runs, metrics))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,7 +85,7 @@ class Line:
     def called(self) -> str:
         return literal(self.look.label or self.name)
 
-    @property
+    @cached_property
     def end(self) -> tuple[float, float] | None:
         """The last point that has a value: when, and which."""
         known = self.points["mean"].dropna()
@@ -112,17 +113,18 @@ class Panel:
     label: str
     beside: Floats = field(default_factory=lambda: np.empty(0))
 
-    @property
+    @cached_property
     def values(self) -> Floats:
         """All that must have room."""
-        tables = [line.points[[key for key in ("mean", "low", "high") if key in line.points]] for line in self.lines]
-        values = np.concatenate([self.beside, *(table.to_numpy(float).ravel() for table in tables)])
+        shown = [line.points[key].to_numpy(float)
+                 for line in self.lines for key in ("mean", "low", "high") if key in line.points]  # fmt: skip
+        values = np.concatenate([self.beside, *shown])
         values = values[np.isfinite(values)]
         count = self.column.endswith("_units")
         least = [0.0, 1.0] if count else [0.0] if self.column in (*FROM_ZERO, *LOGARITHMIC) else []
         return np.append(values, least) if self.scale == "linear" and values.size else values
 
-    @property
+    @cached_property
     def scale(self) -> Scale:
         """The vertical scale that the column wants."""
         values = np.concatenate([np.empty(0), *(line.points["mean"] for line in self.lines)])
@@ -454,22 +456,23 @@ def _span(panels: Sequence[Panel]) -> tuple[float, float]:
 def _draw(axes: Axes, line: Line, bands: bool = True, thin: bool = False, **how: Any) -> None:
     """Mean and band, of a single point as a marker and a bar; dotted where not every seed has a value, and how those
     went that were lost."""
-    points, how = line.points, {"color": line.look.color, "gid": line.look.gid, **how}
-    whole = points if "count" not in points else points[points["count"] == line.seeds]
-    marker = "o" if points["mean"].notna().sum() == 1 else ""
-    if bands and "low" in points and (line.seeds > 1 or "count" not in points):
-        axes.fill_between(whole.index, whole["low"], whole["high"], alpha=0.16, linewidth=0, **how)
-    if marker and "low" in points:
-        axes.vlines(points.index, points["low"], points["high"], linewidth=1.6, **how)
+    how = {"color": line.look.color, "gid": line.look.gid, **how}
+    at, of = line.points.index.to_numpy(), {str(key): points.to_numpy() for key, points in line.points.items()}
+    whole = of["count"] == line.seeds if "count" in of else np.full(len(at), True)
+    marker = "o" if np.isfinite(of["mean"]).sum() == 1 else ""
+    if bands and "low" in of and (line.seeds > 1 or "count" not in of):
+        axes.fill_between(at[whole], of["low"][whole], of["high"][whole], alpha=0.16, linewidth=0, **how)
+    if marker and "low" in of:
+        axes.vlines(at, of["low"], of["high"], linewidth=1.6, **how)
     for way in line.lost if bands and not marker else ():
         axes.plot(way.index, way, linestyle=":", linewidth=1.1, alpha=0.8, **how)
         axes.plot(way.index[-1:], way.iloc[-1:], "x", markersize=5, markeredgewidth=1.4, **how)
     width = 0.9 if thin else 2.0 if bands else 1.4
-    axes.plot(whole.index, whole["mean"], linestyle=line.look.linestyle, linewidth=width, marker=marker,
+    axes.plot(at[whole], of["mean"][whole], linestyle=line.look.linestyle, linewidth=width, marker=marker,
               label=line.name, **how)  # fmt: skip
-    if bands and "high" in points and "low" not in points:
-        axes.plot(points.index, points["high"], linewidth=0.8, alpha=0.6, marker="_" if marker else "",
+    if bands and "high" in of and "low" not in of:
+        axes.plot(at, of["high"], linewidth=0.8, alpha=0.6, marker="_" if marker else "",
                   label=f"{line.name} largest", **how)  # fmt: skip
-    partial = points.loc[whole.index.max() if len(whole) else points.index.min() :]
-    if "count" in points and (partial["count"] < line.seeds).any():
-        axes.plot(partial.index, partial["mean"], linestyle=":", linewidth=1.6, marker=marker, **how)
+    partial = at >= at[whole].max() if whole.any() else np.full(len(at), True)
+    if "count" in of and (of["count"][partial] < line.seeds).any():
+        axes.plot(at[partial], of["mean"][partial], linestyle=":", linewidth=1.6, marker=marker, **how)
