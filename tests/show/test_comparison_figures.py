@@ -23,8 +23,8 @@ import actlab
 from actlab.cli import app
 from actlab.runs.record import Run
 from actlab.show.figures import comparison as drawing
-from actlab.show.figures.comparison import looks_of
-from actlab.show.figures.numbers import heat_map, number_figure, scale_of
+from actlab.show.figures.comparison import MAP_COLUMNS, MAP_SEEDS, looks_of
+from actlab.show.figures.numbers import heat_map, number_figure, scale_of, seeds_map
 from actlab.show.figures.rows import MOST_ROWS, differences_figure, seeds_figure
 from actlab.show.figures.style import PALETTE, Heading, look, looks, png, svg
 from actlab.spec.config import RunConfig
@@ -435,6 +435,32 @@ def test_the_same_data_gives_the_same_bytes() -> None:
         return [svg(strip(comparison(values))), svg(drawn_lines(values, of)), svg(drawn_maps(values, maps))]
 
     assert drawn() == drawn()
+
+
+# --- a number and the seeds
+
+
+def test_a_map_of_seeds_has_each_of_them_sorted_under_their_mean() -> None:
+    values = {f"r {x:g}": [3.0, 1.0, 2.0, x][: 4 if x > 0.1 else 3] for x in (1.0, 0.1, 10.0)}
+    of = comparison(values, metric="dead_units")
+    figure = seeds_map(of, "learning_rate", {name: float(name[2:]) for name in values}, Heading("t"))
+    upper, lower, bar = figure.axes
+    np.testing.assert_array_equal(
+        lower.collections[0].get_array().filled(-1).T, [[1, 2, 3, -1], [1, 1, 2, 3], [1, 2, 3, 10]]
+    )
+    np.testing.assert_allclose(upper.lines[0].get_ydata(), [of[name].summary.mean for name in ("r 0.1", "r 1", "r 10")])
+    assert [tick.get_text() for tick in lower.get_xticklabels()] == ["0.1", "1", "10"]
+    assert "colour: dead units; n = 3 to 4 seeds" in heading(figure) and bar.get_ylim() == (1, 10)
+    assert png(figure) == png(figure)
+
+
+def test_a_map_of_seeds_is_drawn_of_many_values_of_one_number(train: Train) -> None:
+    runs = [train(optimizer={"name": "sgd", "learning_rate": (i + 1) / 100}, seed=seed)
+            for i in range(MAP_COLUMNS) for seed in range(MAP_SEEDS)]  # fmt: skip
+    stem = "by_learning_rate_and_seed"
+    assert stem in comparison_figures(compare(runs), "map")
+    assert stem not in comparison_figures(compare(runs[MAP_SEEDS:]), "map")
+    assert stem not in comparison_figures(compare([run for run in runs if run.config["seed"]]), "map")
 
 
 # --- what applies

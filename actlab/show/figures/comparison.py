@@ -19,7 +19,7 @@ from actlab.show import words
 from actlab.show.figures.axes import label_of
 from actlab.show.figures.curves import curves_figure
 from actlab.show.figures.films import films_figure
-from actlab.show.figures.numbers import heat_map, number_figure
+from actlab.show.figures.numbers import heat_map, number_figure, seeds_map
 from actlab.show.figures.rows import differences_figure, seeds_figure
 from actlab.show.figures.style import PALETTE, Draw, Heading, Look, look, png
 from actlab.show.tables import Terminal
@@ -39,6 +39,7 @@ AXES = {"batch_size": "batch"}  # columns that figures call by another name
 CURVES = ("val_accuracy", "val_loss")
 LONGEST_SLUG = 40  # characters of a file's name
 DEEP = 2  # layers beyond which a metric is drawn by layer
+MAP_COLUMNS, MAP_SEEDS = 8, 15  # values of a number and seeds of each, from which on a map shows all of them
 MOST_STACKED = 4  # measures over each other
 LARGEST = 1e100  # a record may hold anything; an axis needs numbers that have squares
 
@@ -90,6 +91,7 @@ def comparison_figures(
     - `seeds`: every seed of every condition;
     - `differences`: each condition minus its baseline, where there is a pair;
     - `by_learning_rate`: the metric against a number that differs, a line for all that differ in it only;
+    - `by_learning_rate_and_seed`: every seed as a colour, where one number has many values and each of them many seeds;
     - `by_learning_rate_and_batch_size`: a map, where two numbers cross;
     - `weight_films`: the last frames of the films of the weights, where there are films.
 
@@ -281,9 +283,12 @@ def _number_figures(comparison: Comparison, heading: Heading, look_of: Mapping[s
             return {f"by_{_slug(keys[0])}_and_{_slug(keys[1])}": draw}
     for key, *along in groups:
         if lines := _lines(comparison, numbers[key], [key, *along]):
-            figures[f"by_{_slug(short[key])}"] = partial(
-                number_figure, comparison, short[key], lines, more(lines, along), look_of
-            )
+            stem, under = f"by_{_slug(short[key])}", more(lines, along)
+            figures[stem] = partial(number_figure, comparison, short[key], lines, under, look_of)
+            only, *others = lines.values()
+            seeds = [comparison[name].summary.n for name in only]
+            if not others and len(seeds) >= MAP_COLUMNS and min(seeds) >= MAP_SEEDS:
+                figures[f"{stem}_and_seed"] = partial(seeds_map, comparison, short[key], only, under)
     return figures
 
 

@@ -32,6 +32,7 @@ SEEDS_BESIDE = 3.0  # points from an interval to the dots of its seeds
 CELL_INCHES, SMALL_CELL_INCHES, GAP = (0.80, 0.50), (0.36, 0.28), (0.25, 0.55)
 MOST_NAMED, MOST_MAPS = 12, 12  # columns or rows with which there is still room for numbers in the cells
 PAGE_INCHES, LEAST_INCHES, BAR_INCHES = 11.0, 6.4, 0.16
+MAP_INCHES = (6.4, 4.9)  # of a map of seeds
 ON_DARK, ON_LIGHT, EMPTY = "#fdfdfd", "#101010", "#eeeeee"  # in a map; none that a dark page turns round
 
 
@@ -216,7 +217,6 @@ def heat_map(
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LogNorm, Normalize, to_rgb
     from matplotlib.patches import Rectangle
-    from matplotlib.ticker import FuncFormatter
 
     metric, shown = comparison.metric, list(maps)[:MOST_MAPS]
     cells = [{place: comparison[condition] for condition, place in maps[name].items()} for name in shown]
@@ -283,10 +283,79 @@ def heat_map(
         inches, top = figure.get_size_inches(), grid[0].get_position().y1
         long = min(rows * (height + GAP[1]) - GAP[1], 3.0) / inches[1]
         place = (whole - right + 0.25) / inches[0], top - long, BAR_INCHES / inches[0], long
-        factor = 100 if words.is_accuracy(metric) else 1
-        form = FuncFormatter(lambda tick, _: f"{factor * tick:.10g}")
-        bar: Any = figure.colorbar(colors, cax=figure.add_axes(place), format=form)
-        bar.outline.set_visible(False)
-        bar.solids.set_rasterized(True)
-        bar.ax.minorticks_off()
+        _color_bar(figure, colors, place, metric)
+    return figure
+
+
+def _color_bar(figure: Figure, colors: Any, place: tuple[float, float, float, float], metric: str) -> None:
+    """What the colours mean: `place` is left, bottom, width and height in parts of the figure."""
+    from matplotlib.ticker import FuncFormatter
+
+    factor = 100 if words.is_accuracy(metric) else 1
+    form = FuncFormatter(lambda tick, _: f"{factor * tick:.10g}")
+    bar: Any = figure.colorbar(colors, cax=figure.add_axes(place), format=form)
+    bar.outline.set_visible(False)
+    bar.solids.set_rasterized(True)
+    bar.ax.minorticks_off()
+
+
+# --- one number and the seeds ------------------------------------------------------------------------------------
+
+
+@styled
+def seeds_map(comparison: Comparison, key: str, numbers: Mapping[str, float], heading: Heading) -> Figure:
+    """Every seed at every value of a number as a colour, sorted within each column; above, mean and t interval.
+
+    The height of a colour in a column is the share of the seeds that have at most this value. Columns have one width,
+    whatever the numbers are. A column with fewer seeds than others ends lower.
+
+    Args:
+        comparison: of which the judged metric is drawn.
+        key: what the number across is, such as "learning_rate".
+        numbers: condition to its number; no two the same.
+        heading: what stands over it; what dots, bars and colours are is added.
+    """
+    from matplotlib import colormaps
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import LogNorm, Normalize
+
+    metric = comparison.metric
+    columns = [(x, comparison[name].summary) for name, x in sorted(numbers.items(), key=lambda item: item[1])]
+    places, most = range(len(columns)), max(summary.n for _, summary in columns)
+    table = np.full((most, len(columns)), np.nan)
+    for place, (_, summary) in enumerate(columns):
+        table[: summary.n, place] = sorted(summary.values)
+    log = on.needs_log(metric, table[np.isfinite(table)])
+    low, high = float(np.nanmin(table)), float(np.nanmax(table))
+    named = label_of(metric, words.tested(comparison.runs)) + (", log scale" if log else "")
+    counts = {summary.n for _, summary in columns}
+    n = f"n = {min(counts)} to {most} seeds" if len(counts) > 1 else f"n = {most} seeds each"
+    heading = heading.plus(
+        f"above: mean and {INTERVAL}; below: a cell a seed, sorted at each {label_of(key)}; colour: {named}", n
+    )
+    left, right = style.LEFT, 1.1
+    width = max(MAP_INCHES[0], len(columns) * 0.2)
+    figure, (upper, lower) = page(heading, (left + width + right, MAP_INCHES[1]), left=left, right=right, rows=2,
+                                  over=0.36, gap=(0, 0.16))  # fmt: skip
+    ends = [end for _, summary in columns for end in (summary.mean, summary.low, summary.high)]
+    upper.grid(True, axis="y")
+    scale: Scale = "log" if log else "linear"
+    set_scale(upper, "y", ends, scale, percent=words.is_accuracy(metric))
+    on.name_value_axis(upper, named)
+    means = [summary.mean for _, summary in columns]
+    upper.plot(places, means, "o-", color=INK, linewidth=1.4, markersize=4.5, label="mean", clip_on=False)
+    upper.vlines(places, [of.low for _, of in columns], [of.high for _, of in columns], colors=INK, linewidth=1.6)
+    colors: Any = ScalarMappable((LogNorm if log else Normalize)(low, high), colormaps["viridis"])
+    lower.pcolormesh(np.ma.masked_invalid(table), norm=colors.norm, cmap=colors.cmap, rasterized=True)
+    lower.set(xlabel=label_of(key), ylabel="seeds, sorted", ylim=(0, most))
+    every = ceil((max(style.text_width(f"{x:.3g}") for x, _ in columns) + 0.1) * len(columns) / width)
+    texts = [f"{x:.3g}" if place % every == 0 else "" for place, (x, _) in enumerate(columns)]
+    lower.set_xticks(np.arange(len(columns)) + 0.5, labels=texts)
+    upper.set(xlim=(-0.5, len(columns) - 0.5), xticks=[])
+    for axes in (upper, lower):
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
+    if low < high:
+        inches, box = figure.get_size_inches(), lower.get_position()
+        _color_bar(figure, colors, (box.x1 + 0.2 / inches[0], box.y0, BAR_INCHES / inches[0], box.height), metric)
     return figure
