@@ -161,6 +161,12 @@ def tested(runs: Iterable[Run]) -> bool:
     return bool(parts) and all(isinstance(part, Mapping) and part.get("validation") == "test" for part in parts)
 
 
+def stand_in(data: Mapping[str, Any]) -> str:
+    """What every figure says of a run on a stand-in, of which a record states name and `stand_in_for`; else empty."""
+    real = data.get("stand_in_for")
+    return f"{data.get('name')}: a rendered stand-in, NOT {real}" if real else ""
+
+
 def metric_name(metric: str, on_test: bool = False) -> str:
     """ "val_accuracy" as "validation accuracy", or "test accuracy" where validation was done on the test images."""
     layer, _, column = metric.rpartition(".")

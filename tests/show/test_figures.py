@@ -89,7 +89,7 @@ def band(figure: Figure, index: int) -> pd.DataFrame:
                                                        ("loss", "loss (mean per sample)", "idxmin")])  # fmt: skip
 def test_history(metric: str, label: str, best: str) -> None:
     frame = history()
-    figure = history_figure(frame, metric, "relu, seed 0", note="stand-in: synth_mnist")
+    figure = history_figure(frame, metric, Heading("relu, seed 0", "stand-in: synth_mnist"))
     (axes,) = figure.axes
     assert axes.get_ylabel() == label
     assert axes.get_xlabel() == "epoch"
@@ -108,21 +108,21 @@ def test_history(metric: str, label: str, best: str) -> None:
 
 def test_history_of_a_run_that_measured_its_training_at_inference_and_validated_on_the_test_images() -> None:
     frame = history().assign(train_eval_accuracy=0.99)
-    figure = history_figure(frame, "accuracy", "t", on_test=True)
+    figure = history_figure(frame, "accuracy", Heading("t"), on_test=True)
     assert {"training, running mean", "training", "test"} <= set(texts(figure)) and "validation" not in texts(figure)
     np.testing.assert_array_equal(lines(figure)["training"].get_ydata(), frame["train_eval_accuracy"])
     assert any("ring: best test accuracy, " in text for text in texts(figure))
 
 
 def test_history_of_one_epoch_has_markers() -> None:
-    drawn = lines(history_figure(history(1), "accuracy", "short"))
+    drawn = lines(history_figure(history(1), "accuracy", Heading("short")))
     assert drawn["training"].get_marker() == drawn["validation"].get_marker() == "o"
-    assert lines(history_figure(history(40), "accuracy", "long"))["training"].get_marker() == ""
+    assert lines(history_figure(history(40), "accuracy", Heading("long")))["training"].get_marker() == ""
 
 
 def test_history_in_steps() -> None:
     frame = history()
-    figure = history_figure(frame.assign(epoch=frame["epoch"] / 7), "accuracy", "steps")
+    figure = history_figure(frame.assign(epoch=frame["epoch"] / 7), "accuracy", Heading("steps"))
     assert figure.axes[0].get_xlabel() == "step (mini-batches)"
     np.testing.assert_array_equal(lines(figure)["training"].get_xdata(), frame["step"])
 
@@ -130,16 +130,16 @@ def test_history_in_steps() -> None:
 def test_history_that_is_not_finite() -> None:
     frame = history()
     frame.loc[15:, ["accuracy", "val_accuracy"]] = [np.inf, np.nan]
-    figure = history_figure(frame, "accuracy", "diverged")
+    figure = history_figure(frame, "accuracy", Heading("diverged"))
     assert any("not finite: 5 of 20 rows" in text for text in texts(figure))
     assert np.isnan(lines(figure)["training"].get_ydata()[15:]).all()
-    nothing = history_figure(frame.assign(loss=np.nan, val_loss=np.inf), "loss", "nothing")
+    nothing = history_figure(frame.assign(loss=np.nan, val_loss=np.inf), "loss", Heading("nothing"))
     assert "no finite value" in texts(nothing)
     assert png(nothing).startswith(b"\x89PNG")
 
 
 def test_history_without_validation() -> None:
-    figure = history_figure(history().drop(columns="val_loss"), "loss", "no validation")
+    figure = history_figure(history().drop(columns="val_loss"), "loss", Heading("no validation"))
     assert set(lines(figure)) == {"training"}
     assert "n = 1 run" in texts(figure)
 
@@ -147,7 +147,7 @@ def test_history_without_validation() -> None:
 def test_loss_that_explodes_is_drawn_on_a_log_scale_and_says_so() -> None:
     frame = history()
     frame.loc[5, "loss"] = 1e6
-    figure = history_figure(frame, "loss", "spike")
+    figure = history_figure(frame, "loss", Heading("spike"))
     assert figure.axes[0].get_yscale() == "log"
     assert figure.axes[0].get_ylabel() == "loss (mean per sample), log scale"
     ticks = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
@@ -155,7 +155,7 @@ def test_loss_that_explodes_is_drawn_on_a_log_scale_and_says_so() -> None:
 
 
 def test_accuracy_has_no_tick_over_one() -> None:
-    figure = history_figure(history().assign(accuracy=1.0), "accuracy", "perfect")
+    figure = history_figure(history().assign(accuracy=1.0), "accuracy", Heading("perfect"))
     assert max(figure.axes[0].get_yticks()) <= 1
 
 
@@ -265,7 +265,7 @@ def test_of_very_many_conditions_some_are_named_and_all_are_drawn() -> None:
 def test_hostile_names_are_drawn_as_they_are(name: str) -> None:
     together = overlay(study([name, "other"], 2), "val_accuracy", name, note=name)
     panels = overlay(study([name, *map(str, range(8))], 1, epochs=2), "loss", name)
-    for figure in (together, panels, history_figure(history(), "accuracy", name, note=name)):
+    for figure in (together, panels, history_figure(history(), "accuracy", Heading(name, name))):
         assert name in texts(figure)
         assert not any(text.get_parse_math() for text in figure.findobj(Text) if text.get_text() == name)
         root = ET.fromstring(svg(figure))
@@ -358,7 +358,7 @@ def test_controls_and_length_of_names() -> None:
 
 def test_same_data_same_bytes() -> None:
     curves, frame = study(["relu", "tanh"], 3), history()
-    for draw in (lambda: overlay(curves, "val_loss", "t"), lambda: history_figure(frame, "loss", "t")):
+    for draw in (lambda: overlay(curves, "val_loss", "t"), lambda: history_figure(frame, "loss", Heading("t"))):
         first, second = draw(), draw()
         assert png(first) == png(second) == png(first)
         assert svg(first) == svg(second) == svg(first)
@@ -370,11 +370,11 @@ def test_same_data_same_bytes() -> None:
 
 def test_same_bytes_in_threads_and_whatever_the_user_configured() -> None:
     frame = history()
-    expected = png(history_figure(frame, "loss", "t"), 60)
+    expected = png(history_figure(frame, "loss", Heading("t")), 60)
     found: list[bytes] = []
 
     def draw() -> None:
-        found.append(png(history_figure(frame, "loss", "t"), 60))
+        found.append(png(history_figure(frame, "loss", Heading("t")), 60))
 
     threads = [threading.Thread(target=draw) for _ in range(4)]
     with matplotlib.rc_context({"font.size": 30, "axes.grid": False, "text.parse_math": True, "figure.dpi": 33}):
@@ -429,7 +429,7 @@ def test_import_is_light_and_never_touches_pyplot() -> None:
         "import sys, pandas as pd\n"
         "from actlab.show.figures import comparison, curves, histograms, run, style\n"
         "assert 'matplotlib' not in sys.modules\n"
-        "style.png(curves.history_figure(pd.DataFrame({'epoch': [1], 'loss': [1.0]}), 'loss', 't'))\n"
+        "style.png(curves.history_figure(pd.DataFrame({'epoch': [1], 'loss': [1.0]}), 'loss', style.Heading('t')))\n"
         "assert 'matplotlib.pyplot' not in sys.modules and 'tensorflow' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -24,7 +24,7 @@ from actlab.show.figures.curves import (
 )
 from actlab.show.figures.histograms import histograms_figure, percent
 from actlab.show.figures.run import watched_units
-from actlab.show.figures.style import fitted, png, svg, text_width
+from actlab.show.figures.style import Heading, fitted, png, svg, text_width
 
 BINS = 4
 COUNTS = [f"activation_histogram_{i:02d}" for i in range(BINS)]
@@ -84,7 +84,7 @@ def said(figure: Figure, words: str) -> bool:
 
 def test_dead_units_of_one_run() -> None:
     frame = history()
-    figure = dead_units_figure(frame, "relu, seed 0", "a stand-in", units=256)
+    figure = dead_units_figure(frame, Heading("relu, seed 0", "a stand-in"), units=256)
     upper, lower = figure.axes
     drawn = {("validation", 0): "val_accuracy", ("training", 0): "accuracy", ("dead", 1): "dead_units"}
     for (name, panel), column in drawn.items():
@@ -100,7 +100,7 @@ def test_dead_units_of_one_run() -> None:
 
 def test_dead_units_beside_the_other_counts() -> None:
     frame = history().assign(inactive_units=3, unmoved_units=40, revived_units=0)
-    figure = dead_units_figure(frame, "t", units=40)
+    figure = dead_units_figure(frame, Heading("t"), units=40)
     assert list(lines(figure, 1)) == ["dead", "inactive", "unmoved", "revived"]
     assert len({line.get_color() for line in figure.axes[1].lines}) == 4
     assert figure.axes[1].get_ylabel() == "dead, inactive, unmoved, revived units (of 40)"
@@ -110,7 +110,7 @@ def test_dead_units_beside_the_other_counts() -> None:
 
 def test_conditions_have_one_colour_in_both_panels_and_a_band() -> None:
     curves = study(["relu", "elu", "tanh"], 3)
-    figure = dead_units_figure(curves, "three", units=64)
+    figure = dead_units_figure(curves, Heading("three"), units=64)
     for panel, column in enumerate(("val_accuracy", "dead_units")):
         bands = [c for c in figure.axes[panel].collections if isinstance(c, FillBetweenPolyCollection)]
         for name, band in zip(("relu", "elu", "tanh"), bands, strict=True):
@@ -128,7 +128,7 @@ def test_conditions_have_one_colour_in_both_panels_and_a_band() -> None:
 def test_twelve_conditions_have_a_pair_of_panels_each() -> None:
     names = [f"condition {index}" for index in range(12)]
     curves = study(names, 2)
-    figure = dead_units_figure(curves, "many", units=64)
+    figure = dead_units_figure(curves, Heading("many"), units=64)
     upper, lower = figure.axes
     assert [text.get_text() for text in upper.texts if text.get_text() in names] == names
     assert upper.get_position().y0 > lower.get_position().y1
@@ -146,7 +146,7 @@ def test_twelve_conditions_have_a_pair_of_panels_each() -> None:
 
 
 def test_counts_have_whole_ticks_from_zero_on() -> None:
-    figure = dead_units_figure(history().assign(dead_units=0), "none died")
+    figure = dead_units_figure(history().assign(dead_units=0), Heading("none died"))
     ticks = figure.axes[1].get_yticks()
     assert 0 in ticks and all(tick == int(tick) for tick in ticks)
     assert figure.axes[1].get_ylabel() == "dead units"
@@ -154,15 +154,15 @@ def test_counts_have_whole_ticks_from_zero_on() -> None:
 
 def test_dead_units_without_a_finite_value() -> None:
     frame = history().assign(accuracy=np.nan, val_accuracy=np.inf, dead_units=np.nan)
-    assert texts(dead_units_figure(frame, "diverged")).count("no finite value") == 2
-    gone = dead_units_figure(study(["a", "b"], 1).assign(dead_units=np.nan), "t")
+    assert texts(dead_units_figure(frame, Heading("diverged"))).count("no finite value") == 2
+    gone = dead_units_figure(study(["a", "b"], 1).assign(dead_units=np.nan), Heading("t"))
     assert png(gone).startswith(b"\x89PNG")
 
 
 def test_both_panels_show_the_same_epochs_where_one_ends_early() -> None:
     frame = history(8).astype({"dead_units": float})
     frame.loc[3:, "dead_units"] = np.nan
-    upper, lower = dead_units_figure(frame, "t").axes
+    upper, lower = dead_units_figure(frame, Heading("t")).axes
     assert upper.get_xlim() == lower.get_xlim()
     assert lower.get_xlim()[1] >= 8
 
@@ -186,7 +186,7 @@ def luminance(color: Any) -> float:
 def test_gradient_norms() -> None:
     names = ["dense", "dense_1", "dense_2", "logits"]
     frame = network(names, 5)
-    figure = gradient_norms_figure(frame, "sigmoid", "a stand-in")
+    figure = gradient_norms_figure(frame, Heading("sigmoid", "a stand-in"))
     (axes,) = figure.axes
     drawn = lines(figure, 0)
     assert list(drawn) == [label for name in names for label in (name, f"{name} largest")]
@@ -208,7 +208,7 @@ def test_gradient_norms() -> None:
 def test_a_gradient_that_is_zero_is_drawn_at_zero() -> None:
     frame = network(["dense", "logits"], 4)
     frame.loc[frame["layer"] == "dense", ["gradient_norm_mean", "gradient_norm_max"]] = 0.0
-    figure = gradient_norms_figure(frame, "vanished")
+    figure = gradient_norms_figure(frame, Heading("vanished"))
     (axes,) = figure.axes
     assert axes.get_yscale() == "symlog"
     np.testing.assert_array_equal(lines(figure, 0)["dense"].get_ydata(), 0.0)
@@ -217,13 +217,13 @@ def test_a_gradient_that_is_zero_is_drawn_at_zero() -> None:
     assert ticks[0] == 0 and 0 < ticks[1] <= smallest, "everything but 0 is on the logarithmic part"
     assert axes.get_ylim()[0] < 0 < axes.get_ylim()[1]
     assert png(figure).startswith(b"\x89PNG")
-    nothing = gradient_norms_figure(frame.assign(gradient_norm_mean=0.0, gradient_norm_max=0.0), "all")
+    nothing = gradient_norms_figure(frame.assign(gradient_norm_mean=0.0, gradient_norm_max=0.0), Heading("all"))
     assert nothing.axes[0].get_yscale() == "linear"
 
 
 def test_two_hundred_layers() -> None:
     names = [f"dense_{i}" for i in range(199)] + ["logits"]
-    figure = gradient_norms_figure(network(names, 3), "deep")
+    figure = gradient_norms_figure(network(names, 3), Heading("deep"))
     assert list(lines(figure, 0)) == names, "no largest values, which nobody could tell apart"
     assert not said(figure, "thin")
     named = [text for text in texts(figure) if text in names]
@@ -237,8 +237,8 @@ def test_two_hundred_layers() -> None:
 def test_gradients_that_are_not_finite_are_counted() -> None:
     frame = network(["dense", "logits"], 4)
     frame.loc[0, "gradient_norm_mean"] = np.inf
-    assert said(gradient_norms_figure(frame, "t"), "no finite value: 1 of 8 points")
-    figure = gradient_norms_figure(frame.assign(gradient_norm_mean=np.nan), "t")
+    assert said(gradient_norms_figure(frame, Heading("t")), "no finite value: 1 of 8 points")
+    figure = gradient_norms_figure(frame.assign(gradient_norm_mean=np.nan), Heading("t"))
     assert "no finite value" in texts(figure)
 
 
@@ -253,7 +253,7 @@ def test_logarithmic_ticks_are_few_and_at_least_two(low: float, high: float) -> 
 def test_measures_have_a_panel_each_and_a_mean_its_band() -> None:
     frame = network(["dense", "dense_1", "logits"], 4)
     columns = ["saturated_fraction", "update_norm", "beta_mean"]
-    figure = layer_measures_figure(frame, columns, "swish")
+    figure = layer_measures_figure(frame, columns, Heading("swish"))
     assert [axes.get_ylabel() for axes in figure.axes] == [
         "saturated (fraction of sample and unit pairs)",
         "norm of the weights' change since the last evaluation (L2), log scale",
@@ -275,7 +275,7 @@ def test_measures_have_a_panel_each_and_a_mean_its_band() -> None:
 def test_the_line_to_a_name_begins_where_its_curve_ends(column: str) -> None:
     frame = network(["dense", "dense_1", "logits"], 4)
     frame["beta_mean"] += np.arange(len(frame)) / 10
-    figure = layer_measures_figure(frame, [column], "t")
+    figure = layer_measures_figure(frame, [column], Heading("t"))
     (axes,) = figure.axes
     png(figure, dpi=50)
     to_axes = axes.transData + axes.transAxes.inverted()
@@ -301,7 +301,7 @@ def bars(figure: Figure, panel: int) -> list[StepPatch]:
 
 def test_histograms_are_the_shares_of_the_counts_over_their_bins() -> None:
     frame = network(["dense", "conv2d", "logits"], 3)
-    figure = histograms_figure(frame, "relu", "a stand-in")
+    figure = histograms_figure(frame, Heading("relu", "a stand-in"))
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["dense", "conv2d"], "the logits have none"
     part = frame[frame["layer"] == "conv2d"]
     counts = part[COUNTS].to_numpy(float)
@@ -319,19 +319,19 @@ def test_histograms_are_the_shares_of_the_counts_over_their_bins() -> None:
 def test_a_bar_that_towers_is_cut_and_its_share_written() -> None:
     frame = network(["dense"], 2)
     frame[COUNTS] = [900, 60, 30, 10]
-    figure = histograms_figure(frame, "zeros")
+    figure = histograms_figure(frame, Heading("zeros"))
     heights = [data.values - data.baseline for data in (patch.get_data() for patch in bars(figure, 0))]
     np.testing.assert_allclose(heights[0][1:] / heights[0][1], np.array([60, 30, 10]) / 60)
     assert 1 < heights[0][0] / heights[0][1] < 2
     assert texts(figure).count("90 %") == 2
     assert said(figure, "cut where a number stands")
     frame[COUNTS] = [40, 30, 20, 10]
-    assert not any("%" in text for text in texts(histograms_figure(frame, "even")))
+    assert not any("%" in text for text in texts(histograms_figure(frame, Heading("even"))))
 
 
 def test_many_layers_and_evaluations_are_drawn_in_part_and_the_figure_says_so() -> None:
     names = [f"dense_{i}" for i in range(20)]
-    figure = histograms_figure(network([*names, "logits"], 30), "deep")
+    figure = histograms_figure(network([*names, "logits"], 30), Heading("deep"))
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert len(titles) == 8 and titles[0] == "dense_0" and titles[-1] == "dense_19"
     moments = [label.get_text() for label in figure.axes[0].get_yticklabels()]
@@ -342,11 +342,11 @@ def test_many_layers_and_evaluations_are_drawn_in_part_and_the_figure_says_so() 
 def test_histograms_of_a_constant_and_of_nothing() -> None:
     frame = network(["dense"], 2).assign(activation_min=0.0, activation_max=0.0)
     frame[COUNTS] = [100, 0, 0, 0]
-    figure = histograms_figure(frame, "dead")
+    figure = histograms_figure(frame, Heading("dead"))
     left, right = figure.axes[0].get_xlim()
     assert left < 0 and right >= 1, "a layer that always says 0 is a thin bar at 0"
     assert png(figure).startswith(b"\x89PNG")
-    nothing = histograms_figure(frame.assign(activation_min=np.nan), "nothing")
+    nothing = histograms_figure(frame.assign(activation_min=np.nan), Heading("nothing"))
     assert "no finite value" in texts(nothing)
 
 
@@ -368,23 +368,23 @@ COLUMNS = {
 @pytest.mark.parametrize("stem", COLUMNS)
 def test_a_run_has_the_figures_of_its_columns_only(stem: str) -> None:
     frame = network(["dense", "logits"], 3)[["epoch", "step", "layer", "units", *COLUMNS[stem]]]
-    figures = probe_figures(history(3), frame, "relu, seed 0 on mnist", "a stand-in")
+    figures = probe_figures(history(3), frame, Heading("relu, seed 0 on mnist", "a stand-in"))
     assert list(figures) == [stem]
     assert {"relu, seed 0 on mnist", "a stand-in"} <= set(texts(figures[stem]))
 
 
 def test_a_run_with_everything() -> None:
-    figures = probe_figures(history(3), network(["dense", "dense_1", "logits"], 3), "t")
+    figures = probe_figures(history(3), network(["dense", "dense_1", "logits"], 3), Heading("t"))
     assert set(figures) == set(COLUMNS)
     measured = [axes.get_ylabel() for axes in figures["layer_measures"].axes]
     assert [words.split(" ")[0] for words in measured] == ["dead", "saturated", "weight", "norm", "beta"]
     assert figures["dead_units"].axes[1].get_ylabel() == "dead units (of 21)"
-    assert probe_figures(history(3), network(["dense"], 3).iloc[:0], "t") == {}
+    assert probe_figures(history(3), network(["dense"], 3).iloc[:0], Heading("t")) == {}
 
 
 def test_hostile_names_of_layers_are_drawn_as_they_are() -> None:
     names = ["$\\frac$", "<script>alert(1)</script>", "_hidden", "\\"]
-    for figure in probe_figures(history(2), network([*names, "logits"], 2), names[1]).values():
+    for figure in probe_figures(history(2), network([*names, "logits"], 2), Heading(names[1])).values():
         root = ET.fromstring(svg(figure))
         drawn = ["".join(e.itertext()) for e in root.iter("{http://www.w3.org/2000/svg}text")]
         assert names[1] in drawn
@@ -395,7 +395,7 @@ def test_hostile_names_of_layers_are_drawn_as_they_are() -> None:
 def test_same_tables_same_bytes() -> None:
     frame = network(["dense", "logits"], 2)
     for draw in (histograms_figure, gradient_norms_figure):
-        assert png(draw(frame, "t"), 60) == png(draw(frame, "t"), 60)
+        assert png(draw(frame, Heading("t")), 60) == png(draw(frame, Heading("t")), 60)
 
 
 def test_a_text_that_fits_is_never_cut() -> None:

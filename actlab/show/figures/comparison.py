@@ -161,7 +161,7 @@ def stacked(comparison: Comparison, columns: Sequence[str], title: str) -> dict[
 def stand_in_note(comparison: Comparison) -> str:
     """What every figure says of runs on a stand-in; empty if there is none."""
     found = {(note.facts["dataset"], note.facts["real"]) for note in comparison.notes if note.kind == "stand-in"}
-    return "; ".join(f"{dataset}: a rendered stand-in, NOT {real}" for dataset, real in sorted(found))
+    return "; ".join(words.stand_in({"name": dataset, "stand_in_for": real}) for dataset, real in sorted(found))
 
 
 # --- looks -----------------------------------------------------------------------------------------------------

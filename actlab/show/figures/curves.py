@@ -142,14 +142,14 @@ class Panel:
 
 
 @styled
-def history_figure(history: pd.DataFrame, metric: str, title: str, note: str = "", on_test: bool = False) -> Figure:
+def history_figure(history: pd.DataFrame, metric: str, heading: Heading, on_test: bool = False) -> Figure:
     """Training and validation curve of one run; a ring marks the best validation, of which the heading has the value.
 
     Args:
         history: a row an evaluation, with columns `epoch` (or `step`), `metric`, and `val_` + `metric` where the run
             validated. Rows that are not finite leave a gap, and the figure says how many they are.
         metric: "accuracy" or "loss".
-        title, note: drawn over it as they are.
+        heading: what stands over it; what the ring is, and n, are added.
         on_test: whether validation was done on the test images.
     """
     time, validation = time_column(history), f"val_{metric}"
@@ -165,7 +165,7 @@ def history_figure(history: pd.DataFrame, metric: str, title: str, note: str = "
     if broken := int(table.isna().any(axis=1).sum()):
         meaning.append(f"not finite: {broken} of {len(table)} rows")
     panel = Panel(metric, lines, f"{metric} ({quantity(metric)[1]})")
-    figure = _stack([panel], time, Heading(title, note, tuple(meaning)))
+    figure = _stack([panel], time, heading.plus(*meaning))
     if best is not None:
         figure.axes[0].plot(*best, "o", markersize=8, markerfacecolor="white", markeredgecolor=VALIDATION.color,
                             markeredgewidth=2, zorder=4, label="best")  # fmt: skip
@@ -236,15 +236,15 @@ def curves_figure(
 
 @styled
 def dead_units_figure(
-    curves: pd.DataFrame, title: str, note: str = "", units: int | None = None,
-    look_of: Mapping[str, Look] | None = None, on_test: bool = False,
+    curves: pd.DataFrame, heading: Heading, units: int | None = None, look_of: Mapping[str, Look] | None = None,
+    on_test: bool = False,
 ) -> Figure:  # fmt: skip
     """Accuracy in the upper panel, dead units in the lower one, over the same epochs.
 
     Args:
         curves: as `curves_figure` takes it, with `val_accuracy` and `dead_units`; or the history of one run, of which
             training and validation accuracy stand over each count of units that it has.
-        title, note: drawn over it as they are.
+        heading: what stands over it; what counts as dead, and n, are added.
         units: how many units there are to die, if it is the same number everywhere.
         look_of: condition to its look; by default in order of first appearance.
         on_test: whether validation was done on the test images.
@@ -252,7 +252,7 @@ def dead_units_figure(
     of = f" (of {units})" if units else ""
     if "condition" in curves:
         labels = [label_of("val_accuracy", on_test), f"dead units{of}"]
-        return curves_figure(curves, ["val_accuracy", "dead_units"], Heading(title, note, (DEAD,)), look_of, labels)
+        return curves_figure(curves, ["val_accuracy", "dead_units"], heading.plus(DEAD), look_of, labels)
     upper = _training_and_validation(curves, "accuracy", on_test)
     lower = _of_run(curves, {column: (column.removesuffix("_units"), look) for column, look in COUNTS.items()})
     names = [line.name for line in lower]
@@ -260,7 +260,7 @@ def dead_units_figure(
     lower = lower if len(lower) > 1 else [replace(line, label="") for line in lower]
     accuracies = Panel("accuracy", upper, f"accuracy ({quantity('accuracy')[1]})")
     counts = Panel("dead_units", lower, f"{', '.join(names)} units{of}")
-    return _stack([accuracies, counts], time_column(curves), Heading(title, note, meaning))
+    return _stack([accuracies, counts], time_column(curves), heading.plus(*meaning))
 
 
 def _over_seeds(curves: pd.DataFrame, column: str, time: str, look_of: Mapping[str, Look]) -> list[Line]:
@@ -308,27 +308,27 @@ def _seeds_meaning(lines: Sequence[Line]) -> list[str]:
 # --- layers ----------------------------------------------------------------------------------------------------
 
 
-def gradient_norms_figure(layers: pd.DataFrame, title: str, note: str = "") -> Figure:
+def gradient_norms_figure(layers: pd.DataFrame, heading: Heading) -> Figure:
     """L2 norm of the gradient of each layer's weights over the steps: the mean, and thin, the largest.
 
     The scale is logarithmic; where a norm is 0, it goes on linearly from the lowest power of ten down to 0.
 
     Args:
         layers: a row an evaluation and layer: `step`, `layer`, `gradient_norm_mean`, `gradient_norm_max`.
-        title, note: drawn over it as they are.
+        heading: what stands over it; what lines are, and n, are added.
     """
-    return layer_measures_figure(layers.drop(columns="epoch", errors="ignore"), ["gradient_norm_mean"], title, note)
+    return layer_measures_figure(layers.drop(columns="epoch", errors="ignore"), ["gradient_norm_mean"], heading)
 
 
 @styled
-def layer_measures_figure(layers: pd.DataFrame, columns: Sequence[str], title: str, note: str = "") -> Figure:
+def layer_measures_figure(layers: pd.DataFrame, columns: Sequence[str], heading: Heading) -> Figure:
     """Measures of each layer over time, a panel each; a mean has a band where its smallest and largest value are known.
 
     Args:
         layers: a row an evaluation and layer: `epoch` (or `step`), `layer`, and the columns. A layer without a value
             in one of them (a measure that does not apply to it) is left out there.
         columns: such as "saturated_fraction", "weight_norm", "update_norm", "negative_slope_mean".
-        title, note: drawn over it as they are.
+        heading: what stands over it; what lines and bands are, and n, are added.
     """
     time, most = time_column(layers), NAMED_UP_TO if len(columns) == 1 else NAMED_IN_PANELS
     panels = [Panel(column, _by_layer(layers, column, time, most), label_of(column)) for column in columns]
@@ -344,7 +344,7 @@ def layer_measures_figure(layers: pd.DataFrame, columns: Sequence[str], title: s
     means = [line.points["mean"] for panel in panels for line in panel.lines]
     if missing := sum(int(mean.isna().sum()) for mean in means):
         meaning.append(f"no finite value: {missing} of {sum(map(len, means))} points")
-    return _stack(panels, time, Heading(title, note, tuple(meaning)))
+    return _stack(panels, time, heading.plus(*meaning))
 
 
 def layer_columns(layers: pd.DataFrame) -> list[str]:

@@ -24,7 +24,7 @@ LEAST_HEIGHT, TALLEST = 0.015, 0.92  # of a row: bins that are lower at every mo
 
 
 @styled
-def histograms_figure(layers: pd.DataFrame, title: str, note: str = "") -> Figure:
+def histograms_figure(layers: pd.DataFrame, heading: Heading) -> Figure:
     """How the activations of each layer are spread, from the first evaluation (top) to the last.
 
     A bar is the share of a layer's activations in one bin. Every layer has scales of its own. A bar that towers over
@@ -34,8 +34,7 @@ def histograms_figure(layers: pd.DataFrame, title: str, note: str = "") -> Figur
     Args:
         layers: a row an evaluation and layer: `epoch` (or `step`), `layer`, `activation_min`, `activation_max`, and
             `activation_histogram_00` and so on, counts in equal bins between the two.
-        title: drawn as it is.
-        note: what nobody may overlook; drawn under the title.
+        heading: what stands over it; what bars are, and n, are added.
     """
     time = time_column(layers)
     measured = layers.dropna(subset=["activation_min", "activation_max", time])
@@ -51,9 +50,7 @@ def histograms_figure(layers: pd.DataFrame, title: str, note: str = "") -> Figur
     columns = ceil(len(chosen) / rows) or 1
     width = max(LEFT + 0.3 + columns * (PANEL_INCHES + GAP[0]), 5.2)
     height = 1.1 + rows * (0.5 + max(len(times), 3) * ROW_INCHES + 0.5) - 0.5
-    figure, grid = page(
-        Heading(title, note, tuple(meaning)), (width, height), rows=rows, columns=columns, gap=GAP, over=0.32
-    )
+    figure, grid = page(heading.plus(*meaning), (width, height), rows=rows, columns=columns, gap=GAP, over=0.32)
     for axes in grid[max(len(chosen), 1) :]:
         axes.remove()
     if not chosen:

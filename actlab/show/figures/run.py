@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -34,19 +34,19 @@ def draw_run(path: Path) -> list[str]:
         The names of the files that could not be drawn; stderr says why. A training is worth more than its figures.
     """
     run, history = Run(path), read_table(path / HISTORY)
-    title, note, on_test = title_of(run), stand_in(run.record.get("dataset") or {}), tested([run])
+    heading, on_test = Heading(title_of(run), words.stand_in(run.record.get("dataset") or {})), tested([run])
     figures: dict[str, Draw] = {
-        metric: partial(curves.history_figure, history, metric, title, note, on_test) for metric in ("accuracy", "loss")
+        metric: partial(curves.history_figure, history, metric, heading, on_test) for metric in ("accuracy", "loss")
     }
     if (path / LAYERS).exists():
-        figures |= probe_figures(history, read_table(path / LAYERS), title, note, on_test)
+        figures |= probe_figures(history, read_table(path / LAYERS), heading, on_test)
     if (path / CONFUSION).exists():
-        figures["confusion"] = partial(_confusion, path, title, note)
+        figures["confusion"] = partial(_confusion, run, heading)
     made: dict[tuple[str, ...], Callable[[], Sequence[bytes]]] = {
         (f"{name}.png",): partial(_png, draw) for name, draw in figures.items()
     }
     if (path / WEIGHT_FILM).exists():
-        made["weight_film.webp", "weight_film.gif", "weight_film.png"] = partial(_film, path, title, note)
+        made["weight_film.webp", "weight_film.gif", "weight_film.png"] = partial(_film, path, heading)
     failed: list[str] = []
     for names, draw in made.items():
         try:
@@ -76,43 +76,35 @@ def title_of(run: Run) -> str:
     return f"{activation} on {(run.record.get('dataset') or {}).get('name')}: {', '.join([*others, *more])}"
 
 
-def stand_in(data: Mapping[str, Any]) -> str:
-    """What every figure says of a run on a stand-in, of which a record states name and `stand_in_for`; else empty."""
-    real = data.get("stand_in_for")
-    return f"{data.get('name')}: a rendered stand-in, NOT {real}" if real else ""
-
-
 def _png(draw: Draw) -> tuple[bytes]:
     return (png(draw()),)
 
 
-def _confusion(path: Path, title: str, note: str) -> Figure:
-    run = Run(path)
+def _confusion(run: Run, heading: Heading) -> Figure:
     counts = run.confusion.iloc[:, 3:].to_numpy()
-    heading = Heading(f"Confusion matrix of {title}", note, ("test set, final weights", "n = 1 run"))
+    heading = Heading(f"Confusion matrix of {heading.title}", heading.note, ("test set, final weights", "n = 1 run"))
     return confusion_figure(counts, words.class_names(run.record.get("dataset", {}), len(counts)), heading)
 
 
-def _film(path: Path, title: str, note: str) -> tuple[bytes, bytes, bytes]:
+def _film(path: Path, heading: Heading) -> tuple[bytes, bytes, bytes]:
     from actlab.show.film import film
 
     arrays = read_arrays(path / WEIGHT_FILM)
     moments = [f"epoch {epoch:.4g}" for epoch in arrays["epoch"]]
-    head, dead, unmoved = f"Layer {arrays['layer']} of {title}", arrays.get("dead"), arrays.get("unmoved")
-    made = film(arrays["frames"], dead, moments, head, note, unmoved)
+    head, dead, unmoved = f"Layer {arrays['layer']} of {heading.title}", arrays.get("dead"), arrays.get("unmoved")
+    made = film(arrays["frames"], dead, moments, head, heading.note, unmoved)
     return made.webp, made.gif, made.png
 
 
 def probe_figures(
-    history: pd.DataFrame, layers: pd.DataFrame, title: str, note: str = "", on_test: bool = False
+    history: pd.DataFrame, layers: pd.DataFrame, heading: Heading, on_test: bool = False
 ) -> dict[str, Draw]:
     """What draws each figure of what the probes of one run saw that its columns allow.
 
     Args:
         history: a row an evaluation, with the totals of the probes.
         layers: a row an evaluation and layer, as in layers.csv.
-        title: drawn as it is.
-        note: what nobody may overlook (a stand-in dataset); drawn under the title.
+        heading: what stands over each.
         on_test: whether validation was done on the test images.
 
     Returns:
@@ -124,13 +116,13 @@ def probe_figures(
     counts = [column for column in curves.COUNTS if column in history and column in layers]
     if counts:
         units = watched_units(layers, counts[0])
-        figures["dead_units"] = partial(curves.dead_units_figure, history, title, note, units, on_test=on_test)
+        figures["dead_units"] = partial(curves.dead_units_figure, history, heading, units, on_test=on_test)
     if "gradient_norm_mean" in layers:
-        figures["gradient_norms"] = partial(curves.gradient_norms_figure, layers, title, note)
+        figures["gradient_norms"] = partial(curves.gradient_norms_figure, layers, heading)
     if "activation_histogram_00" in layers:
-        figures["activation_histograms"] = partial(histograms_figure, layers, title, note)
+        figures["activation_histograms"] = partial(histograms_figure, layers, heading)
     if measures := curves.layer_columns(layers):
-        figures["layer_measures"] = partial(curves.layer_measures_figure, layers, measures, title, note)
+        figures["layer_measures"] = partial(curves.layer_measures_figure, layers, measures, heading)
     return figures
 
 

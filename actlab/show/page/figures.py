@@ -69,7 +69,7 @@ class Drawer:
     def __init__(self, comparison: Comparison, looks: Mapping[str, Look], prefix: str, experiments: int) -> None:
         self.comparison, self.looks, self.prefix, self.experiments = comparison, looks, prefix, experiments
         self.curves = comparison.curves()
-        self.stand_in, self.on_test = stand_in_note(comparison), tested(comparison.runs)
+        self.heading, self.on_test = Heading("", stand_in_note(comparison)), tested(comparison.runs)
 
     def figures(self) -> dict[str, Any]:
         """`first`, the figure that stands under the table; and `groups`, all others."""
@@ -128,8 +128,7 @@ class Drawer:
         if "dead_units" in columns:
             units = {watched_units(table) for _, table in layers.values()}
             of = units.pop() if len(units) == 1 else None
-            draw = partial(dead_units_figure, self.curves, "", self.stand_in, of, look_of=self.looks,
-                           on_test=self.on_test)  # fmt: skip
+            draw = partial(dead_units_figure, self.curves, self.heading, of, self.looks, self.on_test)
             title = f"{quantity('val_accuracy', self.on_test)[0]} over dead units"
             dead.figures.append(self._figure(draw, "dead", title, self._last_values("dead_units")))
         if "gradient_norm_mean" in columns:
@@ -158,7 +157,7 @@ class Drawer:
         return found
 
     def _overlay(self, column: str) -> Drawn:
-        draw = partial(curves_figure, self.curves, [column], Heading("", self.stand_in), self.looks)
+        draw = partial(curves_figure, self.curves, [column], self.heading, self.looks)
         return self._figure(draw, column, words.metric_name(column), self._last_values(column))
 
     def _by_layer(
@@ -173,7 +172,7 @@ class Drawer:
                 ends = [f"{layer} {words.number(float(value), column)}" for layer, value in last.items()]
                 about = f"n = 1 run. {words.metric_name(column).capitalize()} at the last evaluation: {', '.join(ends)}"
                 title = f"Seed {run.config.get('seed', 0)} of {self.comparison[name].short}"
-                draw = partial(of_run, table, "", self.stand_in)
+                draw = partial(of_run, table, self.heading)
                 figures.append(self._figure(draw, f"{column}-{len(figures)}", title, about))
         return {f"{heading}, one run of each condition": figures} if figures else {}
 
@@ -193,7 +192,7 @@ class Drawer:
                 continue
             least = min(seen, key=lambda place: counts[place, place] / images[place])
             about = f"{n}. Least accurate: {names[least]}, {counts[least, least] / images[least]:.1%}"
-            heading = Heading("", self.stand_in, ("test set, final weights", n))
+            heading = self.heading.plus("test set, final weights", n)
             drawn = self._figure(partial(confusion_figure, counts, names, heading), f"confusion-{len(group.folded)}",
                                  f"Confusion matrix of {result.short}", about)  # fmt: skip
             group.folded[f"Confusion matrix of {result.short}"] = [drawn]
