@@ -206,6 +206,13 @@ def size_inches(axes: Axes) -> tuple[float, float]:
     return float(box.width * width), float(box.height * height)
 
 
+def inches_across(axes: Axes, values: Sequence[float]) -> Floats:
+    """How far right in the axes values lie, whose scale must be final."""
+    across = axes.get_xaxis_transform() + axes.transAxes.inverted()
+    places: Floats = across.transform(np.array([(x, 0.0) for x in values]).reshape(-1, 2))[:, 0]
+    return places * size_inches(axes)[0]
+
+
 # --- names at the ends of lines --------------------------------------------------------------------------------
 
 
@@ -269,19 +276,6 @@ def spread(wanted: Sequence[float], gap: float, height: float) -> list[float]:
 
 
 # --- panels ----------------------------------------------------------------------------------------------------
-
-
-def split(axes: Axes, count: int, gap: float) -> list[Axes]:
-    """Make several axes of one, over each other, with a gap of so many inches between."""
-    figure, box = axes.get_figure(root=True), axes.get_position()
-    assert figure is not None
-    gap /= figure.get_size_inches()[1]
-    height = (box.height - gap * (count - 1)) / count
-    axes.set_position((box.x0, box.y1 - height, box.width, height))
-    lower = [
-        figure.add_axes((box.x0, box.y1 - (height + gap) * i - height, box.width, height)) for i in range(1, count)
-    ]
-    return [axes, *lower]
 
 
 @dataclass(frozen=True)
@@ -376,14 +370,16 @@ def small_multiples(
         names[place] += beside if fits else f"\n{beside.lstrip(' ,')}"
     over = max(0, max(name.count("\n") for name in names) - 1) * PANEL_POINTS * 1.2 / 72  # of a third line
     height, (gap, below) = inches * stacked + STACK_GAP * (stacked - 1), (PANEL_GAP[0], PANEL_GAP[1] + over)
-    size = style.LEFT + 0.3 + columns * (width + gap) - gap, 1.04 + over + rows * (height + below) - below
-    figure, (axes,) = style.page(heading, size, over=0.42 + over)
-    box, (whole_width, whole_height) = axes.get_position(), figure.get_size_inches()
-    axes.set_position((box.x0, box.y1 - height / whole_height, width / whole_width, height / whole_height))
+    right, under = 0.3 + (columns - 1) * (width + gap), style.UNDER + (rows - 1) * (height + below)  # the other cells
+    size = style.LEFT + width + right, 0.46 + over + height + under
+    figure, stack = style.page(
+        heading, size, right=right, over=0.42 + over, under=under, rows=stacked, gap=(0.0, STACK_GAP)
+    )
+    first = stack[0]
     places = [divmod(cell, columns) for cell in range(len(titles))]
     offsets = [(column * (width + gap), -row * (height + below)) for row, column in places]
-    cells = Cells(split(axes, stacked, STACK_GAP), offsets, columns)
+    cells = Cells(stack, offsets, columns)
     for cell, (name, look) in enumerate(zip(names, looks, strict=True)):
-        axes.annotate(name, (0, 1), (0, 6), xycoords=cells.moved(cell, axes.transAxes), textcoords="offset points",
-                      va="baseline", fontsize=PANEL_POINTS, color=INK, linespacing=1.1, gid=look.gid)  # fmt: skip
+        first.annotate(name, (0, 1), (0, 6), xycoords=cells.moved(cell, first.transAxes), textcoords="offset points",
+                       va="baseline", fontsize=PANEL_POINTS, color=INK, linespacing=1.1, gid=look.gid)  # fmt: skip
     return figure, cells

@@ -42,18 +42,14 @@ def confusion_figure(counts: NDArray[Any], names: Sequence[str], heading: Headin
     side = n * max(CELL_INCHES, *(text_width(f"{count:.0f}") + 0.12 for count in counts.ravel())) if counted else 0.0
     side = max(side, 2.5) if counted else SMALLEST_INCHES
     upright = longest > side / n - 0.1
-    left, right, under = longest + 0.5, 0.9, (longest if upright else 0.15) + 0.1
+    left, right, under = longest + 0.5, 0.9, (longest if upright else 0.15) + 0.51
     what = ["row: true class", "column: predicted class", "colour: share of the row, from 0 (white) to 1"]
     what += ["number: count"] if counted else []
     what += ["right: accuracy of the class"]
     what += [f"{len(shown)} of {n} classes are named"] if len(shown) < n else []
     width = max(left + side + right, 5.4)
-    # `page` leaves 0.62 inches under the axes, and the names of the columns may need more
-    figure, (axes,) = page(
-        heading.plus(*what), (width, side + under + 0.55), left=left, right=width - left - side, over=0.1
-    )
-    box, high = axes.get_position(), figure.get_size_inches()[1]
-    axes.set_position((box.x0, box.y1 - side / high, box.width, side / high))
+    size, right = (width, 0.14 + side + under), width - left - side
+    figure, (axes,) = page(heading.plus(*what), size, left=left, right=right, over=0.1, under=under)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     if counted:
         dark = colormaps["Blues"](shares)[..., :3] @ [0.299, 0.587, 0.114] < 0.55

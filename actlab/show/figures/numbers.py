@@ -137,7 +137,7 @@ def number_figure(
     on.name_value_axis(axes, up)
     if set_axes(axes):
         axes.set_xlabel(across)
-        gap = float(np.diff(_inches_across(axes, sorted(set(numbers)))).min(initial=1.0)) * 72
+        gap = float(np.diff(on.inches_across(axes, sorted(set(numbers)))).min(initial=1.0)) * 72
         side = min(SIDE_POINTS, 0.6 * gap / len(points))  # less where the numbers stand close together
         for place in range(len(points)):
             draw(axes, place, axes.transData, side * (place - (len(points) - 1) / 2))
@@ -148,15 +148,9 @@ def number_figure(
     return figure
 
 
-def _inches_across(axes: Axes, numbers: Sequence[float]) -> Floats:
-    across = axes.get_xaxis_transform() + axes.transAxes.inverted()
-    places: Floats = across.transform([(x, 0.0) for x in numbers])[:, 0] * on.size_inches(axes)[0]
-    return places
-
-
 def _with_room(axes: Axes, numbers: Sequence[float]) -> list[float]:
     """The numbers that can be named without touching: from the left as many as fit, and always the last."""
-    places, chosen = _inches_across(axes, numbers), [0]
+    places, chosen = on.inches_across(axes, numbers), [0]
     halves = [style.text_width(on.tick_text(number)) / 2 + 0.05 for number in numbers]
     for index in range(1, len(numbers)):
         if places[index] - halves[index] >= places[chosen[-1]] + halves[chosen[-1]]:

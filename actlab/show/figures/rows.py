@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from actlab.show import words
-from actlab.show.figures.axes import Scale, label_of, needs_log, quantity, set_scale, size_inches
+from actlab.show.figures.axes import Scale, inches_across, label_of, needs_log, quantity, set_scale, size_inches
 from actlab.show.figures.style import EDGE, FAINT, INK, QUIET, Heading, Look, apart, fitted, page, styled, text_width
 from actlab.spec.metrics import higher_is_better
 
@@ -161,12 +161,10 @@ def _figure(
 
 def _lifts(axes: Axes, values: Sequence[float]) -> list[float]:
     """How far up each dot goes, in rows, so that dots at the same place are seen to be several."""
-    (width, height), dot = size_inches(axes), DOT_POINTS / 72
-    across = axes.get_xaxis_transform() + axes.transAxes.inverted()
-    inches = across.transform(np.array([(value, 0.0) for value in values]).reshape(-1, 2))[:, 0] * width
+    inches, dot = inches_across(axes, values), DOT_POINTS / 72
     lanes, ends = [0] * len(values), [-np.inf] * LANES
     for index in np.argsort(inches, kind="stable"):
         free = next((lane for lane in range(LANES) if inches[index] - ends[lane] >= 0.8 * dot), LANES - 1)
         lanes[index], ends[free] = free, inches[index]
-    row = height / abs(np.diff(axes.get_ylim())[0])
+    row = size_inches(axes)[1] / abs(np.diff(axes.get_ylim())[0])
     return [lane * 0.75 * dot / row for lane in lanes]

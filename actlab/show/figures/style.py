@@ -61,7 +61,7 @@ STYLE: dict[str, Any] = {
 # DejaVu Sans comes with Matplotlib; the others have the characters that it lacks, where a machine has them.
 FONTS = ("DejaVu Sans", "Noto Sans CJK JP", "IPAexGothic", "Hiragino Sans", "Yu Gothic", "Noto Sans SC")
 
-EDGE, LEFT = 0.16, 0.72  # inches around a page, and left of axes for the numbers of their ticks
+EDGE, LEFT, UNDER = 0.16, 0.72, 0.62  # inches around a page; left of axes and under them for ticks and their names
 TITLE_POINTS, TEXT_POINTS, SMALL_POINTS = 13.0, 10.0, 8.0
 CONTEXT = (24, 16, 12, 8, 5, 3, 0)  # characters that a name cut at both ends keeps of what it shares with others
 MOST_CHARACTERS_AN_INCH = 40  # of the narrowest letter; bounds the search in texts without end
@@ -193,6 +193,7 @@ def page(
     left: float = LEFT,
     right: float = 0.3,
     over: float = 0.3,
+    under: float = UNDER,
     rows: int = 1,
     columns: int = 1,
     gap: tuple[float, float] = (0.14, 0.42),
@@ -203,7 +204,7 @@ def page(
         heading: what stands over the axes; longer ones make the page higher.
         size: (width, height) of the part with the axes and their labels, in inches.
         left, right: margins, in inches, for labels.
-        over: room over the uppermost axes, in inches, for what is written there.
+        over, under: room over the uppermost axes and under the lowest, in inches, for what is written there.
         rows, columns: of the grid.
         gap: between axes, (horizontal, vertical) in inches.
 
@@ -220,15 +221,15 @@ def page(
         for line in wrapped(text, width - 2 * EDGE, points, weight == "bold", most):
             lines.append((y, line, {"fontsize": points, "color": color, "fontweight": weight}))
             y += points * 1.45 / 72
-    top, bottom = y + 0.04 + over, 0.62
+    top = y + 0.04 + over
     height = y + size[1]
     figure = Figure(figsize=(width, height))
     for place, line, look_of in lines:
         figure.text(EDGE / width, 1 - place / height, line, va="top", **look_of)
     w = (width - left - right - gap[0] * (columns - 1)) / columns
-    h = (height - bottom - top - gap[1] * (rows - 1)) / rows
+    h = (height - under - top - gap[1] * (rows - 1)) / rows
     corners = [
-        (left + c * (w + gap[0]), bottom + r * (h + gap[1])) for r in reversed(range(rows)) for c in range(columns)
+        (left + c * (w + gap[0]), under + r * (h + gap[1])) for r in reversed(range(rows)) for c in range(columns)
     ]
     return figure, [figure.add_axes((x / width, y / height, w / width, h / height)) for x, y in corners]
 
