@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache, partial
 from itertools import product
 from math import ceil, sqrt
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,19 +50,12 @@ UNMOVED = "Blue frame: not dead, and unmoved: no incoming weight changed since t
 UNKNOWN = "Which units are dead was not measured."
 
 
-@dataclass(frozen=True)
-class Film:
-    """A film in two formats, and its last frame as a still with a caption.
+class Film(NamedTuple):
+    """The bytes of a film in two formats, and of its last frame as a still with a caption."""
 
-    Args:
-        gif, webp, png: the bytes of each.
-        durations: milliseconds that each frame is shown.
-    """
-
-    gif: bytes
     webp: bytes
+    gif: bytes
     png: bytes
-    durations: list[int]
 
 
 def film(
@@ -113,10 +105,9 @@ def film(
         return made(*last, places)
 
     return Film(
-        gif=kept_under(GIF_BYTES, "GIF", FILM_SIDE, GREYS, [*range(count)], legend),
         webp=kept_under(WEBP_BYTES, "WEBP", FILM_SIDE, QUALITIES, [*range(count)], legend),
+        gif=kept_under(GIF_BYTES, "GIF", FILM_SIDE, GREYS, [*range(count)], legend),
         png=kept_under(PNG_BYTES, "PNG", STILL_SIDE, (PNG_LEVEL,), [count - 1], MEANING + legend),
-        durations=durations,
     )
 
 

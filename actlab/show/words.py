@@ -246,6 +246,12 @@ def seeds(of: Sequence[int]) -> str:
     return f"seeds {listed(of if len(of) <= MOST_SEEDS else [*of[:MOST_SEEDS], f'{len(of) - MOST_SEEDS} more'])}"
 
 
+def seeds_each(counts: Sequence[int]) -> str:
+    """ "n = 9 seeds each", or "n = 3 to 9 seeds"."""
+    low, high = min(counts), max(counts)
+    return f"n = {counted(low, 'seed')} each" if low == high else f"n = {low} to {high} seeds"
+
+
 def not_drawn(error: Exception) -> str:
     """Why a figure is missing: "not drawn: no font file (FileNotFoundError); the next call tries again"."""
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")

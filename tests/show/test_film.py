@@ -72,11 +72,10 @@ def places(page: NDArray[Any]) -> list[tuple[int, int, int]]:
 
 def test_every_frame_is_there_and_shown_as_long_as_stated() -> None:
     result = made(mask())
-    assert result.durations == [600, 600, 2500]
     for data in (result.gif, result.webp):
         frames, shown = read(data)
         assert len(frames) == 3
-        assert shown == result.durations
+        assert shown == [600, 600, 2500]
         assert Image.open(io.BytesIO(data)).info["loop"] == 0
     assert [Image.open(io.BytesIO(data)).format for data in (result.gif, result.webp, result.png)] == [
         "GIF", "WEBP", "PNG"
@@ -86,7 +85,8 @@ def test_every_frame_is_there_and_shown_as_long_as_stated() -> None:
 @pytest.mark.parametrize(("count", "each"), [(1, []), (2, [600]), (40, [300] * 39), (150, [100] * 149)])
 def test_durations_follow_from_the_number_of_frames(count: int, each: list[int]) -> None:
     frames = np.zeros((count, 1, 1, 1), np.uint8)
-    assert film(frames, None, [str(index) for index in range(count)], "t").durations == [*each, 2500]
+    _, shown = read(film(frames, None, [str(index) for index in range(count)], "t").gif)
+    assert shown == [*each, 2500]
 
 
 def test_tiles_show_the_pictures() -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from actlab.show.figures import style
-from actlab.show.figures.style import INK, TEXT_POINTS, Heading, Look, styled
+from actlab.show.figures.style import INK, TEXT_POINTS, Heading, Look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -103,7 +103,6 @@ def needs_log(column: str, values: Any) -> bool:
 # --- scales ----------------------------------------------------------------------------------------------------
 
 
-@styled
 def set_scale(
     axes: Axes,
     which: Literal["x", "y"],
@@ -231,7 +230,6 @@ def room_for(texts: Sequence[str]) -> float:
     return 0.42 + max(map(style.text_width, texts), default=0.0)
 
 
-@styled
 def label_line_ends(axes: Axes, ends: Sequence[LineEnd]) -> None:
     """Write each line's name right of the axes, at the height of its end, moved apart where they would overlap.
 
@@ -349,7 +347,6 @@ class Cells:
         return figure.dpi_scale_trans
 
 
-@styled
 def small_multiples(
     heading: Heading, titles: Mapping[str, str], looks: Sequence[Look], inches: float, stacked: int = 1
 ) -> tuple[Figure, Cells]:

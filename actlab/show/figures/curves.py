@@ -293,10 +293,9 @@ def _seeds_meaning(lines: Sequence[Line]) -> list[str]:
         return ["n = 0: nothing to draw"]
     lost = [line.called for line in lines if line.end is None]
     nothing = f"not drawn, without a finite value: {words.few(lost)}" if lost else ""
-    low, high = min(line.seeds for line in lines), max(line.seeds for line in lines)
-    if high == 1:
-        return ["n = 1 seed each, so no band", nothing]
-    n = f"n = {low} seeds each" if low == high else f"n = {low} to {high} seeds"
+    n = words.seeds_each([line.seeds for line in lines])
+    if all(line.seeds == 1 for line in lines):
+        return [f"{n}, so no band", nothing]
     n += ", at the end fewer where it is said" if any(0 < line.left < line.seeds for line in lines) else ""
     dotted = "dotted: not all seeds" if any((line.points["count"] < line.seeds).any() for line in lines) else ""
     point = all(len(line.points) <= 1 for line in lines)

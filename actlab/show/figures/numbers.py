@@ -88,14 +88,9 @@ def number_figure(
     numbers = [x for of in points.values() for x, _ in of]
     counts = [result.summary.n for result in drawn]
     if max(counts) < 2:
-        heading = heading.plus(f"n = {max(counts)} seed each, so no interval")
+        heading = heading.plus(f"{words.seeds_each(counts)}, so no interval")
     else:
-        n = (
-            f"n = {words.counted(counts[0], 'seed')} each"
-            if len(set(counts)) == 1
-            else f"n = {min(counts)} to {max(counts)} seeds"
-        )
-        heading = heading.plus(f"dot: a seed; line and bar: mean and {INTERVAL}", n)
+        heading = heading.plus(f"dot: a seed; line and bar: mean and {INTERVAL}", words.seeds_each(counts))
     ends = [end for r in drawn for end in (*r.summary.values, r.summary.low, r.summary.high)]
     scale: Scale = "log" if on.needs_log(metric, [end for r in drawn for end in r.summary.values]) else "linear"
     up = label_of(metric, words.tested(comparison.runs)) + (", log scale" if scale == "log" else "")

@@ -86,14 +86,13 @@ def _confusion(run: Run, heading: Heading) -> Figure:
     return confusion_figure(counts, words.class_names(run.record.get("dataset", {}), len(counts)), heading)
 
 
-def _film(path: Path, heading: Heading) -> tuple[bytes, bytes, bytes]:
+def _film(path: Path, heading: Heading) -> Sequence[bytes]:
     from actlab.show.film import film
 
     arrays = read_arrays(path / WEIGHT_FILM)
     moments = [f"epoch {epoch:.4g}" for epoch in arrays["epoch"]]
     head, dead, unmoved = f"Layer {arrays['layer']} of {heading.title}", arrays.get("dead"), arrays.get("unmoved")
-    made = film(arrays["frames"], dead, moments, head, heading.note, unmoved)
-    return made.webp, made.gif, made.png
+    return film(arrays["frames"], dead, moments, head, heading.note, unmoved)
 
 
 def probe_figures(

@@ -185,7 +185,6 @@ class Heading:
         return Heading(self.title, self.note, (*self.meaning, *meaning))
 
 
-@styled
 def page(
     heading: Heading,
     size: tuple[float, float],

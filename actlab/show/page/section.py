@@ -33,13 +33,12 @@ from actlab.spec.where import flat
 if TYPE_CHECKING:
     from actlab.study.judge import Comparison
 
-# a shape beside each verdict, for those who see no colours; and its colour
-SIGNS = {"better": "▲", "worse": "▼", "indicated better": "△", "indicated worse": "▽", "supported": "✓", "refuted": "✗",
-         "diverges less often": "▲", "diverges more often": "▼"}  # fmt: skip
-KINDS = {"better": "good", "supported": "good", "worse": "bad", "refuted": "bad",
-         "diverges less often": "good", "diverges more often": "bad"}  # fmt: skip
-DIVERGES = ("diverges more often", "diverges less often")
-VERDICTS = (*DIVERGES, "better", "indicated better", "worse", "indicated worse", "not established")
+# verdicts on conditions, the established ones first, and on claims: a shape, for those who see no colours, and a colour
+VERDICTS = {
+    "diverges more often": ("▼", "bad"), "diverges less often": ("▲", "good"), "better": ("▲", "good"),
+    "indicated better": ("△", "open"), "worse": ("▼", "bad"), "indicated worse": ("▽", "open"),
+    "not established": ("○", "open"), "supported": ("✓", "good"), "refuted": ("✗", "bad"),
+}  # fmt: skip
 LOW, HIGH = -2.5, 4.5  # heights between which a function is drawn, from x = −4 to 4
 LONGEST_QUESTION = 300  # characters of a description that stand above the answer; of a longer one the first sentence
 FIRST_SENTENCE = re.compile(r".+?[.?!](?=\s+[A-Z])", re.DOTALL)
@@ -68,7 +67,7 @@ def _compared(chapter: Chapter, comparison: Comparison, looks: dict[str, Look]) 
     answer = words.sentence(comparison)
     if not answer.startswith(tuple(comparison.names)):
         answer = answer[:1].upper() + answer[1:]
-    verdicts = []  # the established ones first
+    verdicts = []
     for verdict in VERDICTS:
         if names := [result.short for result in comparison.results if verdict in result.verdicts]:
             about = words.listed(names) if len(names) <= 3 else words.counted(len(names), "condition")
@@ -136,7 +135,8 @@ def _warnings(chapter: Chapter) -> list[str]:
 
 def mark(verdict: str) -> dict[str, str]:
     """How a verdict is printed: its word, a shape, the kind of its colour."""
-    return {"word": verdict, "sign": SIGNS.get(verdict, "○"), "kind": KINDS.get(verdict, "open")}
+    sign, kind = VERDICTS.get(verdict, ("○", "open"))
+    return {"word": verdict, "sign": sign, "kind": kind}
 
 
 def _claims(chapter: Chapter) -> list[dict[str, Any]]:
