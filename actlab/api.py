@@ -413,36 +413,54 @@ def activation(name: str, **parameters: Any) -> Any:
     Raises:
         ActlabError: no activation or no parameter has this name, or a value is out of its range.
     """
-    from actlab.spec.part import resolve_part
-
-    resolved, issues = resolve_part("activation", {"name": name, **parameters}, ())
-    if resolved is None:
-        raise ActlabError("\n".join(": ".join([*map(str, issue.path), issue.message]) for issue in issues))
+    part = resolved({"name": name, **parameters})
     from actlab.parts.activations.layer import Activation
 
-    resolved.pop("plugin", None)
-    return Activation(resolved.pop("name"), resolved)
+    return Activation(part.pop("name"), part)
 
 
 def activations() -> pd.DataFrame:
     """The activations, a row each: formula, range, monotonic, value and slope at zero, source, parameters."""
     import pandas as pd
 
-    from actlab.parts.activations import ACTIVATIONS
-
-    columns = ("formula", "range", "monotonic", "value_at_zero", "slope_at_zero", "source")
-    rows = {
-        entry.name: {
-            **{column: getattr(entry.facts, column) for column in columns},
-            "formula": entry.facts.formula or entry.summary,
-            "parameters": {p.name: None if p.required else p.default for p in entry.parameters},
-        }
-        for entry in ACTIVATIONS
-    }
-    return pd.DataFrame.from_dict(rows, orient="index")
+    return pd.DataFrame(activation_rows()).set_index("name").rename_axis(None)
 
 
 # --- shared with the command line --------------------------------------------------------------------------------
+
+
+def activation_rows() -> list[dict[str, Any]]:
+    """What is known of each activation; the source of one of a plug-in is that, where it states none."""
+    from actlab.parts.activations import ACTIVATIONS
+
+    columns = ("range", "monotonic", "value_at_zero", "slope_at_zero")
+    return [
+        {
+            "name": entry.name,
+            "formula": entry.facts.formula or entry.summary,
+            **{column: getattr(entry.facts, column) for column in columns},
+            "source": entry.facts.source or (entry.plugin.name if entry.plugin else ""),
+            "parameters": {p.name: None if p.required else p.default for p in entry.parameters},
+        }
+        for entry in ACTIVATIONS
+    ]
+
+
+def resolved(part: Mapping[str, Any]) -> dict[str, Any]:
+    """An activation as a config writes it, with its real name and all its parameters.
+
+    Raises:
+        ActlabError: no activation or no parameter has this name, or a value is out of its range.
+    """
+    from actlab.spec.part import resolve_part
+
+    found, issues = resolve_part("activation", part, ())
+    if found is None:
+        raise ActlabError(
+            "\n".join(f"{'.'.join(map(str, i.path))}: {i.message}" if i.path else i.message for i in issues)
+        )
+    found.pop("plugin", None)
+    return found
 
 
 def executor_of(name: str, **choices: Any) -> Executor:

@@ -30,14 +30,12 @@ from actlab.show import completion
 from actlab.signals import Signals
 
 if TYPE_CHECKING:
-    from actlab.registry import Entry
     from actlab.runs.job import Outcome
     from actlab.runs.record import Run
     from actlab.runs.sweep import Sweep
     from actlab.show.figures.style import Draw
     from actlab.show.tables import Terminal
     from actlab.spec.claim import Claim
-    from actlab.spec.config import RunConfig
     from actlab.spec.plan import Plan
     from actlab.study.claims import Evidence, Study
     from actlab.study.registration import Wording
@@ -190,9 +188,10 @@ def run(
     from actlab.runs.sweep import choose_engine
     from actlab.show.tables import Terminal
     from actlab.show.trackers.process import Tracking
+    from actlab.spec.plan import read_all
 
     tracking = Tracking(log or ())
-    plans = [choose_engine(plan, engine, device, out) for plan in _plans(files, set_)]
+    plans = [choose_engine(plan, engine, device, out) for plan in read_all(files, set_ or ())]
     if workers != "auto" and not workers.isdecimal():
         raise ActlabError(f"--workers: expected auto or a number from 1, read {workers!r}")
     if vectorize not in ("auto", "off") and not vectorize.isdecimal():
@@ -245,6 +244,7 @@ def _foretell(sweep: Sweep, talk: Terminal) -> dict[str, Any]:
     """Say what would be trained, resumed, copied and skipped, and how long it might take."""
     from actlab.runs.progress import duration, in_words
     from actlab.runs.sweep import resumable
+    from actlab.show import words
 
     acts = [("skip", run.path) for run in sweep.ended] + [("copy", job.path) for _, job in sweep.elsewhere]
     acts += [("resume" if resumable(job) else "train", job.path) for job in sweep.jobs]
@@ -254,7 +254,7 @@ def _foretell(sweep: Sweep, talk: Terminal) -> dict[str, Any]:
     seconds = sweep.estimate_seconds() if sweep.jobs else 0.0
     left = "no finished run of this kind tells how long" if seconds is None else f"about {duration(seconds)}"
     talk.print(f"{in_words({f'to {act}': n for act, n in counts.items()})}; {left}", style="bold")
-    together = _together([[job.config for job in task.group] for task in sweep.tasks()])
+    together = words.together([[job.config for job in task.group] for task in sweep.tasks()])
     for line in _few_lines(together, "trained together"):
         talk.print(line)
     runs = [{"path": str(path), "act": act} for act, path in acts]
@@ -303,11 +303,7 @@ def _finish(sweep: Sweep, outcomes: dict[Path, Outcome], talk: Terminal, json: b
     answer = {
         "experiment": sweep.plan.experiment.name, "folder": str(sweep.folder), "warnings": sweep.warnings,
         "counts": counts,
-        "runs": [
-            {"label": run.label, "hash": run.hash, "path": str(run.path), "status": run.status,
-             "reason": run.record.get("reason"), "dataset": run.record.get("dataset"), "results": run.results}
-            for run in runs
-        ],
+        "runs": [_row(run) | {"dataset": run.record.get("dataset")} for run in runs],
     }  # fmt: skip
     statuses = {outcome.status for outcome in outcomes.values()} | {run.status for run in sweep.ended}
     return answer, 0 if statuses <= {"done"} else 1
@@ -318,14 +314,15 @@ def check(files: Files, set_: Set = None, plugin: Plugins = None, json: Json = F
     """Validate config files and print their plan: each run, its label and hash, and what varies."""
     from actlab import plugins
     from actlab.show.tables import Column, Table, Terminal
+    from actlab.spec.plan import read_all
 
-    plans = _plans(files, set_)
+    plans = read_all(files, set_ or ())
     if json:
         _print_json([
             {"file": plan.source, "name": plan.experiment.name, "varies": plan.varies,
              "claims": list(map(str, plan.experiment.claims)),
              "runs": [{"label": label, "hash": c.hash, "config": c.canonical()} for label, c in plan.runs],
-             "together": _together(_groups(plan)),
+             "together": _together(plan),
              "merged": plan.merged, "excluded": plan.excluded, "warnings": plan.warnings}
             for plan in plans
         ])  # fmt: skip
@@ -359,7 +356,7 @@ def check(files: Files, set_: Set = None, plugin: Plugins = None, json: Json = F
         texts += [f"{counted(len(plan.merged), 'cell')} came twice, merged ({merged})"] if merged else []
         texts += [f"{counted(plan.excluded, 'cell')} excluded"] if plan.excluded else []
         out.print("; ".join(texts))
-        for line in _few_lines(_together(_groups(plan)), "that --engine jax trains together"):
+        for line in _few_lines(_together(plan), "that --engine jax trains together"):
             out.print(line)
         for warning in plan.warnings:
             out.print(f"NOTE  {warning}", style="bold yellow", soft_wrap=True)
@@ -445,35 +442,20 @@ def init(
     )
 
 
-def _groups(plan: Plan) -> list[list[RunConfig]]:
-    """The runs of a plan that can be trained together."""
+def _together(plan: Plan) -> list[str]:
+    """What of a plan can be trained together, a line a group."""
+    from actlab.show.words import together
     from actlab.spec.groups import groups
 
-    configs = [config for _, config in plan.runs]
-    return [[configs[place] for place in places] for places in groups(configs)]
-
-
-def _together(groups: list[list[RunConfig]]) -> list[str]:
-    """A line for each group of several runs, the largest first; none where every run is alone."""
-    from actlab.show import words
-
-    return words.together(groups) if any(len(of) > 1 for of in groups) else []
+    return together([[plan.runs[place][1] for place in places] for places in groups([c for _, c in plan.runs])])
 
 
 def _few_lines(together: list[str], what: str) -> list[str]:
     """The groups under a heading, of many the first few."""
-
     shown = together[:MOST_GROUPS] if len(together) > MOST_GROUPS + 1 else together
     left = len(together) - len(shown)
     heading = [f"{counted(len(together), 'group')} {what}:"] if together else []
     return heading + [f"  {line}" for line in shown] + ([f"  and {left} more"] if left else [])
-
-
-def _plans(files: Sequence[Path], overrides: Sequence[str] | None) -> list[Plan]:
-    """The plans of all files; what is wrong in any of them is said at once."""
-    from actlab.spec.plan import read_all
-
-    return read_all(files, overrides or ())
 
 
 def _written(value: Any) -> str:
@@ -704,7 +686,7 @@ def claims(
 def _studies(paths: Sequence[Path], results: Path | None) -> list[Study]:
     """The experiments among the paths and in them; config files with their runs from the results folder."""
     from actlab.runs.folder import EXPERIMENT, RECORD
-    from actlab.runs.record import experiments
+    from actlab.runs.record import experiments, nearest_folder
     from actlab.spec.plan import read as read_plan
     from actlab.study import claims, folders
 
@@ -729,7 +711,7 @@ def _studies(paths: Sequence[Path], results: Path | None) -> list[Study]:
             folder = place if (place / EXPERIMENT).is_file() else place / plan.experiment.name
             studies.append(replace(claims.read_plan(plan, lying.runs, folder), passed_over=tuple(lying.passed_over)))
         elif not path.is_file():  # a shell makes files, such as comparison.csv, of results/* too
-            raise ActlabError(f"{path}: does not exist")
+            raise ActlabError(f"{path}: does not exist{nearest_folder(path)}")
     if not studies:
         raise ActlabError("no experiment in these paths; name experiment directories, or config files")
     return studies
@@ -1005,11 +987,7 @@ def list_(paths: SomePaths = None, json: Json = False) -> None:
 
     runs, passed_over = discover(_folders(paths))
     if json:
-        _print_json([
-            {"path": str(run.path), "label": run.label, "hash": run.hash, "status": run.status,
-             "reason": run.record.get("reason"), "results": run.results}
-            for run in runs
-        ])  # fmt: skip
+        _print_json(list(map(_row, runs)))
         return
     out, statuses = Terminal(), [run.status for run in runs]
     folders: dict[Path, list[Run]] = {}
@@ -1240,20 +1218,19 @@ def _plot_activations(path: Path, parts: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _list_activations(json: bool) -> None:
+    from actlab import api
     from actlab.parts.activations import ACTIVATIONS
     from actlab.show.tables import Column, Table, Terminal
 
-    entries = list(ACTIVATIONS)
+    entries, rows = list(ACTIVATIONS), api.activation_rows()
     facts = [entry.facts for entry in entries]
     if json:
-        _print_json([
-            {"name": entry.name, "aliases": list(entry.aliases), "formula": of.formula or entry.summary,
-             "range": list(map(_finite, of.range)) if of.range else None, "monotonic": of.monotonic,
-             "value_at_zero": of.value_at_zero, "slope_at_zero": of.slope_at_zero, "kinks": list(of.kinks),
-             "source": of.source or _origin(entry),
-             "parameters": {p.name: None if p.required else p.default for p in entry.parameters}}
+        more = [
+            {"aliases": list(entry.aliases), "kinks": list(of.kinks),
+             "range": list(map(_finite, of.range)) if of.range else None}
             for entry, of in zip(entries, facts, strict=True)
-        ])  # fmt: skip
+        ]  # fmt: skip
+        _print_json([row | of for row, of in zip(rows, more, strict=True)])
         return
 
     def short(value: float | None) -> str:
@@ -1261,25 +1238,19 @@ def _list_activations(json: bool) -> None:
 
     Terminal().print(Table([
         Column("activation", [entry.name for entry in entries], "word"),
-        Column("formula", [of.formula or entry.summary for entry, of in zip(entries, facts, strict=True)], "name"),
+        Column("formula", [row["formula"] for row in rows], "name"),
         Column("range", [" … ".join(map(short, of.range)) if of.range else "?" for of in facts], "word", drop=1),
         Column("monotonic", [{True: "yes", False: "no", None: "?"}[of.monotonic] for of in facts], "word", drop=4),
         Column("f(0)", [short(of.value_at_zero) for of in facts], "word", drop=2),
         Column("slope at 0", [short(of.slope_at_zero) for of in facts], "word", drop=3),
-        Column("source", [of.source or _origin(entry) for entry, of in zip(entries, facts, strict=True)], "name",
-               drop=5),
+        Column("source", [row["source"] for row in rows], "name", drop=5),
     ], name_room=46))  # fmt: skip
-
-
-def _origin(entry: Entry[Any]) -> str:
-    """The plug-in that a part comes from."""
-    return entry.plugin.name if entry.plugin else ""
 
 
 def _activations(names: Sequence[str], formula: str | None, overrides: Sequence[str]) -> list[dict[str, Any]]:
     """The activations that are asked for, as a config has them: names, with all parameters."""
+    from actlab import api
     from actlab.spec import yaml
-    from actlab.spec.part import resolve_part
 
     written = [yaml.parse_value(name, name) if name.startswith("{") else {"name": name} for name in names]
     written += [{"name": "formula", "formula": formula}] if formula else []
@@ -1290,12 +1261,7 @@ def _activations(names: Sequence[str], formula: str | None, overrides: Sequence[
         written[0][key.strip()] = yaml.parse_value(value, f"--set {text}")
     found = []
     for part in written:
-        resolved, issues = resolve_part("activation", part, ())
-        if resolved is None:
-            raise ActlabError(
-                "\n".join(f"{'.'.join(map(str, i.path))}: {i.message}" if i.path else i.message for i in issues)
-            )
-        resolved.pop("plugin", None)
+        resolved = api.resolved(part)
         if resolved not in found:
             found.append(resolved)
     return found
@@ -1535,6 +1501,14 @@ def _run_at(path: Path) -> Run:
     if not (path / RECORD).is_file():
         raise RunDirError(f"{path}: holds no {RECORD}; `actlab list` shows where runs are")
     return Run(path)
+
+
+def _row(run: Run) -> dict[str, Any]:
+    """A run in a list of --json."""
+    return {
+        "path": str(run.path), "label": run.label, "hash": run.hash, "status": run.status,
+        "reason": run.record.get("reason"), "results": run.results,
+    }  # fmt: skip
 
 
 def _check_name(what: str, name: str, known: Sequence[str]) -> None:

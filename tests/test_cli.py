@@ -511,6 +511,13 @@ def test_compare_of_nothing_names_what_it_looked_at(ask: Ask, tmp_path: Path) ->
     assert answer.err == "no runs to compare\nnowhere: does not exist\n"
 
 
+@pytest.mark.parametrize("command", ["compare", "report", "claims"])
+def test_a_misspelt_experiment_is_answered_with_the_nearest(command: str, ask: Ask, study: Path) -> None:
+    answer = ask(command, "stdy")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.endswith("stdy: does not exist; did you mean 'results/study'?\n")
+
+
 # --- activations and data --------------------------------------------------------------------------------------
 
 

@@ -233,7 +233,7 @@ def discover(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
         forbidden = [of for of in folders_there if not os.access(of, os.R_OK | os.X_OK, effective_ids=True)]
         passed_over += [f"{of}: may not be read" for of in forbidden]
         if not folders and not forbidden:
-            what = "neither a run nor an experiment" if path.exists() else "does not exist"
+            what = "neither a run nor an experiment" if path.exists() else f"does not exist{nearest_folder(path)}"
             config = path.suffix in (".yaml", ".yml") and path.is_file()
             hint = (
                 f"; the runs of a config lie in the results: name the experiment, {slug(path.stem)}" if config else ""

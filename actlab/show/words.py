@@ -185,7 +185,12 @@ def moment(at: str) -> str:
 
 
 def together(groups: Sequence[Sequence[RunConfig]]) -> list[str]:
-    """What is trained together, a line a group: "20 runs of relu (seed, learning_rate)", the largest first."""
+    """What is trained together, a line a group: "20 runs of relu (seed, learning_rate)", the largest first.
+
+    None where every run is alone.
+    """
+    if all(len(of) == 1 for of in groups):
+        return []
     inner = list(map(differing, groups))
     firsts = [flat(of[0].canonical()) for of in groups]
     for first, keys in zip(firsts, inner, strict=True):

@@ -346,3 +346,4 @@ def test_a_line_says_which_runs_are_trained_together(resolved: Callable[..., Run
     ]
     assert words.together([of["relu"], of["wide"]])[1] == "1 run of hidden=9 sgd"
     assert words.together([of["relu"]]) == ["3 runs of relu (seed)"]
+    assert words.together([of["relu"][:1]]) == []
