@@ -13,11 +13,11 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from actlab.errors import ActlabError, RunDirError, UnknownName
 from actlab.runs.folder import HISTORY, TIMING
@@ -32,6 +32,8 @@ from actlab.study import measures
 if TYPE_CHECKING:
     import pandas as pd
 
+K = TypeVar("K")
+V = TypeVar("V")
 DATA = "data"  # the column of what a condition was trained on, where that tells conditions apart
 PARAMETERS, WEIGHTS, ENDED, CODE = "parameters", "initial weights", "trained to", "code"
 VARIABLES = "environment variables"
@@ -202,6 +204,14 @@ def _fact(value: Any) -> str | None:
 # --- which runs ----------------------------------------------------------------------------------------------------
 
 
+def grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:
+    """Key to the values that come with it, in their order."""
+    found: dict[K, list[V]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
+    return found
+
+
 def configs_of(frame: pd.DataFrame) -> list[Mapping[str, Any]]:
     """The config of each run, nested as run.json has it."""
     return list(frame["run", "config"])
@@ -343,9 +353,7 @@ def conditions(
     names = list(columns)
     if mixed:
         keys, names = [(*key, name) for key, name in zip(keys, data, strict=True)], [*names, DATA]
-    places: dict[tuple[str, ...], list[int]] = {}
-    for place, key in enumerate(keys):
-        places.setdefault(key, []).append(place)
+    places = grouped((key, place) for place, key in enumerate(keys))
     called = condition_names(names, list(places))
     return [
         Condition(encodable(name), dict(zip(names, key, strict=True)), frame.iloc[rows])
@@ -499,10 +507,9 @@ class Reached:
 
 def reached(rows: pd.DataFrame, metric: str, level: float) -> Reached:
     """Epochs and seconds of every finished seed until a measure was first as good as a level."""
-    took: dict[int, list[tuple[float, float]]] = {}
-    for seed, run, status in zip(rows["run", "seed"], rows["run", "run"], rows["run", "status"], strict=True):
-        if status == "done":
-            took.setdefault(seed, []).append(measures.reach(run, metric, level))
+    done = rows[rows["run", "status"] == "done"]
+    pairs = zip(done["run", "seed"], done["run", "run"], strict=True)
+    took = grouped((seed, measures.reach(run, metric, level)) for seed, run in pairs)
     epochs, seconds = ({seed: fmean(t[i] for t in of) for seed, of in sorted(took.items())} for i in (0, 1))
     return Reached(epochs, seconds)
 

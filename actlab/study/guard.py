@@ -29,6 +29,7 @@ from actlab.study.frame import (
     data_names,
     described,
     differing,
+    grouped,
 )
 from actlab.study.measures import images_of, value
 from actlab.study.stats.joint import MINIMUM_PAIRS
@@ -157,9 +158,7 @@ class Guard:
         """The keys of the config that differ between runs, and are no part of what conditions are called by."""
         return [key for key in self._config if not any(covers(key, column) for column in columns)]
 
-    def beside(
-        self, mine: Condition, theirs: Condition, axis: Sequence[str]
-    ) -> list[Note]:  # fmt: skip
+    def beside(self, mine: Condition, theirs: Condition, axis: Sequence[str]) -> list[Note]:
         """In what two conditions differ besides the columns compared."""
         found = []
         for key in self.unnamed(axis):
@@ -198,12 +197,9 @@ class Guard:
         return [Note("stopped early", (mine.name,), {**epochs, **how, **share})]
 
     def _by_seed(self, name: str, condition: Condition) -> dict[int, list[Any]]:
-        found: dict[int, list[Any]] = {}
-        rows = condition.rows
-        for row, seed, status in zip(rows.index, rows["run", "seed"], rows["run", "status"], strict=True):
-            if status == "done":
-                found.setdefault(seed, []).append(row)
-        return {seed: self._values(name, of_seed) for seed, of_seed in found.items()}
+        done = condition.rows[condition.rows["run", "status"] == "done"]
+        by_seed = grouped(zip(done["run", "seed"], done.index, strict=True))
+        return {seed: self._values(name, of_seed) for seed, of_seed in by_seed.items()}
 
     def _values(self, name: str, rows: Iterable[Any]) -> list[Any]:
         return _unique(value for row in rows if (value := self._facts[name][row]) is not None)
@@ -219,31 +215,25 @@ class Guard:
 
     def alike_seeds(self, condition: Condition) -> list[Note]:
         """The seeds of a condition that began with the same weights."""
-        seeds: dict[str, set[int]] = {}
         rows = condition.rows
-        for seed, digest in zip(rows["run", "seed"], rows["fact", WEIGHTS], strict=True):
-            if digest:
-                seeds.setdefault(digest, set()).add(seed)
-        same = [sorted(found) for found in seeds.values() if len(found) > 1]
+        seeds = grouped(zip(rows["fact", WEIGHTS], rows["run", "seed"], strict=True))
+        same = [sorted({*found}) for digest, found in seeds.items() if digest and len({*found}) > 1]
         return [Note("alike seeds", (condition.name,), {"condition": condition.name, "seeds": same})] if same else []
 
     def pooled(self, conditions: Sequence[Condition]) -> list[Note]:
         """A note for the conditions whose own seeds were trained by other code, versions or machines."""
-        alike: dict[tuple[tuple[str, tuple[str, ...]], ...], list[str]] = {}
+        found = list[tuple[tuple[tuple[str, tuple[str, ...]], ...], str]]()
         for condition in conditions:
             rows = condition.rows
             done = rows.index[rows["run", "status"] == "done"]
             values = {name: self._values(name, done) for name in self._facts if name not in BY_SEED}
             several = tuple((name, tuple(map(_text, of))) for name, of in values.items() if len(of) > 1)
-            if several:
-                alike.setdefault(several, []).append(condition.name)
+            found += [(several, condition.name)] if several else []
+        alike = grouped(found)
         if len(alike) > MOST_POOLS:
-            merged: dict[str, list[str]] = {}
-            for several in alike:
-                for name, of in several:
-                    merged[name] = _unique([*merged.get(name, []), *of])
+            facts = grouped((name, value) for several in alike for name, of in several for value in of)
             names = tuple(name for of in alike.values() for name in of)
-            return [Note("pooled", names, {"facts": merged})]
+            return [Note("pooled", names, {"facts": {name: _unique(of) for name, of in facts.items()}})]
         return [Note("pooled", tuple(of), {"facts": dict(several)}) for several, of in alike.items()]
 
 
@@ -371,21 +361,15 @@ def taken_on_others(conditions: Sequence[Condition], metrics: Iterable[str]) -> 
     """A note for each measure that stands beside the judged one, and was taken on other images in some conditions."""
     notes = []
     for metric in metrics:
-        images: dict[str, list[str]] = {}
-        for one in conditions:
-            for where in _unique(images_of(run.config, metric) for run in one.runs):
-                images.setdefault(where, []).append(one.name)
-        images.pop("", None)
+        where = {one.name: _unique(images_of(run.config, metric) for run in one.runs) for one in conditions}
+        images = grouped((of, name) for name, several in where.items() for of in several if of)
         notes += [Note("taken on others", (), {"metric": metric, "images": images}, True)] if len(images) > 1 else []
     return notes
 
 
 def at_chance(levels: Mapping[str, Chance | None]) -> list[Note]:
     """The conditions that have not learned anything; those together of which the same is to be said."""
-    alike: dict[Chance, list[str]] = {}
-    for name, level in levels.items():
-        if level:
-            alike.setdefault(level, []).append(name)
+    alike = grouped((level, name) for name, level in levels.items() if level)
     return [Note("at chance", tuple(of), level.facts, True) for level, of in alike.items()]
 
 
@@ -471,12 +455,12 @@ def left_out(name: str, values: Values, kind: NoteKind = "seeds left out") -> li
 
     All that diverged are together: that is one outcome, whatever step it came at.
     """
-    by_lack: dict[Any, list[int]] = {}
-    reasons = {lack.reason for lack in values.lacking.values() if lack.status == "diverged"}
-    for seed, lack in values.lacking.items():
-        if lack.status != "pending":  # which is no loss yet
-            several = lack.status == "diverged" and len(reasons) > 1
-            by_lack.setdefault(replace(lack, reason="") if several else lack, []).append(seed)
+    lost = {seed: lack for seed, lack in values.lacking.items() if lack.status != "pending"}  # which is no loss yet
+    several = len({lack.reason for lack in lost.values() if lack.status == "diverged"}) > 1
+    by_lack = grouped(
+        (replace(lack, reason="") if several and lack.status == "diverged" else lack, seed)
+        for seed, lack in lost.items()
+    )
     facts = {"condition": name, "left": len(values.by_seed)}
     return [Note(kind, (name,), {**facts, "seeds": seeds, "lack": of}, True) for of, seeds in by_lack.items()]
 
@@ -491,16 +475,15 @@ def not_begun(runs: Iterable[Run], conditions: Sequence[Condition]) -> list[Note
 
 def without_partner(values: Mapping[str, Values], pairings: Mapping[str, Against]) -> list[Note]:
     """A note for all conditions that lack the same seeds of their baseline, or have seeds that it lacks."""
-    found: dict[tuple[NoteKind, tuple[int, ...], str], list[str]] = {}
+    missing = list[tuple[tuple[NoteKind, tuple[int, ...], str], str]]()
     for name, pairing in pairings.items():
         mine, theirs = ({*of.by_seed, *of.lacking} for of in (values[name], values[pairing.baseline]))
-        for kind, seeds in (("seeds without a run", theirs - mine), ("seeds without a pair", mine - theirs)):
-            if seeds:
-                found.setdefault((kind, tuple(sorted(seeds)), pairing.baseline), []).append(name)  # type: ignore[arg-type]
+        missing.append((("seeds without a run", tuple(sorted(theirs - mine)), pairing.baseline), name))
+        missing.append((("seeds without a pair", tuple(sorted(mine - theirs)), pairing.baseline), name))
     return [
         Note(kind, tuple(names), {"seeds": list(seeds), "baseline": baseline})
-        for (kind, seeds, baseline), names in found.items()
-    ]
+        for (kind, seeds, baseline), names in grouped(missing).items() if seeds
+    ]  # fmt: skip
 
 
 def unused(conditions: Sequence[Condition], pairings: Mapping[str, Against]) -> list[Note]:
@@ -513,10 +496,7 @@ def unused(conditions: Sequence[Condition], pairings: Mapping[str, Against]) -> 
 
 def means_of_runs(values: Mapping[str, Values], keys: Sequence[str]) -> list[Note]:
     """A note for the conditions that pool so many settings, which differ in these keys."""
-    by_count: dict[int, list[str]] = {}
-    for name, of in values.items():
-        by_count.setdefault(of.settings, []).append(name)
-    by_count.pop(1, None)
+    by_count = grouped((of.settings, name) for name, of in values.items() if of.settings > 1)
     facts = {"keys": list(keys)}
     return [Note("mean of runs", tuple(names), {"runs": n, **facts}, True) for n, names in sorted(by_count.items())]
 

@@ -505,10 +505,8 @@ def unless_lost(judgement: Judgement, name: str, baseline: str, values: Mapping[
     """
     winner, loser = (name, baseline) if judgement.verdict.endswith("better") else (baseline, name)
     mine, theirs = values[winner], values[loser]
-    lost: dict[str, list[int]] = {}
-    for seed, status in mine.lost.items():
-        if seed in theirs.by_seed or seed in theirs.lacking:
-            lost.setdefault(status, []).append(seed)
+    met = {*theirs.by_seed, *theirs.lacking}
+    lost = framing.grouped((status, seed) for seed, status in mine.lost.items() if seed in met)
     if judgement.verdict == "not established" or not lost:
         return judgement
     seeds = len(mine.by_seed) + len(mine.lacking)
@@ -670,10 +668,8 @@ def _results(
             result = replace(result, baseline=base, axis=pairing.axis, verdict="not established", beside=beside)
             if name in judged:
                 judgement = unless_lost(judged[name], name, base, values)
-                result = replace(
-                    result, pairs=pairs[name].numbers, p=judgement.p, test=judgement.test, family=judgement.family,
-                    verdict=judgement.verdict, reason=judgement.reason, divergence=diverging[name],
-                )  # fmt: skip
+                numbered = replace(result, pairs=pairs[name].numbers, divergence=diverging[name])
+                result = replace(numbered, **vars(judgement))
             else:
                 result = replace(result, reason=refused[name])
         results.append(result)
