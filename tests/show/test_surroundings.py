@@ -157,5 +157,9 @@ def test_a_run_whose_figures_failed_says_so_and_has_them_drawn_later(
     draw_again([Run(path)])
     assert (path / "loss.png").stat().st_mtime_ns == first
     (path / "run.json").write_text(json.dumps(record))
+    (path / "run.json").rename(path / "away")
+    assert draw_run(path) == ["accuracy.png", "loss.png"]  # and no exception, which would end a training
+    assert "not drawn" in capsys.readouterr().err
+    (path / "away").rename(path / "run.json")
     for file in path.glob("*.png"):
         file.unlink()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from actlab.errors import RunDirError
 from actlab.runs.folder import CONFUSION, HISTORY, LAYERS, WEIGHT_FILM, read_arrays, read_table, write_bytes
 from actlab.runs.record import Run
 from actlab.show import words
@@ -33,7 +34,12 @@ def draw_run(path: Path) -> list[str]:
     Returns:
         The names of the files that could not be drawn; stderr says why. A training is worth more than its figures.
     """
-    run, history = Run(path), read_table(path / HISTORY)
+    try:
+        run = Run(path)
+    except RunDirError as error:  # damaged meanwhile; the training writes it anew, and the next `actlab run` draws
+        print(f"{path}: {words.not_drawn(error)}", file=sys.stderr)
+        return ["accuracy.png", "loss.png"]
+    history = read_table(path / HISTORY)
     heading, on_test = Heading(title_of(run), words.stand_in(run.record.get("dataset") or {})), tested([run])
     figures: dict[str, Draw] = {
         metric: partial(curves.history_figure, history, metric, heading, on_test) for metric in ("accuracy", "loss")
