@@ -1168,10 +1168,13 @@ def activations(
             answers.append({"name": name})
             if check:
                 findings = checks.check(name, parameters)
-                holds &= all(finding.holds for finding in findings)
+                refuted = [finding.property for finding in findings if not finding.holds]
+                holds &= not refuted
                 answers[-1]["findings"] = list(map(asdict, findings))
                 if not json:
-                    out.print(title, style="bold", soft_wrap=True)
+                    wrong = f"does not hold: {', '.join(refuted)}"
+                    came_out = wrong if refuted else f"all {len(findings)} properties hold"
+                    out.print(f"{title}: {came_out}", style="bold", soft_wrap=True)
                     out.print(Table([
                         Column("", ["holds" if finding.holds else "REFUTED" for finding in findings], "word"),
                         *(Column(header, [getattr(finding, header) for finding in findings], "name")

@@ -240,6 +240,9 @@ def test_a_mistake_is_one_message(
 
 def test_activations_are_a_frame() -> None:
     frame = actlab.activations()
+    assert list(frame) == [
+        "formula", "range", "monotonic", "value_at_zero", "slope_at_zero", "source", "parameters",
+    ]  # fmt: skip
     assert frame.loc["relu", "value_at_zero"] == 0 and frame.loc["leaky_relu", "parameters"] == {"negative_slope": 0.2}
 
 

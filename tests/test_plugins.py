@@ -235,7 +235,8 @@ def test_the_suite_for_an_authors_own_tests_refutes_what_is_not_so(write: Callab
     wrong = write(right.replace("value_at_zero=1", "value_at_zero=0"))
     with pytest.raises(AssertionError, match="bump:\nvalue at 0: stated 0, found 1"):
         actlab.testing.check_activation("bump", plugin=wrong)
-    assert CliRunner().invoke(cli.app, ["activations", "bump", "--plugin", str(wrong), "--check"]).exit_code == 1
+    checked = CliRunner().invoke(cli.app, ["activations", "bump", "--plugin", str(wrong), "--check"])
+    assert (checked.exit_code, checked.stdout.splitlines()[0]) == (1, "bump, height: 1.0: does not hold: value at 0")
     plugins.use()
     wide = BUMP.replace("return ops.relu(x) + height * ops.exp(-ops.square(x))", "return ops.cast(x, 'float32')")
     with pytest.raises(PluginError, match=r"bump returns float32 for float16; end it with: return ops.cast\(y, x"):

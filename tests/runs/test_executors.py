@@ -309,3 +309,18 @@ def test_threads_follow_from_the_workers_that_there_are(
     """Eight cores are shared by as many workers as are asked for, but no more than there are runs."""
     monkeypatch.setattr(sweep, "usable_cores", lambda: 8)
     assert sweep.workers_and_threads(runs, "cpu", wanted) == expected
+
+
+def test_a_worker_that_is_gone_names_the_plugin_that_may_have_ended_it() -> None:
+    from types import SimpleNamespace
+
+    from actlab.registry import Plugin
+
+    with_own: Any = SimpleNamespace(plugins=(Plugin("leaver.py", "leaver.py", "0" * 64),))
+    without: Any = SimpleNamespace(plugins=())
+    reason = local._end_of_worker(3, with_own).reason
+    assert reason == (
+        "the worker ended with exit code 3, perhaps by the plug-in leaver.py, which may call os._exit or crash; see log.txt"
+    )
+    assert local._end_of_worker(3, without).reason == "the worker ended with exit code 3; see log.txt"
+    assert "want of memory" in str(local._end_of_worker(-9, without).reason)

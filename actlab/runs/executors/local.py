@@ -212,5 +212,5 @@ def _end_of_worker(code: int | None, job: Job) -> Outcome:
     how = f"was ended by {name}" if name else f"ended with exit code {code}"
     memory = ", perhaps by the system for want of memory" if name == "SIGKILL" else ""
     own = ", ".join(plugin.name for plugin in job.plugins)
-    plugins = f", perhaps by the plug-in {own}: does it call os._exit, or crash?" if own else ""
+    plugins = f", perhaps by the plug-in {own}, which may call os._exit or crash" if own else ""
     return Outcome("failed", f"the worker {how}{plugins or memory}; see log.txt")
