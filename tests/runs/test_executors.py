@@ -320,7 +320,8 @@ def test_a_worker_that_is_gone_names_the_plugin_that_may_have_ended_it() -> None
     without: Any = SimpleNamespace(plugins=())
     reason = local._end_of_worker(3, with_own).reason
     assert reason == (
-        "the worker ended with exit code 3, perhaps by the plug-in leaver.py, which may call os._exit or crash; see log.txt"
+        "the worker ended with exit code 3, perhaps by the plug-in leaver.py, which may call os._exit or crash;"
+        " see log.txt"
     )
     assert local._end_of_worker(3, without).reason == "the worker ended with exit code 3; see log.txt"
     assert "want of memory" in str(local._end_of_worker(-9, without).reason)
