@@ -330,7 +330,10 @@ def check(files: Files, set_: Set = None, plugin: Plugins = None, json: Json = F
     out = Terminal()
     for plan in plans:
         labels, configs = zip(*plan.runs, strict=True)
-        runs, of = counted(len(plan.runs), "run"), f" ({', '.join(plan.varies)} vary)" * bool(plan.varies)
+        runs, of = (
+            counted(len(plan.runs), "run"),
+            f" ({', '.join(plan.varies)} var{'y' if len(plan.varies) > 1 else 'ies'})" * bool(plan.varies),
+        )
         out.print(f"{plan.source}: valid; {plan.experiment.name} trains {runs}{of}", style="bold", soft_wrap=True)
         if plan.experiment.description:
             out.print(" ".join(plan.experiment.description.split()))

@@ -176,7 +176,7 @@ def parse(
         _check_apart(experiment, problems, own)
     runs: dict[str, tuple[str, RunConfig]] = {}
     merged = []
-    notes, noted = Problems(document), Counter[Path]()
+    notes, noted, lengths = Problems(document), Counter[Path](), dict[str, list[Issue]]()
     notes.overrides = problems.overrides
     seen: set[tuple[Path, str]] = set()
     parts: dict[str, tuple[Part | None, list[Issue]]] = {}
@@ -193,7 +193,10 @@ def parse(
             merged.append(name)
             continue
         runs[digest] = (name, config)
-        for issue in too_long(config.canonical()):
+        but_for_seed = json.dumps({key: value for key, value in cell.values.items() if key != "seed"})
+        if but_for_seed not in lengths:
+            lengths[but_for_seed] = too_long(config.canonical())
+        for issue in lengths[but_for_seed]:
             if not noted[issue.path]:
                 _add_at_cell(cell, issue, notes, set())
             noted[issue.path] += 1
