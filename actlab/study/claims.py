@@ -206,14 +206,12 @@ class Side:
     Args:
         name: what the condition is called.
         runs: all that the file asks for.
-        values: seed to the claim's measure.
-        lacking: seed to why it has no number.
+        values: the claim's measure by seed.
     """
 
     name: str
     runs: Sequence[PlannedRun]
-    values: Mapping[int, float]
-    lacking: Mapping[int, Lack]
+    values: Values
 
 
 @dataclass(frozen=True)
@@ -320,7 +318,7 @@ def _side(claim: Claim, name: str, runs: Sequence[PlannedRun]) -> Side:
             values[one.seed] = found
         else:
             lacking[one.seed] = lack or Lack("no value")
-    return Side(name, runs, values, {seed: lack for seed, lack in lacking.items() if seed not in values})
+    return Side(name, runs, Values(values, {seed: lack for seed, lack in lacking.items() if seed not in values}))
 
 
 def _drafts(
@@ -331,7 +329,7 @@ def _drafts(
     paths = [run.path for run in frame["run", "run"]] if len(frame) else []
     for side, other in couples(claim, runs, names):
         sides = [side, other] if other else [side]
-        lacking = {(one.name, seed): lack for one in sides for seed, lack in one.lacking.items()}
+        lacking = {(one.name, seed): lack for one in sides for seed, lack in one.values.lacking.items()}
         draft = Evidence(side.name, other.name if other else "", "undecided", Note("no counterpart"), {}, lacking)
         trained = [{one.run.path for one in of.runs if one.run} for of in sides]
         mine, *rest = [
@@ -340,7 +338,7 @@ def _drafts(
         ]  # fmt: skip
         notes = [note for one in (mine, *rest) for note in guard.alike_seeds(one)]
         if keys and other is None:
-            found.append(replace(draft, values=side.values))
+            found.append(replace(draft, values=side.values.by_seed))
         elif mixed := _other_data(mine, rest, keys, guard):
             found.append(replace(draft, reason=mixed))
         elif claim.relation.sign in EVERY_SEED:
@@ -418,11 +416,11 @@ def holds(claim: Claim, number: float) -> bool:
 
 def _of_mean(claim: Claim, side: Side, draft: Evidence) -> Evidence:
     """Whether the t interval of the mean over seeds lies in the claim's region, outside of it, or neither."""
-    estimate, asked = summary(list(side.values.values())), region(claim)
+    estimate, asked = summary(list(side.values.by_seed.values())), region(claim)
     word: Word = "undecided"
     if estimate.n < 2:
         reason = Note("no interval" if estimate.n else "no number")
-    elif side.lacking:
+    elif side.values.lacking:
         reason = Note("lack leaves it open")
     elif asked.is_above(estimate.low) or asked.is_below(estimate.high):
         word, reason = "refuted", Note("interval outside")
@@ -430,14 +428,15 @@ def _of_mean(claim: Claim, side: Side, draft: Evidence) -> Evidence:
         word, reason = "supported", Note("interval inside")
     else:
         reason = Note("interval across")
-    return replace(draft, verdict=word, reason=reason, values=side.values, estimate=estimate)
+    return replace(draft, verdict=word, reason=reason, values=side.values.by_seed, estimate=estimate)
 
 
 def _at_every_seed(claim: Claim, side: Side, other: Side | None, draft: Evidence) -> Evidence:
     """Whether the claim holds at every seed; one that it does not hold at refutes it, whatever the others say."""
-    values = side.values
+    values = side.values.by_seed
     if other:
-        values = {seed: number - other.values[seed] for seed, number in values.items() if seed in other.values}
+        theirs = other.values.by_seed
+        values = {seed: number - theirs[seed] for seed, number in values.items() if seed in theirs}
     wrong = {seed: number for seed, number in values.items() if not holds(claim, number)}
     if wrong:
         reason = Note("not at every seed", (), {"values": wrong, "differences": other is not None})
@@ -458,7 +457,7 @@ def _pairs(claim: Claim, side: Side, other: Side) -> dict[float, Pair]:
     Whether the difference is above or below the end; higher counts as better, whatever the measure.
     """
     asked, runs = region(claim), [one.run for of in (side, other) for one in of.runs if one.run]
-    step = judging.step_of(runs, claim.metric, [*side.values.values(), *other.values.values()])
+    step = judging.step_of(runs, claim.metric, [*side.values.by_seed.values(), *other.values.by_seed.values()])
     mine, theirs = (
         guarding.chance_level([one.run for one in of.runs if one.run], claim.metric, claim.at) for of in (side, other)
     )
@@ -466,8 +465,8 @@ def _pairs(claim: Claim, side: Side, other: Side) -> dict[float, Pair]:
     found = {}
     for end in (asked.low, asked.high):
         if math.isfinite(end):
-            moved = {seed: number + end for seed, number in other.values.items()}
-            pair = judging.pair_of(side.values, moved, claim.metric, step, chance=chance)
+            moved = {seed: number + end for seed, number in other.values.by_seed.items()}
+            pair = judging.pair_of(side.values.by_seed, moved, claim.metric, step, chance=chance)
             found[end] = replace(pair, higher_is_better=True)
     return found
 
@@ -496,13 +495,14 @@ def _in_table(
 
 def _with_notes(waiting: Sequence[_Comparing], standing: Sequence[ConditionResult | None]) -> list[_Comparing]:
     """The pairs with what a table notes of its own: how often either side diverged, and skewed differences."""
-    ends = [(_ends(draft.side), _ends(draft.other)) for draft in waiting]
+    ends = [(draft.side.values.diverged, draft.other.values.diverged) for draft in waiting]
     outside = [i for i, result in enumerate(standing) if result is None]
     diverged = dict(zip(outside, judging.judge_divergence([ends[i] for i in outside]), strict=True))
     for i, result in enumerate(standing):
         if result and result.divergence:
             diverged[i] = judging.divergence_of(*ends[i], result.divergence.p, result.divergence.family)
-    pairs = [judging.pair_of(draft.side.values, draft.other.values, draft.claim.metric, 0.0) for draft in waiting]
+    numbers = [(draft.side.values.by_seed, draft.other.values.by_seed, draft.claim.metric) for draft in waiting]
+    pairs = [judging.pair_of(mine, theirs, metric, 0.0) for mine, theirs, metric in numbers]
     skewed = guarding.skewed({i: (pair.seeds, pair.numbers.differences) for i, pair in enumerate(pairs)})
     noted = []
     for i, draft in enumerate(waiting):
@@ -513,10 +513,6 @@ def _with_notes(waiting: Sequence[_Comparing], standing: Sequence[ConditionResul
     return noted
 
 
-def _ends(side: Side) -> dict[int, bool]:
-    return Values(dict(side.values), dict(side.lacking)).diverged
-
-
 def _evidence(draft: _Comparing, judged: Mapping[float, Judgement]) -> Evidence:
     """The evidence of a pair: the difference is established to be above an end, below it, or not.
 
@@ -524,7 +520,7 @@ def _evidence(draft: _Comparing, judged: Mapping[float, Judgement]) -> Evidence:
     """
     side, other, asked = draft.side, draft.other, region(draft.claim)
     family = max(judgement.family for judgement in judged.values())
-    unmoved = judging.pair_of(side.values, other.values, draft.claim.metric, 0.0, max(1, family))
+    unmoved = judging.pair_of(side.values.by_seed, other.values.by_seed, draft.claim.metric, 0.0, max(1, family))
     numbers = unmoved.numbers
     values = dict(zip(unmoved.seeds, numbers.differences, strict=True))
     mean = fmean(values.values()) if values else math.nan
@@ -537,7 +533,7 @@ def _evidence(draft: _Comparing, judged: Mapping[float, Judgement]) -> Evidence:
         word = "refuted"
     elif above in (None, "better") and below in (None, "worse"):
         word = "supported"
-    lacking = {(one.name, seed): lack for one in (side, other) for seed, lack in one.lacking.items()}
+    lacking = {(one.name, seed): lack for one in (side, other) for seed, lack in one.values.lacking.items()}
     if _could_turn(draft, word, beyond):
         word, reason = "undecided", Note("lack leaves it open")
     elif word != "undecided":
@@ -559,10 +555,10 @@ def _could_turn(draft: _Comparing, word: Word, beyond: float | None) -> bool:
     """
     asked, upward = region(draft.claim), higher_is_better(draft.claim.metric)
     for side, raises in ((draft.side, not upward), (draft.other, upward)):  # what a lost seed does to the difference
-        if any(lack.status not in LOST for lack in side.lacking.values()):
+        if any(lack.status not in LOST for lack in side.values.lacking.values()):
             return True
         end = asked.high if raises else asked.low
         firmer = end == beyond if word == "refuted" else word == "supported" and math.isinf(end)
-        if side.lacking and not firmer:
+        if side.values.lacking and not firmer:
             return True
     return False
