@@ -77,7 +77,7 @@ def ask(folder: Path, path: str = "results/study") -> tuple[dict[str, Any], str]
 def test_what_was_claimed_before_the_first_run_says_so(author: Path) -> None:
     study, shown = ask(author)
     assert study["claims"][0]["registered"]["when"] == "before the first run"
-    assert "registered before the first run, 20" in shown and shown.endswith("; 1 registered before the first run")
+    assert "registered before the first run, 20" in shown and "; 1 registered before the first run study" in shown
 
 
 def test_an_edited_claim_is_shown_with_what_it_was(author: Path) -> None:
@@ -287,7 +287,7 @@ def test_a_seed_that_is_dropped_is_named(asked: Callable[..., Registered], tmp_p
     assert of["claims"][0]["registered"]["dropped"] == ["relu-seed0", "tanh-seed0"]
     assert of["claims"][0]["registered"]["when"] == "dropped"
     assert "d, 2 runs that had begun are asked for no more: with activation relu, val_accuracy" in shown
-    assert shown.endswith("; 3 registered before the first run, but runs that had begun are asked for no more")
+    assert "; 3 registered before the first run, but runs that had begun are asked for no more study" in shown
     for form in ("html", "markdown"):
         actlab(("report", "study", "-o", f"page.{form}", "--format", form), tmp_path)
         page = " ".join((tmp_path / f"page.{form}").read_text().split())
