@@ -51,12 +51,12 @@ FINE, ABORTS, HANGS, NO_MEMORY, FAILS_ONCE = 0, 1, 2, 3, 4
 # seed to what happens, and to a part of the reason that the record gives; nothing where the run is done all the same
 FAULTS: dict[int, tuple[Callable[[], Any], str]] = {
     ABORTS: (os.abort, "SIGABRT"),
-    HANGS: (_hang, "took longer than --run-timeout 2 s"),
+    HANGS: (_hang, "took longer than --run-timeout 10 s"),
     NO_MEMORY: (lambda: _raise(MemoryError("out of memory")), "MemoryError: out of memory"),
     5: (lambda: sys.exit(3), "SystemExit: 3"),
     6: (_exit_in_c, "the worker ended with exit code 0"),
     7: (lambda: os.closerange(3, 256), ""),
-    8: (lambda: os.kill(os.getpid(), signal.SIGSTOP), "took longer than --run-timeout 2 s"),
+    8: (lambda: os.kill(os.getpid(), signal.SIGSTOP), "took longer than --run-timeout 10 s"),
     9: (lambda: os.kill(os.getpid(), signal.SIGKILL), "SIGKILL, perhaps by the system for want of memory"),
     10: (_fill_memory, "MemoryError: Unable to allocate"),
     11: (lambda: _raise(KeyboardInterrupt()), "KeyboardInterrupt"),
@@ -99,7 +99,7 @@ warm_up, start = trainer.warm_up, worker.start
 
 def slow_warm_up(path: Path) -> None:
     """Takes longer than the runs may."""
-    time.sleep(4.0)
+    time.sleep(7.0)
 
 
 def leave(path: Path) -> None:

@@ -61,7 +61,7 @@ def test_any_fault_costs_its_own_run_only(cases: Cases, tmp_path: Path, capsys: 
     )
     for i in range(cases.count):
         out = tmp_path / f"{i}"
-        code = run(path, out, retries=0, run_timeout=2.0, json=True, workers="4")
+        code = run(path, out, retries=0, run_timeout=10.0, json=True, workers="4")
         told = capsys.readouterr()
         (answer,), lines = json.loads(told.out), told.err.splitlines()
         records = by_seed(out)
@@ -139,7 +139,7 @@ def test_the_timeout_counts_training_alone(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(faults, "work", faults.report_process)
     monkeypatch.setattr(local, "worker", faults)
     path = write(tmp_path, "epochs: 1\nsweep: {seed: {range: 2}}\n")
-    assert run(path, tmp_path / "out", run_timeout=2.0, retries=0) == 0
+    assert run(path, tmp_path / "out", run_timeout=5.0, retries=0) == 0
 
 
 @pytest.mark.usefixtures("faulty")
