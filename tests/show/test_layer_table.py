@@ -44,7 +44,7 @@ def show(path: Path, *options: str, **environment: str) -> str:
 
 def test_a_row_a_layer_with_last_values_and_sparklines(probed: Path) -> None:
     lines = show(probed).splitlines()
-    assert lines[0] == f"{probed.name[:-9]}  done"
+    assert lines[0] == f"{probed.name[:-9]}: done"
     header, dense, logits = lines[2:5]
     assert header.split() == [
         "layer", "units", "dead_units", "saturated_fraction", "gradient_norm_mean", "activation_mean",
