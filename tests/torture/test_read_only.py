@@ -135,7 +135,7 @@ def test_another_users_finished_runs_are_finished(here: Path) -> None:
             code, out, err = json.load(file)
         return code, out, err
 
-    assert nobody("status", "results")[1].splitlines()[-1] == "  3 done"
+    assert nobody("status", "results")[1].splitlines()[-1] == "results/study: 3 done"
     code, out, err = nobody("compare", "results/study")
     assert (code, "95.00" in out) == (0, True)
     assert err.splitlines()[-1].startswith("not written: results/study/comparison.csv: cannot be written: permission")
