@@ -31,7 +31,7 @@ FEATURES: dict[str, dict[str, Any]] = {
         "activation": "prelu", "initializer": "glorot_uniform",
     },
     "convolution": {"model": "simple_cnn"},
-    # with a rate of 0.1 rounding grows a thousandfold in 20 steps of this one, on one engine as well
+    # with a rate of 0.1 rounding grows a thousandfold in 20 steps of this one
     "im2col": {"model": {"name": "simple_cnn", "convolution": "im2col", "batch_norm": "after"},
                "optimizer": {**SGD, "learning_rate": 0.01}},
     **{name: {"optimizer": {"name": name, "learning_rate": 0.003}}

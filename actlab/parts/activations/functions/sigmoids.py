@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from actlab.lazy import keras, ops
+from actlab.lazy import backend, jax, keras, ops
 from actlab.parts.activations.facts import ACTIVATIONS, ActivationFacts
 from actlab.parts.autodiff import largest
 
@@ -65,7 +65,8 @@ def log_sigmoid(x: Any) -> Any:
 ))  # fmt: skip
 def tanh(x: Any) -> Any:
     """f(x) = (exp(x) − exp(−x)) / (exp(x) + exp(−x))."""
-    return keras.activations.tanh(x)
+    # Keras's own makes single precision of double on JAX
+    return jax.numpy.tanh(x) if backend() == "jax" else keras.activations.tanh(x)
 
 
 @ACTIVATIONS.register(ActivationFacts(
