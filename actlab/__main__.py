@@ -6,9 +6,9 @@ from actlab.signals import Signals
 def main() -> None:
     """The command line; imported here, since a signal may come while it is."""
     with Signals(orderly=False):
-        from actlab.cli import main
+        from actlab import cli
 
-        main()
+        cli.main(cli.ENDS_SOON)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from actlab import __version__
-from actlab.environment import RESULTS, pin_process
+from actlab.environment import RESULTS, pin_process, usable_cores
 from actlab.errors import ActlabError, DatasetError, RunDirError, UnknownName, counted
 from actlab.show import completion
 from actlab.signals import Signals
@@ -46,6 +46,7 @@ app = typer.Typer(
     help="Compare activation functions: train every condition of a study from one YAML file, and say what came out.",
 )  # fmt: skip
 
+ENDS_SOON = "the process ends with the command"
 MOST_GROUPS = 8  # lines of what is trained together
 MOST_RUNS = 200  # rows of a table of runs
 Files = Annotated[
@@ -132,10 +133,8 @@ def options(
     if version:
         typer.echo(f"actlab {__version__}")
         raise typer.Exit
-    if context.invoked_subcommand in ("compare", "report", "claims", "list", "run"):
-        # with a thousand runs in memory each collection takes long and frees nothing; the process ends soon
-        gc.disable()
-        context.call_on_close(gc.enable)
+    if context.obj == ENDS_SOON and context.invoked_subcommand in ("compare", "report", "claims", "list", "run"):
+        gc.disable()  # with a thousand runs in memory each collection takes long and frees nothing
 
 
 # --- before and while runs train -------------------------------------------------------------------------------
@@ -520,6 +519,7 @@ def status(paths: SomePaths = None, json: Json = False) -> None:
 
 @app.command()
 def compare(
+    context: typer.Context,
     paths: Paths,
     metrics: Metrics = None,
     at: At = "last",
@@ -564,7 +564,7 @@ def compare(
     stacks: dict[str, Draw] = {}
     for text in stack or ():
         stacks |= stacked(comparison, [column.strip() for column in text.split(",")], question)
-    asked = out is not None
+    asked, cores = out is not None, usable_cores() if context.obj == ENDS_SOON else 1
     if form == "table" and out is None:  # into the experiment that was named, or the folder above several
         parents = {path.resolve().parent for path in named}
         one = named[0].parent if (named[0] / RECORD).is_file() else named[0]
@@ -581,7 +581,7 @@ def compare(
         write_bytes(file, comparison_text(comparison, as_file or "csv", title, wide, notes).encode())
         files.append(file)
         if not as_file:
-            files.extend(draw_comparison(out, comparison, question, more=stacks))
+            files.extend(draw_comparison(out, comparison, question, more=stacks, cores=cores))
 
     if form == "table":
         talk = Terminal()
@@ -1541,10 +1541,10 @@ def _plain_signs(error: UnicodeError) -> tuple[str, int]:
     return "".join(signs.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
 
 
-def _answer() -> int:
+def _answer(process: str) -> int:
     """The exit code of the command; a usage error repeats what was typed, but for what could drive a terminal."""
     try:
-        return int(app(standalone_mode=False) or 0)
+        return int(app(standalone_mode=False, obj=process) or 0)
     except (Exception, SystemExit) as error:
         usage_error: Any = typer.BadParameter.__mro__[1]  # for which Typer has no public name
         if not isinstance(error, usage_error):
@@ -1562,8 +1562,12 @@ def _answer() -> int:
         return 2
 
 
-def main() -> None:
-    """The command `actlab`: an error that a person can mend is one message, and exit code 2."""
+def main(process: str = "") -> None:
+    """The command `actlab`: an error that a person can mend is one message, and exit code 2.
+
+    Args:
+        process: ENDS_SOON where it has nothing else to do.
+    """
     codecs.register_error("plain-signs", _plain_signs)
     completion.join_words()
     try:
@@ -1573,9 +1577,11 @@ def main() -> None:
                 own = stream.isatty() or "PYTHONIOENCODING" in os.environ  # what goes into a file is UTF-8
                 stream.reconfigure(encoding=None if own else "utf-8", errors="plain-signs")
         try:
-            sys.exit(_answer())
+            sys.exit(_answer(process))
         finally:
             sys.stdout.flush()
+            if process == ENDS_SOON:
+                gc.freeze()  # or Python would search a thousand runs for what can be freed, and then end
     except (ActlabError, OSError) as error:
         unwritten = isinstance(error, OSError) and error.filename is None  # stdout; files have names
         if "--debug" in sys.argv and not unwritten:

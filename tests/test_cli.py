@@ -22,6 +22,7 @@ import typer
 from typer.testing import CliRunner
 
 from actlab import __version__, cli
+from actlab.environment import usable_cores
 from actlab.parts.activations import ACTIVATIONS
 from actlab.parts.datasets import DATASETS
 from actlab.runs.folder import COMPARISON, EXPERIMENT, HISTORY, RECORD, lock, write_json, write_progress
@@ -51,6 +52,7 @@ class Answer:
 
 
 Ask = Callable[..., Answer]
+CORES = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else {0}
 
 
 @pytest.fixture
@@ -477,6 +479,48 @@ def test_compare_prints_a_row_a_condition_and_writes_it(ask: Ask, study: Path) -
     assert float(table[0]["val_accuracy last mean"]) == pytest.approx(0.955)
     for metric in ("val_accuracy", "val_loss"):
         assert (study / f"{metric}.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.skipif(usable_cores() < 2 or sys.platform != "linux", reason="one core draws alone")
+def test_figures_drawn_by_several_cores_are_those_of_one(study: Path, tmp_path: Path) -> None:
+    drawn = {}
+    for cores in ({min(CORES)}, CORES):
+        out = tmp_path / f"by-{len(cores)}"
+        program = (
+            f"import os; os.sched_setaffinity(0, {cores})\n"
+            "from actlab.show.figures import comparison\n"
+            "done = comparison._done\n"
+            "def said(place): print('drawn by', os.getpid(), flush=True); return done(place)\n"
+            "comparison._done = said\n"
+            "from actlab.__main__ import main; main()"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program, "compare", study, "-o", out], capture_output=True, text=True, timeout=600
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert ("drawn by" in done.stdout) == (len(cores) > 1)
+        drawn[len(cores)] = {path.name: path.read_bytes() for path in out.glob("*.png")}
+    one, several = drawn.values()
+    assert one == several and len(one) >= 4
+
+
+def test_a_figure_that_a_copy_of_the_process_cannot_draw_is_named(study: Path, tmp_path: Path) -> None:
+    program = (
+        "import os, signal\n"
+        "from actlab.show.figures import comparison\n"
+        "def fails(*_): raise ValueError('no ink')\n"
+        "def killed(*_): os.kill(os.getpid(), signal.SIGKILL) if os.getpid() != first else None; return seeds(*_)\n"
+        "first, seeds, comparison.seeds_figure = os.getpid(), comparison.seeds_figure, {}\n"
+        "from actlab.__main__ import main; main()"
+    )
+    for what, said in (("fails", "seeds.png: not drawn: no ink (ValueError)"), ("killed", "")):
+        out = tmp_path / what
+        done = subprocess.run(
+            [sys.executable, "-c", program.format(what), "compare", study, "-o", out],
+            capture_output=True, text=True, timeout=600,
+        )  # fmt: skip
+        assert done.returncode == 0 and said in done.stderr
+        assert (out / "seeds.png").exists() == (not said) and (out / "val_loss.png").exists()
 
 
 def test_compare_as_json(ask: Ask, study: Path, tmp_path: Path) -> None:

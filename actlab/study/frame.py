@@ -16,7 +16,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from statistics import fmean
+from functools import cached_property
+from itertools import pairwise
+from operator import truediv
+from statistics import fmean, median
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from actlab.errors import ActlabError, RunDirError, UnknownName
@@ -283,6 +286,16 @@ class Condition:
     def runs(self) -> list[Run]:
         return list(self.rows["run", "run"])
 
+    @cached_property
+    def done(self) -> pd.DataFrame:
+        """The rows of its finished runs."""
+        return self.rows[self.rows["run", "status"] == "done"]
+
+    @cached_property
+    def done_by_seed(self) -> dict[int, list[Any]]:
+        """Seed to where in the frame its finished runs are."""
+        return grouped(zip(self.done["run", "seed"], self.done.index, strict=True))
+
 
 def differing(frame: pd.DataFrame, apart: Sequence[str] = NOT_TRAINING) -> list[str]:
     """The keys of the config that part conditions: those that differ, but for the seed and what does not train.
@@ -516,15 +529,14 @@ def reached(rows: pd.DataFrame, metric: str, level: float) -> Reached:
 
 def seconds_an_epoch(run: Run) -> float:
     """Median wall time of an epoch, evaluation included; NaN if the run has no timing."""
-    import numpy as np
-
     try:
-        seconds = run.columns(TIMING)[0]["wall_seconds"].astype(float)
-        epochs = run.columns(HISTORY)[0]["epoch"].astype(float)
+        seconds = run.columns(TIMING)[0]["wall_seconds"].tolist()
+        epochs = run.columns(HISTORY)[0]["epoch"].tolist()
     except RunDirError:
         return math.nan
-    if not len(seconds) or len(seconds) != len(epochs):
+    if not seconds or len(seconds) != len(epochs):
         return math.nan
-    if len(seconds) > 1:
-        seconds, epochs = np.diff(seconds), np.diff(epochs)  # the first row holds the compilation too
-    return float(np.median(seconds / epochs)) if (epochs > 0).all() else math.nan
+    if len(seconds) > 1:  # the first row holds the compilation too
+        seconds, epochs = ([after - before for before, after in pairwise(of)] for of in (seconds, epochs))
+    paces = list(map(truediv, seconds, epochs)) if all(of > 0 for of in epochs) else [math.nan]
+    return math.nan if math.isnan(sum(paces)) else median(paces)

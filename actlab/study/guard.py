@@ -197,9 +197,7 @@ class Guard:
         return [Note("stopped early", (mine.name,), {**epochs, **how, **share})]
 
     def _by_seed(self, name: str, condition: Condition) -> dict[int, list[Any]]:
-        done = condition.rows[condition.rows["run", "status"] == "done"]
-        by_seed = grouped(zip(done["run", "seed"], done.index, strict=True))
-        return {seed: self._values(name, of_seed) for seed, of_seed in by_seed.items()}
+        return {seed: self._values(name, rows) for seed, rows in condition.done_by_seed.items()}
 
     def _values(self, name: str, rows: Iterable[Any]) -> list[Any]:
         return _unique(value for row in rows if (value := self._facts[name][row]) is not None)
@@ -224,8 +222,7 @@ class Guard:
         """A note for the conditions whose own seeds were trained by other code, versions or machines."""
         found = list[tuple[tuple[tuple[str, tuple[str, ...]], ...], str]]()
         for condition in conditions:
-            rows = condition.rows
-            done = rows.index[rows["run", "status"] == "done"]
+            done = condition.done.index
             values = {name: self._values(name, done) for name in self._facts if name not in BY_SEED}
             several = tuple((name, tuple(map(_text, of))) for name, of in values.items() if len(of) > 1)
             found += [(several, condition.name)] if several else []

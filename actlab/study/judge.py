@@ -641,7 +641,7 @@ def _results(
     alike = {one.name: guard.alike_seeds(one) for one in conditions}
     results = []
     for one in conditions:
-        name, done = one.name, one.rows[one.rows["run", "status"] == "done"]
+        name, done = one.name, one.done
         known = one.rows[one.rows["run", "sha256"] != ""]  # a lost run does not say what it was trained on
         parameters = {run.record.get("parameters") for run in done["run", "run"]}
         paces = [framing.seconds_an_epoch(run) for run in done["run", "run"]]

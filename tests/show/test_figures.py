@@ -235,7 +235,7 @@ def test_many_conditions_get_a_panel_each(count: int) -> None:
 def test_labels_at_line_ends_do_not_overlap() -> None:
     names = [f"activation number {index}" for index in range(8)]
     figure = overlay(study(names, 2), "val_accuracy", "eight")
-    png(figure, dpi=100)
+    figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in figure.axes[0].texts if text.get_text() in names]
     assert len(boxes) == 8
     for i, box in enumerate(boxes):
@@ -362,19 +362,19 @@ def test_same_data_same_bytes() -> None:
         first, second = draw(), draw()
         assert png(first) == png(second) == png(first)
         assert svg(first) == svg(second) == svg(first)
-    data = png(first, dpi=50)
+    data = png(first)
     assert b"Software" not in data and b"matplotlib" not in data.lower()
     assert "<dc:date>" not in svg(first)
-    assert Image.open(io.BytesIO(data)).size == tuple((50 * first.get_size_inches()).astype(int))
+    assert Image.open(io.BytesIO(data)).size == tuple((150 * first.get_size_inches()).astype(int))
 
 
 def test_same_bytes_in_threads_and_whatever_the_user_configured() -> None:
     frame = history()
-    expected = png(history_figure(frame, "loss", Heading("t")), 60)
+    expected = png(history_figure(frame, "loss", Heading("t")))
     found: list[bytes] = []
 
     def draw() -> None:
-        found.append(png(history_figure(frame, "loss", Heading("t")), 60))
+        found.append(png(history_figure(frame, "loss", Heading("t"))))
 
     threads = [threading.Thread(target=draw) for _ in range(4)]
     with matplotlib.rc_context({"font.size": 30, "axes.grid": False, "text.parse_math": True, "figure.dpi": 33}):

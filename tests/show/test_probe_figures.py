@@ -229,7 +229,7 @@ def test_two_hundred_layers() -> None:
     named = [text for text in texts(figure) if text in names]
     assert len(named) == 12 and {"dense_0", "logits"} <= set(named)
     assert said(figure, "200 layers, dark (first) to light (last), 12 of them named")
-    png(figure, dpi=100)
+    figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in figure.axes[0].texts]
     assert not any(one.overlaps(other) for i, one in enumerate(boxes) for other in boxes[i + 1 :])
 
@@ -277,7 +277,7 @@ def test_the_line_to_a_name_begins_where_its_curve_ends(column: str) -> None:
     frame["beta_mean"] += np.arange(len(frame)) / 10
     figure = layer_measures_figure(frame, [column], Heading("t"))
     (axes,) = figure.axes
-    png(figure, dpi=50)
+    png(figure)
     to_axes = axes.transData + axes.transAxes.inverted()
     ends = {tuple(np.round(to_axes.transform(line.get_xydata()[-1]), 6)) for line in axes.lines}
     leaders = [a for a in axes.artists + list(axes.collections) if isinstance(a, LineCollection) and a.get_segments()]
@@ -395,7 +395,7 @@ def test_hostile_names_of_layers_are_drawn_as_they_are() -> None:
 def test_same_tables_same_bytes() -> None:
     frame = network(["dense", "logits"], 2)
     for draw in (histograms_figure, gradient_norms_figure):
-        assert png(draw(frame, Heading("t")), 60) == png(draw(frame, Heading("t")), 60)
+        assert png(draw(frame, Heading("t"))) == png(draw(frame, Heading("t")))
 
 
 def test_a_text_that_fits_is_never_cut() -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+import signal
+import sys
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache, partial
 from importlib import import_module
 from itertools import combinations
+from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from actlab.errors import ActlabError
 from actlab.runs.folder import WEIGHT_FILM, write_bytes
@@ -21,7 +25,7 @@ from actlab.show.figures.curves import curves_figure
 from actlab.show.figures.films import films_figure
 from actlab.show.figures.numbers import heat_map, number_figure, seeds_map
 from actlab.show.figures.rows import differences_figure, seeds_figure
-from actlab.show.figures.style import PALETTE, Draw, Heading, Look, look, png
+from actlab.show.figures.style import PALETTE, Draw, Heading, Look, look, png, styled
 from actlab.show.tables import Terminal
 from actlab.spec import labels
 from actlab.spec.metrics import GAP, TEST_METRICS, TRAIN_EVAL_METRICS, probes_writing
@@ -43,12 +47,15 @@ MAP_COLUMNS, MAP_SEEDS = 8, 15  # values of a number and seeds of each, from whi
 MOST_STACKED = 4  # measures over each other
 LARGEST = 1e100  # a record may hold anything; an axis needs numbers that have squares
 
+R = TypeVar("R")
 Numbers = Mapping[str, float]  # condition to a number of its config
 
 
+@styled
 def draw_comparison(
-    folder: Path, comparison: Comparison, title: str, curves_only: bool = False, more: Mapping[str, Draw] = {}
-) -> list[Path]:
+    folder: Path, comparison: Comparison, title: str, curves_only: bool = False, more: Mapping[str, Draw] = {},
+    cores: int = 1,
+) -> list[Path]:  # fmt: skip
     """Draw every figure that applies to a comparison, or its curves only, as PNG files; returns the files.
 
     One that cannot be drawn is named on stderr, and takes nothing with it; nor does the file of an earlier one stay.
@@ -57,20 +64,45 @@ def draw_comparison(
         folder: of the files.
         comparison, title, curves_only: as `comparison_figures` takes them.
         more: what draws further figures, by the stems of their files' names.
+        cores: that may draw; more than 1 only in a process without other threads, of which copies are made.
     """
-    files = []
-    for stem, draw in {**comparison_figures(comparison, title, curves_only=curves_only), **more}.items():
-        file = folder / f"{stem}.png"
-        try:
-            made = png(draw())
-        except Exception as error:
-            with suppress(OSError):
-                file.unlink()
-            Terminal(stderr=True).print(f"{file}: {words.not_drawn(error)}", style="bold yellow", soft_wrap=True)
-            continue
-        write_bytes(file, made)
-        files.append(file)
-    return files
+    import_plotting()
+    drawing = {**comparison_figures(comparison, title, curves_only=curves_only), **more}
+    files = _shared_out([partial(_write, folder / f"{stem}.png", draw) for stem, draw in drawing.items()], cores)
+    return [file for file in files if file]
+
+
+def _write(file: Path, draw: Draw) -> Path | None:
+    """Draw a figure into its file; returns the file, None if it cannot be drawn."""
+    try:
+        made = png(draw())
+    except Exception as error:
+        with suppress(OSError):
+            file.unlink()
+        Terminal(stderr=True).print(f"{file}: {words.not_drawn(error)}", style="bold yellow", soft_wrap=True)
+        return None
+    write_bytes(file, made)
+    return file
+
+
+def _shared_out(tasks: Sequence[Callable[[], R]], cores: int) -> list[R]:
+    """What each task returns, done by copies of this process (`fork`), which have everything at hand, a core each."""
+    if min(cores, len(tasks)) > 1 and sys.platform == "linux":
+        _TASKS[:] = tasks
+        ignore_interrupts = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)  # the first process has it as well
+        with (
+            suppress(BrokenProcessPool),  # a copy was killed
+            ProcessPoolExecutor(min(cores, len(tasks)), get_context("fork"), ignore_interrupts) as pool,
+        ):
+            return list(pool.map(_done, range(len(tasks))))
+    return [task() for task in tasks]
+
+
+_TASKS: list[Callable[[], Any]] = []  # for copies of this process, to which nothing can be sent that has no name
+
+
+def _done(place: int) -> Any:
+    return _TASKS[place]()
 
 
 @cache

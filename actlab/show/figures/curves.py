@@ -269,7 +269,8 @@ def _over_seeds(curves: pd.DataFrame, column: str, time: str, look_of: Mapping[s
     known = pd.DataFrame({"condition": curves["condition"], time: finite(curves[time]), "y": finite(curves[column])})
     points = known.dropna().groupby(["condition", time])["y"].agg(["mean", "min", "max", "count"])
     points = points.rename(columns={"min": "low", "max": "high"})
-    of = {str(name): part.droplevel("condition") for name, part in points.groupby(level="condition")}
+    flat, ends = points.droplevel("condition"), points.groupby(level="condition").size().cumsum()
+    of = {str(name): flat.iloc[begin:end] for name, begin, end in zip(ends.index, [0, *ends], ends, strict=False)}
     ways: dict[str, tuple[pd.Series[float], ...]] = {}
     if "lost" in curves:
         for (name, _), way in known[curves["lost"]].dropna().groupby(["condition", curves["seed"]]):
@@ -455,12 +456,17 @@ def _span(panels: Sequence[Panel]) -> tuple[float, float]:
 def _draw(axes: Axes, line: Line, bands: bool = True, thin: bool = False, **how: Any) -> None:
     """Mean and band, of a single point as a marker and a bar; dotted where not every seed has a value, and how those
     went that were lost."""
+    from matplotlib.collections import FillBetweenPolyCollection
+
     how = {"color": line.look.color, "gid": line.look.gid, **how}
     at, of = line.points.index.to_numpy(), {str(key): points.to_numpy() for key, points in line.points.items()}
     whole = of["count"] == line.seeds if "count" in of else np.full(len(at), True)
     marker = "o" if np.isfinite(of["mean"]).sum() == 1 else ""
     if bands and "low" in of and (line.seeds > 1 or "count" not in of):
-        axes.fill_between(at[whole], of["low"][whole], of["high"][whole], alpha=0.16, linewidth=0, **how)
+        # as `fill_between`, half of whose time goes into limits
+        edges = (np.ma.masked_invalid(of[key][whole]) for key in ("low", "high"))
+        band = FillBetweenPolyCollection("x", at[whole], *edges, alpha=0.16, linewidth=0, **how)
+        axes.add_collection(band, autolim=False)
     if marker and "low" in of:
         axes.vlines(at, of["low"], of["high"], linewidth=1.6, **how)
     for way in line.lost if bands and not marker else ():
