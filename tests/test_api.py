@@ -59,6 +59,7 @@ def script(text: str, folder: Path, **variables: str) -> subprocess.CompletedPro
 # --- real trainings ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_documentation_run(tmp_path: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (DOCS / "python.md").read_text(encoding="utf-8"), re.DOTALL)
     quiet = "import warnings; warnings.simplefilter('ignore')\nimport keras"  # which warns of much
@@ -71,6 +72,7 @@ def test_the_examples_of_the_documentation_run(tmp_path: Path) -> None:
         assert (tmp_path / file).stat().st_size > 1000, file
 
 
+@pytest.mark.slow
 def test_a_script_trains_the_same_bytes_as_the_command(tmp_path: Path) -> None:
     """Also in a session whose variables would change a training; and these it finds as they were."""
     (tmp_path / "study.yaml").write_text(STUDY, encoding="utf-8")
@@ -94,6 +96,7 @@ assert actlab.run({STUDY!r}, out="by_script", workers=1).runs[0].record == exper
     assert mine == theirs and len(mine) == 2
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_the_call_and_the_next_one_goes_on(tmp_path: Path) -> None:
     long = STUDY.replace("epochs: 2", "epochs: 400").replace("[relu, leaky_relu]", "[relu]")
     program = f"""
@@ -118,6 +121,7 @@ print(actlab.load("results/tiny").frame)
     assert actlab.run(long, set={"epochs": 400}, out=tmp_path / "results", quiet=True).runs[0].status == "done"
 
 
+@pytest.mark.slow
 def test_the_notebook_runs_in_a_kernel_that_has_tensorflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")

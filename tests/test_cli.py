@@ -504,6 +504,7 @@ def test_figures_drawn_by_several_cores_are_those_of_one(study: Path, tmp_path: 
     assert one == several and len(one) >= 4
 
 
+@pytest.mark.slow
 def test_a_figure_that_a_copy_of_the_process_cannot_draw_is_named(study: Path, tmp_path: Path) -> None:
     program = (
         "import os, signal\n"

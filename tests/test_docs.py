@@ -69,6 +69,7 @@ def _filled(command: str, run: Path) -> list[str]:
     return [*words, "--help"] if LONG & set(words) else words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", _commands())
 def test_every_command_of_the_readme_runs(
     command: str, clone: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

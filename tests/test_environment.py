@@ -151,6 +151,7 @@ def test_no_variable_is_missing_on_the_page() -> None:
     assert known <= set(table())
 
 
+@pytest.mark.slow
 def test_every_variable_that_a_library_reads_is_on_the_page() -> None:
     """Of the Python code; libraries of machine code are searched by hand, and covered by patterns."""
     patterns, missing = table(), {}

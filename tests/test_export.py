@@ -92,6 +92,7 @@ def check_models(folder: Path, make_run: MakeRun, configs: Mapping[str, RunConfi
     assert len({array.tobytes() for array in predicted.values()}) > len(predicted) / 2
 
 
+@pytest.mark.slow
 def test_models_predict_the_same_bits_in_a_fresh_process(
     tmp_path: Path, make_run: MakeRun, resolved: Resolved, plugin: Path
 ) -> None:

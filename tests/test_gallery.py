@@ -34,6 +34,7 @@ def _sections(page: str) -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
+@pytest.mark.slow
 def test_the_pages_are_what_the_build_makes_of_what_is_kept(build: ModuleType, tmp_path: Path) -> None:
     experiments = build.restored(tmp_path)
     for template, page in build.PAGES.items():

@@ -56,6 +56,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_the_configs(wheel: Path) 
     assert "Project-URL" not in metadata
 
 
+@pytest.mark.slow
 def test_the_installed_package_trains_from_another_folder(wheel: Path, tmp_path: Path) -> None:
     site, here = tmp_path / "site", tmp_path / "empty"
     here.mkdir()

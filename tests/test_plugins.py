@@ -359,6 +359,7 @@ def test_a_plugin_that_prints_and_one_that_fails_when_it_is_called(
     assert capsys.readouterr().err == "bad.py:9: NameError: name 'undefined_name' is not defined\n"
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_page_are_trained_reproduced_and_read(
     write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,6 +74,7 @@ def _afternoon(folder: Path, changes: dict[str, str], patch: pytest.MonkeyPatch)
                 assert line in lines, f"{command}\n{printed}\nlacks: {line}"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("here")
 def test_every_command_of_the_tutorial_does_what_the_page_shows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -201,6 +201,7 @@ def _record(run: Path) -> dict[str, Any]:
 BEFORE = _by_hash(studies.TRAINED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("digest", [pytest.param(key, id=path.name) for key, path in BEFORE.items()])
 def test_a_training_gives_the_same_numbers(digest: str, trained_again: Mapping[str, Path]) -> None:
     before, after = BEFORE[digest], trained_again[digest]

@@ -73,6 +73,7 @@ SMALL = "epochs: 2\nsweep: {seed: [0, 1]}\n"
 ONE = "epochs: 2\n"  # each import of TensorFlow takes 5 s
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("real", [False, True], ids=["stand-ins", "TensorFlow"])
 def test_the_bytes_are_those_of_this_machine(real: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With as many threads; nothing is left over, and a second time nothing is trained.
@@ -97,6 +98,7 @@ def test_the_bytes_are_those_of_this_machine(real: bool, tmp_path: Path, monkeyp
 WRONG = [faults.ABORTS, faults.HANGS, faults.NO_MEMORY, 5, 8, 9, 10, 11, 12, 13, 14, 15]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", [WRONG[:1], pytest.param(WRONG, marks=pytest.mark.torture)], ids=["one", "all"])
 @executors("ray without a shared folder")
 def test_what_goes_wrong_means_the_same(
@@ -161,6 +163,7 @@ def checkpoints(out: Path) -> int:
     return len(list(out.glob("*/*/checkpoint/state.npz")))
 
 
+@pytest.mark.slow
 def test_a_signal_ends_a_sweep_on_ray_and_another_executor_goes_on(long: dict[str, bytes], tmp_path: Path) -> None:
     """With a checkpoint of each run, the exit code of the signal, and no process left; to the same bytes."""
     path, out = write(tmp_path, LONG), tmp_path / "out"
@@ -177,6 +180,7 @@ def test_a_signal_ends_a_sweep_on_ray_and_another_executor_goes_on(long: dict[st
     assert outcome(out) == long
 
 
+@pytest.mark.slow
 def test_what_is_left_to_slurm_is_taken_up_again(long: dict[str, bytes], tmp_path: Path) -> None:
     """Also a run that Slurm has told to make way; nothing is submitted twice."""
     path, out = write(tmp_path, LONG), tmp_path / "out"

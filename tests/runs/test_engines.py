@@ -29,6 +29,7 @@ A_FEW = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.only("tensorflow", reason="starts the process of the other engine")
 @pytest.mark.skipif(find_spec("jax") is None, reason="the extra jax is not installed")
 def test_the_suites_hold_on_jax() -> None:

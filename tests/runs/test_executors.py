@@ -66,6 +66,7 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "worker", trainer)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("stand_ins")
 def test_force_trains_anew_to_the_same_bytes(whole: Path, tmp_path: Path) -> None:
     path, out = write(tmp_path, LONG), tmp_path / "out"
@@ -78,6 +79,7 @@ def test_force_trains_anew_to_the_same_bytes(whole: Path, tmp_path: Path) -> Non
     assert outcome(out) == outcome(whole)
 
 
+@pytest.mark.slow
 def test_a_forced_run_that_is_cut_goes_on(whole: Path, tmp_path: Path) -> None:
     """Trained anew, it goes on from its own checkpoint, not from the record that it replaces, to the same bytes."""
     out = tmp_path / "out"
@@ -96,6 +98,7 @@ def test_a_forced_run_that_is_cut_goes_on(whole: Path, tmp_path: Path) -> None:
     assert outcome(out) == outcome(whole)
 
 
+@pytest.mark.slow
 def test_a_run_that_another_process_trains_is_left_alone(tmp_path: Path) -> None:
     """Said so, and neither tried again nor called failed; what nobody trains is trained meanwhile."""
     out = tmp_path / "out"
@@ -254,6 +257,7 @@ def test_a_worker_sees_the_one_gpu_and_the_folder_for_temporary_files_that_it_is
         assert done.stdout.strip() == expected, done.stderr
 
 
+@pytest.mark.slow
 def test_a_worker_imports_and_keeps_no_more_of_tensorflow_than_it_needs() -> None:
     """What the import made is not looked through for garbage again; Matplotlib's windows come when they are asked for.
 

@@ -92,6 +92,7 @@ def test_the_same_images_by_name_and_as_own_data_train_to_the_same_bytes(actlab:
     assert code == 0 and "1 to train" in out  # which is another run
 
 
+@pytest.mark.slow
 def test_a_table_and_vectors_are_trained_reported_and_called_by_their_files(actlab: Actlab) -> None:
     """By a worker."""
     rng = np.random.default_rng(4)
@@ -130,6 +131,7 @@ def bump(x):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.torture)])
 def test_own_data_and_a_plugin_are_interrupted_moved_and_resumed(whole: bool, actlab: Actlab) -> None:
     """By real processes and a real signal; the long form holds the bytes against a run that nobody stopped."""

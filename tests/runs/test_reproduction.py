@@ -60,6 +60,7 @@ def retold(path: Path, history: str) -> None:
     (path / RECORD).write_text(json.dumps(record))
 
 
+@pytest.mark.slow
 def test_the_same_bytes_come_out_and_others_are_told(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,6 +66,7 @@ class StopAt:
         return self.count in self.calls
 
 
+@pytest.mark.slow
 def test_each_run_of_a_group_ends_as_it_does_alone(tmp_path: Path) -> None:
     """One learns, one diverges, one stops early; and a group that is cut goes on."""
     runs = {"learns": config(), "diverges": config(1e30, 1), "stops": config(1e-6, 2)}
@@ -114,6 +115,7 @@ print(sorted({"tensorflow", "jax"} & set(sys.modules)))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("jax") is None, reason="the extra jax is not installed")
 def test_a_group_on_jax_is_its_runs_and_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     """Each run is within 1e-5 of what it is alone, which rounding decides; and TensorFlow is not imported."""
@@ -200,6 +202,7 @@ def test_what_breaks_the_engine_breaks_all_that_have_not_ended(tmp_path: Path, m
 # --- by an executor ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_group_whose_worker_is_killed_goes_on_together_to_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

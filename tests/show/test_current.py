@@ -201,6 +201,7 @@ def test_a_taken_port_gets_one_clear_error(served: Watch) -> None:
         Watch(served.paths, port)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unhurried")
 def test_an_open_page_follows_and_keeps_what_was_opened(
     study: Path, make_run: Make, resolved: Resolved, monkeypatch: pytest.MonkeyPatch

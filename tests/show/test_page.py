@@ -746,6 +746,7 @@ def probe_widely(path: Path, layers: int = 5, bins: int = 32) -> None:
     (path / "run.json").write_text(json.dumps(record))
 
 
+@pytest.mark.slow
 def test_a_page_of_many_probed_runs_stays_small(tmp_path: Path, make_run: Make, resolved: Resolved) -> None:
     """Six experiments: five of four conditions, and one of so many that each has a panel."""
     for study, conditions in enumerate((4, 4, 4, 4, 4, 12)):

@@ -97,6 +97,7 @@ CASES = {
 QUICK = ("two experiments, and what the page was asked for", "a change, and such a comment")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [c if c in QUICK else pytest.param(c, marks=pytest.mark.torture) for c in CASES])
 def test_a_report_is_made_again_from_itself(case: str, tmp_path: Path) -> None:
     first = tmp_path / "a folder with 'spaces'"

@@ -90,6 +90,7 @@ def surroundings(folder: Path) -> dict[str, tuple[Path, dict[str, str]]]:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("only", [("plain", "all of it"), pytest.param((), id="each", marks=pytest.mark.torture)])
 def test_what_a_user_has_configured_changes_no_byte(only: tuple[str, ...], study: Path, tmp_path: Path) -> None:
     places, found = surroundings(tmp_path), {}

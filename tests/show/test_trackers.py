@@ -193,6 +193,7 @@ def check_mlflow(results: Path, uri: str) -> None:
     assert sorted(run.info.status for run in runs) == ["FAILED", *["FINISHED"] * 4]
 
 
+@pytest.mark.slow
 def test_mlflow_reads_every_number_once(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("mlflow")
     pytest.importorskip("sqlalchemy", reason="a database of one's own takes all of MLflow")

@@ -46,12 +46,17 @@ class Cases:
             self.failures.append(f"{what}: {type(error).__name__}: {error}")
 
 
-def row(number: int, title: str, quick: int, full: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Make a test a row of the matrix: `cases.count` is `quick`, and under `-m torture` it is `full`."""
+def row(
+    number: int, title: str, quick: int, full: int, slow: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Make a test a row of the matrix: `cases.count` is `quick`, and under `-m torture` it is `full`.
+
+    `slow` is the quick form of a row that is too long for each suite; CI has it.
+    """
 
     def decorate(test: Callable[..., Any]) -> Callable[..., Any]:
         forms = [
-            pytest.param(Cases(number, title, quick), id=f"{quick}"),
+            pytest.param(Cases(number, title, quick), id=f"{quick}", marks=[pytest.mark.slow] * slow),
             pytest.param(Cases(number, title, full), id=f"{full}-in-full", marks=pytest.mark.torture),
         ]
         return pytest.mark.parametrize("cases", forms)(pytest.mark.matrix(test))

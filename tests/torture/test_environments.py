@@ -140,7 +140,13 @@ def outcome(folder: Path) -> dict[str, Any]:
     return found
 
 
-@row(15, "one study under six environments, and under each variable of a library", quick=1, full=6 + len(ALONE))
+@row(
+    15,
+    "one study under six environments, and under each variable of a library",
+    quick=1,
+    full=6 + len(ALONE),
+    slow=True,
+)
 def test_surroundings_decide_no_byte(cases: Cases, tmp_path: Path) -> None:
     quick = cases.count == 1
     chosen = {"all": ({**ALL, **OF_LIBRARIES}, FILES)} if quick else {**SURROUNDINGS, **ALONE}
@@ -225,6 +231,7 @@ PLACES = {
 QUICK = 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "place",
     [*list(PLACES)[:QUICK], *(pytest.param(place, marks=pytest.mark.torture) for place in list(PLACES)[QUICK:])],

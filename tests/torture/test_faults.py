@@ -106,6 +106,7 @@ def test_workers_that_cannot_start(
             )
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_called_so_though_pebble_saw_its_end_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,6 +125,7 @@ def test_a_killed_worker_is_called_so_though_pebble_saw_its_end_first(
         assert seeds[seed] in record["reason"] and "(4 attempts)" in record["reason"]
 
 
+@pytest.mark.slow
 def test_a_worker_that_leaves_without_a_word_is_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With exit code 0, as a library can do: no limit of time is needed to see it. Also while it prepares itself."""
     monkeypatch.setattr(local, "worker", faults)
@@ -133,6 +135,7 @@ def test_a_worker_that_leaves_without_a_word_is_missed(tmp_path: Path, monkeypat
         monkeypatch.setattr(faults, "warm_up", faults.leave)
 
 
+@pytest.mark.slow
 def test_the_timeout_counts_training_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not the start of a worker, nor the import of TensorFlow: on a busy machine they take longer than a small run."""
     monkeypatch.setattr(faults, "warm_up", faults.slow_warm_up)

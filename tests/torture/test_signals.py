@@ -101,6 +101,7 @@ def test_a_signal_at_any_part_of_the_training(cases: Cases, tmp_path: Path, stud
         shutil.rmtree(out)
 
 
+@pytest.mark.slow
 def test_a_closed_terminal_stops_a_sweep_in_good_order(tmp_path: Path, study: tuple[Path, Path, int]) -> None:
     """It sends SIGHUP to all processes, and can no longer be written to."""
     path, whole, _ = study
@@ -114,6 +115,7 @@ def test_a_closed_terminal_stops_a_sweep_in_good_order(tmp_path: Path, study: tu
     assert not goes_on(path, tmp_path / "out", outcome(whole))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hangs", ["warm_up", "model"])
 def test_a_worker_that_has_not_begun_is_not_waited_for(hangs: str, tmp_path: Path) -> None:
     """Be it an import or a network that takes for ever to build: nothing is lost by ending it."""
@@ -130,6 +132,7 @@ def test_a_worker_that_has_not_begun_is_not_waited_for(hangs: str, tmp_path: Pat
     assert sweep.gone()
 
 
+@pytest.mark.slow
 def test_tensorflow_too_is_stopped(tmp_path: Path) -> None:
     """While it trains it writes its checkpoint."""
     path, out = tmp_path / "study.yaml", tmp_path / "out"

@@ -340,6 +340,7 @@ def test_own_slope_is_the_diagonal_of_the_jacobian(name):
     np.testing.assert_allclose(act.slope(x), np.diagonal(columns, axis1=0, axis2=2), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_values_and_slopes_are_the_same_on_jax_at_kinks_and_ties_too(tmp_path):
     """Black pixels under a bias of 0 are ties by the thousand: with another slope there the training is another one."""
     pytest.importorskip("jax")

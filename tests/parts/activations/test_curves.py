@@ -133,6 +133,7 @@ def table_of(data: bytes) -> pd.DataFrame:
     return pd.read_csv(io.BytesIO(data))
 
 
+@pytest.mark.slow
 def test_the_shipped_table_is_up_to_date():
     """Where this fails: python -m actlab.parts.activations.curves."""
     shipped = pd.read_csv(SHIPPED)
