@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache, partial
 from importlib import import_module
 from itertools import combinations
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,6 +28,7 @@ from actlab.show.figures.numbers import heat_map, number_figure, seeds_map
 from actlab.show.figures.rows import differences_figure, seeds_figure
 from actlab.show.figures.style import PALETTE, Draw, Heading, Look, look, png, styled
 from actlab.show.tables import Terminal
+from actlab.signals import Signals
 from actlab.spec import labels
 from actlab.spec.metrics import GAP, TEST_METRICS, TRAIN_EVAL_METRICS, probes_writing
 from actlab.spec.part import PARTS
@@ -86,23 +88,42 @@ def _write(file: Path, draw: Draw) -> Path | None:
 
 
 def _shared_out(tasks: Sequence[Callable[[], R]], cores: int) -> list[R]:
-    """What each task returns, done by copies of this process (`fork`), which have everything at hand, a core each."""
+    """What each task returns, done by this process and copies of it (`fork`), which have everything at hand.
+
+    What a copy does not hand over, since it failed or was killed, this process does, and so meets the error itself.
+    """
+    done = dict[int, R]()
     if min(cores, len(tasks)) > 1 and sys.platform == "linux":
-        _TASKS[:] = tasks
-        ignore_interrupts = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)  # the first process has it as well
-        with (
-            suppress(BrokenProcessPool),  # a copy was killed
-            ProcessPoolExecutor(min(cores, len(tasks)), get_context("fork"), ignore_interrupts) as pool,
-        ):
-            return list(pool.map(_done, range(len(tasks))))
-    return [task() for task in tasks]
+        waiting, writing = os.pipe()  # the number of each task, for whoever is free; nobody waits for more
+        os.write(writing, bytes(range(len(tasks))))
+        os.close(writing)
 
+        def take(done: dict[int, R]) -> None:
+            while number := os.read(waiting, 1):
+                done[number[0]] = tasks[number[0]]()
 
-_TASKS: list[Callable[[], Any]] = []  # for copies of this process, to which nothing can be sent that has no name
+        def copy(hand_over: Connection) -> None:
+            for number in Signals.numbers:
+                signal.signal(number, signal.SIG_DFL)
+            done = dict[int, R]()
+            with suppress(Exception):
+                take(done)
+            hand_over.send(done)
 
-
-def _done(place: int) -> Any:
-    return _TASKS[place]()
+        context, copies = get_context("fork"), []
+        for _ in range(min(cores, len(tasks)) - 1):
+            receiver, sender = context.Pipe(duplex=False)
+            process = context.Process(target=copy, args=(sender,), daemon=True)
+            process.start()
+            sender.close()
+            copies.append((process, receiver))
+        take(done)
+        os.close(waiting)
+        for process, receiver in copies:
+            with suppress(EOFError):
+                done |= receiver.recv()
+            process.join()
+    return [done[number] if number in done else task() for number, task in enumerate(tasks)]
 
 
 @cache
