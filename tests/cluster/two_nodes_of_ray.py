@@ -18,11 +18,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from torture import processes
 from torture.processes import Command, left_over, outcome, until
 
 from actlab.runs.folder import read_json
 from actlab.runs.record import Run
 
+processes.PATIENCE_SECONDS = 1800.0  # for 24 trainings on two cores that do other work too
 PORT = 26379
 MARK = f"TWO_NODES_OF_RAY={os.getpid()}"
 STUDY = """
@@ -36,7 +38,7 @@ sweep: {activation: [relu, tanh, gelu], optimizer.learning_rate: [0.01, 0.03], s
 """
 
 
-def processes() -> dict[int, str]:
+def begun() -> dict[int, str]:
     """All that this program has begun, by number, with command lines: they inherit a variable."""
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
@@ -123,8 +125,8 @@ def main(*options: str) -> int:
         }
         os.killpg(head.pid, signal.SIGTERM)
         head.wait()
-        until(lambda: not processes())
-        orphans = processes()
+        until(lambda: not begun())
+        orphans = begun()
         checks["no process left"] = not orphans
         print(orphans or "")
         failures = [check for check, holds in checks.items() if not holds]

@@ -205,7 +205,19 @@ def test_what_is_left_to_slurm_is_taken_up_again(long: dict[str, bytes], tmp_pat
     assert "left to Slurm" in left.end()[1] and left.gone()
 
 
-def test_what_an_executor_cannot_do_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_where_nothing_listens_is_known_at_once() -> None:
+    """Ray itself tries for minutes. In a process that is connected, as this one is, no address is asked."""
+    from actlab.runs.executors.ray import _check_listens
+
+    for address in ("127.0.0.1:1", "ray://127.0.0.1:1"):
+        with pytest.raises(ActlabError, match=f"^--executor ray: {address}: no cluster: Connection refused; "):
+            _check_listens(address)
+    _check_listens("auto")
+
+
+def test_what_an_executor_cannot_do_is_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     path = write(tmp_path, SMALL)
     monkeypatch.setenv("PATH", str(tmp_path))
     for options, expected in (
@@ -216,6 +228,13 @@ def test_what_an_executor_cannot_do_is_one_message(tmp_path: Path, monkeypatch: 
     ):
         with pytest.raises(ActlabError, match=re.escape(expected)):
             cli.run([path], tmp_path / "out", device="cpu", **options)  # type: ignore[arg-type]
+    for name in ("sbatch", "srun"):
+        (tmp_path / name).write_text("#!/bin/sh\necho sbatch: error: one >&2\necho sbatch: fatal: two >&2\nexit 1\n")
+        (tmp_path / name).chmod(0o755)
+    expected = "--executor slurm: the jobs are refused: sbatch: error: one; sbatch: fatal: two"
+    with pytest.raises(ActlabError, match=f"^{re.escape(expected)}$"):
+        cli.run([path], tmp_path / "out", device="cpu", executor="slurm")
+    assert "fatal" not in capfd.readouterr().err
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ActlabError, match=re.escape("ray: not installed; get it by: pip install 'actlab[ray]'")):
         cli.run([path], tmp_path / "out", device="cpu", executor="ray")

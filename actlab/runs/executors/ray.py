@@ -10,6 +10,7 @@ import concurrent.futures
 import contextlib
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlsplit
 
 import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
@@ -32,6 +34,7 @@ from actlab.runs.register import register_run
 from actlab.spec.config import OF_A_RUN
 
 ENDING_SECONDS = 60.0  # for what a lost process was writing to be let go of, and for processes to end in good order
+ANSWER_SECONDS = 10.0  # for a cluster to take a connection
 TRIES = 3  # to start a process on the cluster
 LOOK_SECONDS = 1.0  # between two looks at a training whose folder is not seen from here
 
@@ -75,6 +78,8 @@ def _connected(address: str | None, needs: Mapping[str, float], workers: int) ->
     if ray.is_initialized():
         yield
         return
+    if address:
+        _check_listens(address)
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
     own = {
         "num_cpus": max(environment.usable_cores(), int(needs["CPU"] * workers)),
@@ -97,6 +102,18 @@ def _connected(address: str | None, needs: Mapping[str, float], workers: int) ->
         yield
     finally:
         ray.shutdown()
+
+
+def _check_listens(address: str) -> None:
+    """Raise where nothing is at an address: Ray would try again for minutes, with a warning for each."""
+    try:
+        at = urlsplit(address if "//" in address else f"//{address}")
+        if at.port:  # else a word of Ray's, as auto
+            socket.create_connection((at.hostname, at.port), timeout=ANSWER_SECONDS).close()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        hint = "`ray start --head` says where a cluster is"
+        raise ActlabError(f"--executor ray: {address}: no cluster: {reason}; {hint}") from error
 
 
 # --- on a node -------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ stands in a file beside the runs, by which the same command takes it up again.
 from __future__ import annotations
 
 import contextlib
+import io
 import shutil
 import signal
 import subprocess
@@ -165,11 +166,12 @@ class _Submitted:
         try:
             queue = submitit.AutoExecutor(folder, cluster=self.cluster, slurm_max_num_timeout=REQUEUED)
             queue.update_parameters(**self.parameters)
-            with local.deaf_to_the_terminal(), queue.batch():
+            quiet = contextlib.redirect_stderr(io.StringIO())  # what sbatch prints is in the error too
+            with local.deaf_to_the_terminal(), quiet, queue.batch():
                 submitted = [queue.submit(task) for task in tasks]
         except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
-            lines = [line.strip() for line in str(error).splitlines() if "error" in line] or [str(error)]
-            raise ActlabError(f"--executor slurm: the jobs are refused: {lines[0]}") from error
+            reason = "; ".join(filter(None, map(str.strip, str(error).splitlines())))
+            raise ActlabError(f"--executor slurm: the jobs are refused: {reason}") from error
         for job, of in zip(jobs, submitted, strict=True):
             self.known[job.path.name] = folder, of.job_id
             self.states[of.job_id] = "PENDING"
