@@ -78,14 +78,14 @@ class Group(engine.Group):
         def member(state: Any, varying: Any, batches: Any) -> Any:
             step = partial(self._step, images, labels)
             with self._of_member(varying):
-                return jax.lax.fori_loop(0, steps, lambda i, state: step(state, batches[i]), state)
+                return jax.lax.fori_loop(0, steps, lambda i, state: step(state, batches[i], steps > 0), state)
 
         def kept(old: Any, new: Any) -> Any:
             return jax.numpy.where(active.reshape(-1, *[1] * (old.ndim - 1)), new, old)
 
         return jax.tree.map(kept, state, jax.vmap(member)(state, varying, batches))
 
-    def _step(self, images: Any, labels: Any, state: Any, indices: Any) -> Any:
+    def _step(self, images: Any, labels: Any, state: Any, indices: Any, true: Any) -> Any:
         x, y = _batch(images, labels, indices)
         model, scope = self.model.variables, keras.StatelessScope
         values = list(zip(model, state["model"], strict=True))
@@ -100,8 +100,14 @@ class Group(engine.Group):
                 return self.optimizer.scale_loss(loss), (loss, logits, after)
 
         gradients, (loss, logits, others) = jax.grad(loss_of, has_aux=True)(trainable)
-        with scope(state_mapping=of_optimizer):  # before the optimizer changes its loss scale
-            of_gradients = self.probes.update_gradients(state["gradients"], gradients, self.optimizer)
+
+        def look(sums: Any) -> Any:
+            with scope(state_mapping=of_optimizer):  # before the optimizer changes its loss scale
+                return self.probes.update_gradients(sums, gradients, self.optimizer)
+
+        # A branch is compiled by itself. Else XLA takes the squares of a norm for those of the optimizer too, and these
+        # are rounded once more then.
+        of_gradients = jax.lax.cond(true, look, lambda sums: sums, state["gradients"])
         trainable, optimizer = self.optimizer.stateless_apply(state["optimizer"], gradients, trainable)
         after = [
             *zip(self._net.trainable_variables, trainable, strict=True),
