@@ -56,5 +56,10 @@ def __getattr__(name: str) -> Any:
         import_module("actlab.parts.models.im2col")
     home = next((home for home, names in _HOMES.items() if name in names), None)
     if home is None:
-        raise AttributeError(f"module 'actlab' has no attribute {name!r}")
+        raise AttributeError(f"module 'actlab' has no attribute {name!r}", name=name, obj=import_module("actlab"))
     return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    """What a notebook offers after a tab."""
+    return __all__

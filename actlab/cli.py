@@ -81,7 +81,8 @@ def _use_plugins(context: typer.Context, files: list[Path] | None) -> list[Path]
     if not context.resilient_parsing:  # completion runs no code of the user's
         from actlab import plugins
 
-        plugins.use(files or ())
+        with _quiet_tensorflow():
+            plugins.use(files or ())
     return files
 
 
@@ -1162,6 +1163,7 @@ def activations(
     parts = _activations(names or (), formula, set_ or ())
     points = [-2.0, -1.0, 0.0, 1.0, 2.0] if at is None else list(map(_point, at.split(",")))
     holds, answers = True, list[dict[str, Any]]()
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     with _quiet_tensorflow():
         from actlab.parts.activations import checks, curves
 
@@ -1287,17 +1289,19 @@ def _point(text: str) -> float:
 
 @contextlib.contextmanager
 def _quiet_tensorflow() -> Iterator[None]:
-    """Keep TensorFlow's start-up lines, which obey no setting, from the terminal."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    """Keep TensorFlow's start-up lines, which obey no setting, from the terminal; what Python writes is seen."""
     kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    seen: Any = sys.stderr
+    if seen is sys.__stderr__:  # never closed: handlers of logging that are made meanwhile go on to write to it
+        encoding, errors = sys.stderr.encoding, sys.stderr.errors
+        seen = open(kept, "w", 1, encoding=encoding, errors=errors, closefd=False)  # noqa: SIM115
     os.dup2(null, 2)
+    os.close(null)
     try:
-        yield
+        with contextlib.redirect_stderr(seen):
+            yield
     finally:
         os.dup2(kept, 2)
-        os.close(kept)
-        os.close(null)
 
 
 @app.command()
@@ -1505,7 +1509,13 @@ def _run_at(path: Path) -> Run:
     if not path.exists():
         raise RunDirError(f"{path}: does not exist{nearest_folder(path)}; `actlab list` shows where runs are")
     if not (path / RECORD).is_file():
-        raise RunDirError(f"{path}: holds no {RECORD}; `actlab list` shows where runs are")
+        runs = sorted(file.parent for file in path.glob(f"*/{RECORD}"))
+        hint = (
+            f"name one of its {counted(len(runs), 'run')}, such as {runs[0]}"
+            if runs
+            else "`actlab list` shows where runs are"
+        )
+        raise RunDirError(f"{path}: is no run's folder; {hint}")
     return Run(path)
 
 
@@ -1557,6 +1567,9 @@ def _answer(process: str) -> int:
         from actlab.show.words import printable
 
         wrong: Any = error
+        if not wrong.message and (param := getattr(wrong, "param", None)):  # an argument is missing
+            here = sorted(item.value for item in param.shell_complete(wrong.ctx, ""))
+            wrong.message = f"{param.help}; here: {', '.join(here[:5]) or 'none yet'}{', ...' * (len(here) > 5)}"
         wrong.message = printable(wrong.message)
         rich_format_error(wrong)
         return 2

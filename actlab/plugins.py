@@ -215,7 +215,7 @@ def blamed(error: BaseException) -> PluginError | None:
     while inner := chain[-1].__cause__ or chain[-1].__context__:
         chain.append(inner)
     if ours := [of for of in chain if isinstance(of, PluginError)]:
-        return ours[-1]
+        return next((of for of in ours if of.__cause__), ours[-1])  # the one of `load`, which has the place
     places = [next(filter(None, (_line(plugin, of) for plugin in _loaded.values())), None) for of in chain]
     if not any(places):
         return None

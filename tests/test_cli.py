@@ -358,8 +358,21 @@ def test_claims_of_a_config_file_are_held_against_results(
 def test_what_is_no_run_is_an_error(path: str, command: str, ask: Ask, study: Path) -> None:
     answer = ask(command, path)
     assert (answer.code, answer.out) == (2, "")
-    what = "does not exist" if path == "nowhere" else "holds no run.json"
-    assert answer.err == f"{path}: {what}; `actlab list` shows where runs are\n"
+    first = Path("results/study", min(study.glob("*/run.json")).parent.name)
+    hints = {
+        "results": "is no run's folder; `actlab list` shows where runs are",
+        "nowhere": "does not exist; `actlab list` shows where runs are",
+        "results/study": f"is no run's folder; name one of its 4 runs, such as {first}",
+    }
+    assert answer.err == f"{path}: {hints[path]}\n"
+
+
+def test_what_is_not_named_is_answered_with_what_is_here(ask: Ask, study: Path) -> None:
+    assert "Missing argument 'PATH'. run or experiment directories; here: study" in ask("compare").err
+    assert "Missing argument 'RUN'" in (answer := ask("reproduce")).err
+    assert min(study.glob("*/run.json")).parent.name in answer.err.replace(" │\n│ ", " ")
+    shutil.rmtree(study)
+    assert "run or experiment directories; here: none yet" in ask("compare").err
 
 
 def test_the_package_is_a_command_too() -> None:

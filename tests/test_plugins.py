@@ -357,6 +357,15 @@ def test_a_plugin_that_prints_and_one_that_fails_when_it_is_called(
     with pytest.raises(SystemExit, match="2"):
         cli.main()
     assert capsys.readouterr().err == "bad.py:9: NameError: name 'undefined_name' is not defined\n"
+    write(BUMP.replace("def bump", "def relu"), "bad.py")
+    with pytest.raises(SystemExit, match="2"):
+        cli.main()
+    assert capsys.readouterr().err == "bad.py:6: the name 'relu' of an activation is taken by actlab; choose another\n"
+
+
+def test_what_an_author_prints_is_seen_and_what_tensorflow_does_is_not(write: Callable[..., Path]) -> None:
+    noisy = write("import os\nos.write(2, b'oneDNN custom operations are on')\nprint('hello')\n" + BUMP)
+    assert run("probes", "--plugin", str(noisy)).stderr == "hello\n"
 
 
 @pytest.mark.slow

@@ -122,6 +122,7 @@ def _cells(path: Path, columns: list[str], label: str) -> tuple[NDArray[np.float
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # of rows that are longer than the first line
+            warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # of text among numbers, which is named below
             with pd.read_csv(
                 path, header=0, names=names, dtype={at: str}, index_col=False, chunksize=max(1, CELLS // len(columns)),
                 **PLAIN,

@@ -348,6 +348,7 @@ WRONG_TABLES: dict[str, tuple[str | bytes, str]] = {
     "nan": (TABLE + "nan,1,a\n", ": row 21 below the first line: the column 'u' is empty"),
     "infinite": (TABLE + "1e999,1,a\n", ": row 21 below the first line: the column 'u' is 'inf'"),
     "cut in a row": (TABLE + "1,2.", ": row 21 below the first line: the label, 'kind', is empty"),
+    "text, and long": (TABLE + "1,2,a\n" * 300_000 + "1,x,a\n", ": row 300,021 below the first line: the column 'v'"),
     "cut in quotes": (TABLE + '1,"2', ": is no whole table, after row 0"),
     "long row": (TABLE + "1,2,a,3\n", ": is no whole table, after row 0"),
     "long rows": ("u,v,kind\n" + ROWS.replace("\n", ",9\n"), ": a row has more fields than the first line"),
