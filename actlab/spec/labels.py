@@ -21,8 +21,8 @@ def texts(column: str, values: Sequence[Any]) -> list[str]:
     """The values of a column of configs, each as text; equal texts mean equal values.
 
     A part is its name, with those parameters that are not at their default or that differ under the same name
-    ("leaky_relu 0.01", "relu negative_slope=0.5 max_value=2"); a formula is the formula itself. Numbers have six
-    digits, or all of them where six would make two values one.
+    ("sgd momentum=0.9", and "leaky_relu 0.01": everybody knows what one number of an activation is); a formula is the
+    formula itself. Numbers have six digits, or all of them where six would make two values one.
 
     Args:
         column: a config key ("activation", "optimizer.learning_rate").
@@ -37,7 +37,7 @@ def texts(column: str, values: Sequence[Any]) -> list[str]:
         ]
         parts = [_with_short_digest(part) for part in parts]
         shown = _telling(column, parts)
-        attempts = ([_part(part, shown[part["name"]], form) for part in parts] for form in ("g", ".17g"))
+        attempts = ([_part(column, part, shown[part["name"]], form) for part in parts] for form in ("g", ".17g"))
     else:
         if column.endswith(".plugin"):
             values = [value and str(value)[:8] for value in values]
@@ -74,10 +74,10 @@ def defaults_of(kind: str, name: str) -> dict[str, Any]:
         return {}
 
 
-def _part(part: Mapping[str, Any], parameters: Sequence[str], form: str) -> str:
+def _part(kind: str, part: Mapping[str, Any], parameters: Sequence[str], form: str) -> str:
     by_text = isinstance(part.get(part["name"]), str)
     shown = [name for name in part if name in parameters and not (by_text and name == part["name"])]
-    if len(shown) == 1 and shown != ["plugin"] and not by_text:
+    if kind == "activation" and len(shown) == 1 and shown != ["plugin"] and not by_text:
         return f"{part['name']} {text(part[shown[0]], form)}"
     return " ".join([called(part), *(f"{name}={text(part[name], form)}" for name in shown)])
 
@@ -141,7 +141,6 @@ def short_names(
             if column in PARTS and "name" in part and not isinstance(part.get(str(part["name"])), str):
                 alike = [other for other in parts if other.get("name") == part["name"]]
                 telling = [key for key in part if key != "name" and _differ([other.get(key) for other in alike])]
-                # everybody knows what 0.01 of leaky_relu is
                 bare = column == "activation" and len(telling) == 1 and telling != ["plugin"]
                 values = [text(part[key]) if bare else f"{key}={text(part[key])}" for key in telling]
                 piece = " ".join([str(part["name"]), *values])
