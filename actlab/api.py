@@ -226,7 +226,7 @@ class Comparison:
 
         return [words.caption(self.judged), *words.notes(self.judged, every=False)[0]]
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         from rich.console import Console
 
         from actlab.show.tables import Table, comparison_columns
@@ -454,7 +454,7 @@ def resolved(part: Mapping[str, Any]) -> dict[str, Any]:
     """
     from actlab.spec.part import resolve_part
 
-    found, issues = resolve_part("activation", part, ())
+    found, issues = resolve_part("activation", part, (), to_train=False)
     if found is None:
         raise ActlabError(
             "\n".join(f"{'.'.join(map(str, i.path))}: {i.message}" if i.path else i.message for i in issues)

@@ -185,7 +185,7 @@ def test_a_comparison_is_that_of_the_command(study: Path, tmp_path: Path) -> Non
     assert comparison.figures.keys() == files
     assert all(type(figure).__name__ == "Figure" for figure in comparison.figures.values())
     assert comparison.figures["seeds"]._repr_png_().startswith(b"\x89PNG")
-    assert "leaky_relu" in str(comparison) and comparison.sentence in str(comparison)
+    assert "leaky_relu" in str(comparison) and comparison.sentence in repr(comparison)
 
 
 def test_experiments_and_runs_are_taken_where_paths_are(study: Path) -> None:

@@ -200,6 +200,9 @@ def test_a_cell_that_is_run_again_replaces_its_own_part_and_no_other(write: Call
         cell("mine", 1, aliases=("me", "my"))
         cell("mine", 2, aliases=("me",))
         assert ACTIVATIONS.get("me").function(0) == 2
+        assert resolve_part("activation", "mine", (), to_train=False)[0]
+        _, (issue,) = resolve_part("activation", "mine", ())
+        assert issue.message.startswith("activation 'mine' is of no file, and workers need one; write it into a file")
         assert "my" not in ACTIVATIONS
         for name, owner in (("relu", "actlab"), ("bump", "bump.py"), ("me", "__main__")):
             with pytest.raises(PluginError, match=f"the name '{name}' of an activation is taken by {owner}; choose"):

@@ -40,8 +40,14 @@ class Part(BaseModel):
         return dict(self.model_extra or {})
 
 
-def resolve_part(kind: str, written: Any, path: Path) -> tuple[dict[str, Any] | None, list[Issue]]:
-    """What was written of a part to its name with all parameters, or to what is wrong with it."""
+def resolve_part(
+    kind: str, written: Any, path: Path, to_train: bool = True
+) -> tuple[dict[str, Any] | None, list[Issue]]:
+    """What was written of a part to its name with all parameters, or to what is wrong with it.
+
+    Args:
+        to_train: workers will need its source, which a cell of a notebook has none of.
+    """
     bare = isinstance(written, str)
     if bare:
         written = {"name": written}
@@ -65,8 +71,9 @@ def resolve_part(kind: str, written: Any, path: Path) -> tuple[dict[str, Any] | 
         absent = f"{kind} {name!r} is of {_source(recorded)}, which is not loaded; --plugin FILE.py loads one"
         return None, [Issue(path if bare else (*path, "name"), absent if recorded else f"{error}{own_one}")]
     own = {"plugin": entry.plugin.sha256} if entry.plugin else {}
-    if entry.plugin and not entry.plugin.sha256:
-        return None, [Issue(path, f"{kind} {name!r} is of a module that was imported; name its file by --plugin")]
+    if to_train and entry.plugin and not entry.plugin.sha256:
+        remedy = 'write it into a file, and name that by --plugin FILE.py, in Python by plugins=["FILE.py"]'
+        return None, [Issue(path, f"{kind} {name!r} is of no file, and workers need one; {remedy}")]
     if recorded and recorded != own.get("plugin"):
         here = f"{entry.plugin.place}, {_source(own['plugin'])}" if entry.plugin else "actlab itself"
         return None, [Issue((*path, "plugin"), f"{kind} {name!r} is of {_source(recorded)}; here it is of {here}")]
