@@ -224,7 +224,7 @@ class Experiment:
         whole = len(seeds) > 10 and seeds == list(range(seeds[0], seeds[-1] + 1))
         named = f"{seeds[0]} to {seeds[-1]}" if whole else ", ".join(map(str, seeds))
         took = f"; {seconds / 60:.0f} minutes in all" if seconds >= 60 else ""
-        by = f", by workers of {', '.join(threads)} thread" if threads else ""
+        by = f", by workers of {', '.join(threads)} thread{'s' * (threads != ['1'])}" if threads else ""
         return (
             f"*{question}?*\n\nTrained for this page{earlier}: {words.counted(len(runs), 'run')} of "
             f"{' or '.join(epochs)} epoch{'' if epochs == ['1'] else 's'}, seed{'s' if len(seeds) > 1 else ''} "
