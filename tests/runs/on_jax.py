@@ -78,6 +78,13 @@ def stopped_and_resumed(folder: Path, made: RunConfig, calls: Iterable[int]) -> 
 def main(folder: Path) -> None:
     os.environ |= {"ACTLAB_ENGINE": "jax", "JAX_PLATFORMS": "cpu", "PJRT_NPROC": "1"}
     sys.meta_path.insert(0, NoTensorFlow())  # type: ignore[arg-type]
+    from jax import monitoring
+
+    compiled: list[str] = []
+    event = "/jax/core/compile/backend_compile_duration"
+    monitoring.register_event_duration_secs_listener(
+        lambda name, seconds, **of: compiled.append(of["fun_name"]) if name == event else None
+    )
     first, second = config(**ALL_NUMBERS), config(**OTHER_NUMBERS)
     train(job(folder / "alone", second))
     stops = stopped_and_resumed(folder / "resumed", second, (3,))
@@ -85,7 +92,10 @@ def main(folder: Path) -> None:
     from actlab.lazy import backend
 
     loaded = sorted({name.partition(".")[0] for name in sys.modules} & {"tensorflow", "jax", "keras"})
-    answer = {"backend": backend(), "loaded": loaded, "stops": stops, "together": list(map(str, together))}
+    answer = {
+        "backend": backend(), "loaded": loaded, "stops": stops, "together": list(map(str, together)),
+        "compiled": compiled.count("jit(_train_chunk)"),
+    }  # fmt: skip
     (folder / "answer.json").write_text(json.dumps(answer))
 
 

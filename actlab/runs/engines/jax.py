@@ -63,6 +63,7 @@ class Group(engine.Group):
     # --- training ---------------------------------------------------------------------------------------------
 
     def train(self, batches: Indices, active: NDArray[np.bool_]) -> None:
+        self._state = self._on_device(self._state)
         for start in range(0, batches.shape[1], STEPS):
             piece = batches[:, start : start + STEPS]
             padded = np.zeros((len(self), STEPS, batches.shape[2]), np.int32)
@@ -141,7 +142,8 @@ class Group(engine.Group):
         padded = np.zeros((len(self), max(1, -(-whole // EVALUATED)) * EVALUATED, batch_size), np.int32)
         padded[:, :whole] = indices[:, : whole * batch_size].reshape(len(self), whole, batch_size)
         rest = indices[:, whole * batch_size :]
-        found = self._passes[on](self._state["model"], self._varying, *self._splits[split], padded, whole, rest)
+        model = self._on_device(self._state["model"])
+        found = self._passes[on](model, self._varying, *self._splits[split], padded, whole, rest)
         losses, correct, penalties, sums = jax.device_get(found)
         return [
             (float(losses[i]) / count + float(penalties[i]), int(correct[i]) / count,
@@ -235,6 +237,10 @@ class Group(engine.Group):
         return jax.vmap(member)(self._state["model"], self._state["optimizer"])
 
     # --- state ------------------------------------------------------------------------------------------------
+
+    def _on_device(self, part: Any) -> Any:
+        """A part of the state, with what was written here: JAX compiles anew for arrays that are bound to no device."""
+        return jax.device_put(part, self._device)
 
     def arrays(self, part: str) -> Any:
         """A part of the state as arrays of NumPy, (members, ...) each, fetched once for all members."""
