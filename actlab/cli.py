@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -359,8 +360,9 @@ def check(files: Files, set_: Set = None, plugin: Plugins = None, json: Json = F
         texts += [f"{counted(len(plan.merged), 'cell')} came twice, merged ({merged})"] if merged else []
         texts += [f"{counted(plan.excluded, 'cell')} excluded"] if plan.excluded else []
         out.print("; ".join(texts))
-        for line in _few_lines(_together(plan), "that --engine jax trains together"):
-            out.print(line)
+        if find_spec("jax"):  # else it is no choice that one has
+            for line in _few_lines(_together(plan), "that --engine jax trains together"):
+                out.print(line)
         for warning in plan.warnings:
             out.print(f"NOTE  {warning}", style="bold yellow", soft_wrap=True)
         if plan.experiment.claims:

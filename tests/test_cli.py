@@ -367,6 +367,15 @@ def test_what_is_no_run_is_an_error(path: str, command: str, ask: Ask, study: Pa
     assert answer.err == f"{path}: {hints[path]}\n"
 
 
+def test_what_jax_trains_together_is_told_where_it_is_installed(
+    ask: Ask, study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for found in (True, False):
+        monkeypatch.setattr(cli, "find_spec", lambda name, found=found: found)
+        assert ("trains together:\n  2 runs of relu (seed)" in ask("check", study / EXPERIMENT).out) == found
+    assert ask("check", study / EXPERIMENT, "--json").json[0]["together"]
+
+
 def test_what_is_not_named_is_answered_with_what_is_here(ask: Ask, study: Path) -> None:
     assert "Missing argument 'PATH'. run or experiment directories; here: study" in ask("compare").err
     assert "Missing argument 'RUN'" in (answer := ask("reproduce")).err
