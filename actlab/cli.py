@@ -390,10 +390,7 @@ def configs(json: Json = False) -> None:
     files, seconds, cores = shipped.shipped(), shipped.seconds_a_run(), usable_cores()
     plans = list(map(read, files.values()))
     questions = [shipped.question(plan.experiment.description) for plan in plans]
-    times = [
-        seconds[name] * math.ceil(len(plan.runs) / cores) if name in seconds else None  # not measured yet
-        for name, plan in zip(files, plans, strict=True)
-    ]
+    times = [seconds[name] * math.ceil(len(plan.runs) / cores) for name, plan in zip(files, plans, strict=True)]
     if json:
         _print_json([
             {"name": name, "question": question, "runs": len(plan.runs), "seconds": time, "file": plan.source}
@@ -405,7 +402,7 @@ def configs(json: Json = False) -> None:
         Column("config", list(files), "word"),
         Column("question", questions, "name"),
         Column("runs", [str(len(plan.runs)) for plan in plans], drop=1),
-        Column("time", ["?" if time is None else roughly(time) for time in times]),
+        Column("time", list(map(roughly, times))),
     ], name_room=46))  # fmt: skip
     out.print(
         f"time: about, of all runs on {counted(cores, 'core')}, from what one took on a core of an AMD EPYC\n"
