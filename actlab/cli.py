@@ -82,7 +82,8 @@ def _use_plugins(context: typer.Context, files: list[Path] | None) -> list[Path]
     if not context.resilient_parsing:  # completion runs no code of the user's
         from actlab import plugins
 
-        with _quiet_tensorflow():
+        loads = files or plugins.entry_points()
+        with _quiet_tensorflow() if loads else contextlib.nullcontext():
             plugins.use(files or ())
     return files
 
@@ -1514,7 +1515,7 @@ def _run_at(path: Path) -> Run:
             if runs
             else "`actlab list` shows where runs are"
         )
-        raise RunDirError(f"{path}: is no run's folder; {hint}")
+        raise RunDirError(f"{path}: is no run's folder, since it holds no {RECORD}; {hint}")
     return Run(path)
 
 

@@ -360,9 +360,9 @@ def test_what_is_no_run_is_an_error(path: str, command: str, ask: Ask, study: Pa
     assert (answer.code, answer.out) == (2, "")
     first = Path("results/study", min(study.glob("*/run.json")).parent.name)
     hints = {
-        "results": "is no run's folder; `actlab list` shows where runs are",
+        "results": "is no run's folder, since it holds no run.json; `actlab list` shows where runs are",
         "nowhere": "does not exist; `actlab list` shows where runs are",
-        "results/study": f"is no run's folder; name one of its 4 runs, such as {first}",
+        "results/study": f"is no run's folder, since it holds no run.json; name one of its 4 runs, such as {first}",
     }
     assert answer.err == f"{path}: {hints[path]}\n"
 
