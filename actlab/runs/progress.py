@@ -196,8 +196,10 @@ def _result(path: Path) -> str:
     final, best = run.results.get("final", {}), run.results.get("best", {})
     if not final:
         return str(run.record.get("reason") or "")
+    by = (run.config.get("early_stopping") or {}).get("metric", "val_accuracy")  # that may be better elsewhere
+    of = "best" if by == "val_accuracy" else f"at the best {by}"
     return (
-        f"val_accuracy {final['val_accuracy']:.2%} (best {best['val_accuracy']:.2%}), "
+        f"val_accuracy {final['val_accuracy']:.2%} ({of} {best['val_accuracy']:.2%}), "
         f"test_accuracy {final['test_accuracy']:.2%}, {duration(run.record.get('wall_seconds', 0))}"
     )
 
