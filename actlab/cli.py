@@ -932,16 +932,19 @@ def export(
 def _export_to_tracker(name: str, paths: Sequence[Path], place: str, json: bool) -> None:
     """Write runs into a tracker; "-" reads the path of each from standard input, as they come."""
     from actlab.show.tables import Terminal
+    from actlab.show.trackers import check_installed
     from actlab.show.trackers.export import Export
 
     if not paths:
         raise ActlabError("--to FORMAT FILE says what to write; or a tracker, as in: actlab export tensorboard PATH")
+    check_installed(name)
+    named = [] if paths == [Path("-")] else _folders(paths)  # before a tracker makes anything
     export, talk = Export(name, place), Terminal(stderr=json)
-    if paths == [Path("-")]:
+    if named:
+        export.add(named)
+    else:
         for line in sys.stdin.buffer:
             export.add([Path(os.fsdecode(line.rstrip(b"\n")))])
-    else:
-        export.add(_folders(paths))
     talk.print(f"{name} {export.log.place}: {counted(export.added, 'run')} written, {export.there} there already",
                soft_wrap=True)  # fmt: skip
     for text in export.unfinished:
