@@ -312,6 +312,7 @@ def test_a_tracker_that_is_away_is_one_warning_and_no_failure(
         (["export", "tensorboard"], "as in: actlab export tensorboard PATH"),
         (["export", "results"], "as in: actlab export tensorboard PATH"),
         (["export", "mflow", "results"], "did you mean 'mlflow'?"),
+        (["export", "mlflow", "resluts"], "resluts: does not exist"),
     ],
 )
 def test_what_is_no_tracker_is_said_at_once(
@@ -320,6 +321,7 @@ def test_what_is_no_tracker_is_said_at_once(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "x.yaml").write_text("{dataset: synth_mnist, model: mnist_dense, epochs: 1}")
     assert expected in str(CliRunner().invoke(app, arguments).exception)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.yaml"]
 
 
 def test_a_tracker_that_is_not_installed_is_named_before_anything_trains(monkeypatch: pytest.MonkeyPatch) -> None:
