@@ -506,6 +506,10 @@ def train(
 ) -> dict[Path, Outcome]:  # fmt: skip
     """Train what is left of a sweep, in view of a person; returns how each training ended, by its folder."""
     if not sweep.jobs:
+        if executor and executor.name == "slurm":
+            from actlab.runs.executors import slurm
+
+            slurm.tidy(sweep.folder)
         return {}
     from actlab.runs import executors
     from actlab.runs.progress import Display

@@ -202,6 +202,10 @@ def test_what_is_left_to_slurm_is_taken_up_again(long: dict[str, bytes], tmp_pat
     assert code == 0, text
     assert outcome(out) == long
     assert not left_over(out) and not (out / "study" / ".slurm").exists()
+    (out / "study" / ".slurm").mkdir()  # as if all had ended while no command waited
+    (out / "study" / ".slurm" / "jobs.json").write_bytes(submitted)
+    assert begin(path, out, *options).end()[0] == 0
+    assert not (out / "study" / ".slurm").exists()
     assert "left to Slurm" in left.end()[1] and left.gone()
 
 

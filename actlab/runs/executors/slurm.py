@@ -27,6 +27,7 @@ from actlab.errors import ActlabError, RunDirError
 from actlab.runs import folder as disk
 from actlab.runs.executors import Executor, Limits, Place, local, run
 from actlab.runs.job import Finish, Job, Outcome
+from actlab.runs.record import state_of
 from actlab.signals import Signals
 
 MINUTES = 60  # of a task, if `time` is not given: it goes on after each
@@ -34,6 +35,7 @@ REQUEUED = 1000  # so often at most
 WARNED_SECONDS = 90  # before the end of its time
 GRACE_SECONDS = 600.0  # at most, to wait for what Slurm does with a task to which it has sent SIGTERM
 LOOK_SECONDS, ASK_SECONDS = 1.0, 5.0  # between two looks at the folder, and two questions to Slurm
+FOLDER = ".slurm"  # of an experiment, for its jobs
 ALIVE = ("PENDING", "RUNNING", "REQUEUED", "REQUEUE_HOLD", "COMPLETING", "CONFIGURING", "SUSPENDED", "PREEMPTED",
          "RESIZING", "SIGNALING", "STAGE_OUT", "STOPPED", "SPECIAL_EXIT")  # fmt: skip
 
@@ -51,6 +53,15 @@ def places(jobs: list[Job], limits: Limits, finish: Finish | None, executor: Exe
     yield [Ticket(sweep) for _ in jobs]
     if not any(state in ALIVE for state in sweep.states.values()):
         disk.discard(sweep.folder)
+
+
+def tidy(experiment: Path) -> None:
+    """Remove what is kept of jobs whose runs have all ended while no command waited."""
+    folder = experiment / FOLDER
+    with contextlib.suppress(RunDirError):
+        states = {state_of(experiment / name) for name in disk.read_json(folder / "jobs.json")}
+        if not states & {"pending", "running", "interrupted"}:
+            disk.discard(folder)
 
 
 # --- in a task -------------------------------------------------------------------------------------------------
@@ -117,7 +128,7 @@ class _Submitted:
     """
 
     def __init__(self, first: Job, limits: Limits, finish: Finish | None, executor: Executor) -> None:
-        self.folder = first.path.parent.resolve() / ".slurm"
+        self.folder = first.path.parent.resolve() / FOLDER
         self.limits, self.finish, self.asked = limits, finish, dict(executor.slurm)
         self.cluster = self.asked.pop("cluster", "slurm")
         if self.cluster == "slurm" and not shutil.which("sbatch"):
