@@ -136,11 +136,11 @@ def house_style() -> Iterator[None]:
     from matplotlib import rc_context, rcParamsDefault
 
     global _styled
-    defaults = {name: value for name, value in rcParamsDefault.items() if name != "backend"}
     with _ONE_AT_A_TIME:
         if _styled:
             yield
             return
+        defaults = {name: value for name, value in rcParamsDefault.items() if name != "backend"}
         with rc_context({**defaults, **STYLE, "font.family": _fonts()}):
             _styled = True
             try:
