@@ -10,10 +10,11 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from actlab.errors import DatasetError, listing, suggestion
 from actlab.registry import find
@@ -26,8 +27,12 @@ from actlab.spec.problems import Issue
 DEFAULT_PARTS = {"initializer": "glorot_uniform", "optimizer": "adam"}
 OF_A_RUN = ("train_samples", "train_choice", "validation")  # keys of a dataset that do not change its files
 Count = Annotated[int, Field(ge=1, le=10**9)]
+Seed = Annotated[int, Field(ge=0, lt=2**32, description="of the weights, the data order and the dropout")]
+SEED = TypeAdapter[int](Seed, config=ConfigDict(strict=True))
 Look = Callable[[dict[str, Any]], Any]
 """From resolved own data, `{name: npz, npz: FILE, ...}`, to its `Content`; raises `DatasetError`."""
+LookedAt = dict[str, tuple[Any, list[Issue]]]
+"""Parts, and runs but for their seed, by how they are written; and what is wrong with each."""
 ONE_BUDGET = "either `epochs` or `steps` is required, and not both"
 
 
@@ -75,7 +80,7 @@ class RunConfig(BaseModel):
     epochs: Annotated[Count | None, Field(description="passes over the training images")] = None
     steps: Annotated[Count | None, Field(description="the budget in steps, instead of epochs")] = None
     evaluate_every: Annotated[Count | None, Field(description="steps between evaluations; an epoch if absent")] = None
-    seed: Annotated[int, Field(ge=0, lt=2**32, description="of the weights, the data order and the dropout")] = 0
+    seed: Seed = 0
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     early_stopping: EarlyStopping | None = None
     train_eval: Annotated[
@@ -133,7 +138,8 @@ class RunConfig(BaseModel):
     def _identity(self) -> tuple[str, list[str]]:
         """Hash and plug-ins, asked for many times of each of very many."""
         data = self.canonical()
-        return hash_of(data), plugins_of(data)
+        text = _text(data)
+        return hashlib.sha256(text.encode()).hexdigest(), plugins_of(data) if '"plugin":' in text else []
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> RunConfig:
         """As pydantic has it; what is changed is another run."""
@@ -155,8 +161,11 @@ def hash_of(canonical: Mapping[str, Any]) -> str:
     Raises:
         ValueError: a number in it is not finite.
     """
-    text = json.dumps(without_place(canonical), sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_text(canonical).encode()).hexdigest()
+
+
+def _text(canonical: Mapping[str, Any]) -> str:
+    return json.dumps(without_place(canonical), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def without_place(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -203,17 +212,21 @@ KEYS = [*RunConfig.model_fields, *(k for k in Experiment.model_fields if k != "b
 
 def resolve(
     data: Mapping[str, Any],
-    looked_at: dict[str, tuple[Part | None, list[Issue]]] | None = None,
+    looked_at: LookedAt | None = None,
     look: Look | None = None,
 ) -> tuple[RunConfig | None, list[Issue]]:
     """The data of one cell to its `RunConfig`, or to all that is wrong with it.
 
     Args:
         data: the keys of a run as a file has them.
-        looked_at: parts and wholes of other cells, by how they are written: most cells share them. It is added to.
+        looked_at: what was resolved of other cells, most of which is shared. It is added to.
         look: reads own data; without it the content must be stated, as in a record.
     """
     known = {} if looked_at is None else looked_at
+    whole = json.dumps({key: value for key, value in data.items() if key != "seed"}, default=str)
+    if isinstance(of_another_seed := known.get(whole, (None,))[0], RunConfig):
+        with suppress(ValidationError):  # which is told below
+            return of_another_seed.model_copy(update={"seed": SEED.validate_python(data.get("seed", 0))}), []
     resolved: dict[str, Any] = {}
     issues: list[Issue] = []
     # looked at apart from the model, which holds keys against each other only once each is right by itself
@@ -255,10 +268,8 @@ def resolve(
     except ValidationError as error:  # what is wrong with the whole, not with a key, is the budget: it is noted above
         return None, issues + [issue for issue in explain(error, (), KEYS, NESTED) if issue.path]
     if not issues:
-        whole = json.dumps({key: value for key, value in data.items() if key != "seed"}, default=str)
-        if whole not in known:
-            known[whole] = None, impossible(config.canonical())
-        issues = known[whole][1]
+        issues = known[whole][1] if whole in known else impossible(config.canonical())
+        known[whole] = None if issues else config, issues
     return (None if issues else config), issues
 
 

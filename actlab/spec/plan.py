@@ -26,10 +26,10 @@ from actlab.registry import find
 from actlab.spec import yaml
 from actlab.spec.budget import too_long
 from actlab.spec.claim import claim_issues
-from actlab.spec.config import KEYS, OF_A_RUN, Experiment, Look, RunConfig, parse_experiment, resolve
+from actlab.spec.config import KEYS, OF_A_RUN, Experiment, Look, LookedAt, RunConfig, parse_experiment, resolve
 from actlab.spec.grid import Cell, cells_apart, cells_of, fill, label, put
 from actlab.spec.labels import same_folder, slug
-from actlab.spec.part import PARTS, Part
+from actlab.spec.part import PARTS
 from actlab.spec.problems import Issue, Problems
 from actlab.spec.shipped import CONFIGS, SUFFIXES, located, shipped
 from actlab.spec.yaml import Path
@@ -179,11 +179,11 @@ def parse(
     notes, noted, lengths = Problems(document), Counter[Path](), dict[str, list[Issue]]()
     notes.overrides = problems.overrides
     seen: set[tuple[Path, str]] = set()
-    parts: dict[str, tuple[Part | None, list[Issue]]] = {}
+    looked_at: LookedAt = {}
     for i, cell in enumerate(cells):
         if len(problems.found) >= yaml.MAX_PROBLEMS or (problems.found and i > ENOUGH_CELLS):
             break  # what is wrong is told at once, but not for minutes
-        config, issues = resolve(fill(experiment.base, cell, problems), parts, partial(own.look, cell))
+        config, issues = resolve(fill(experiment.base, cell, problems), looked_at, partial(own.look, cell))
         for issue in issues:
             _add_at_cell(cell, issue, problems, seen)
         if config is None:
@@ -269,11 +269,11 @@ def _check_apart(experiment: Experiment, problems: Problems, own: _OwnData) -> N
         if not put_in and _prefix(issue.path, swept) is None:
             problems.add(issue.path, issue.message, issue.kind)
     seen: set[tuple[Path, str]] = set()
-    parts: dict[str, tuple[Part | None, list[Issue]]] = {}
+    looked_at: LookedAt = {}
     for cell in itertools.islice(apart, ENOUGH_CELLS):
         if len(problems.found) >= yaml.MAX_PROBLEMS:
             break
-        for issue in resolve(fill(experiment.base, cell, problems), parts, partial(own.look, cell))[1]:
+        for issue in resolve(fill(experiment.base, cell, problems), looked_at, partial(own.look, cell))[1]:
             if _prefix(issue.path, cell.places):
                 _add_at_cell(cell, issue, problems, seen)
     problems.raise_if_any()

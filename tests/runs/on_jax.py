@@ -90,7 +90,10 @@ def main(folder: Path) -> None:
     stops = stopped_and_resumed(folder / "resumed", second, (3,))
     together = train_together([job(folder / "first", first), job(folder / "together", second)])
     from actlab.lazy import backend
+    from actlab.runs.engines import jax as engine
 
+    engine.ONE_BY_ONE = ()  # as on a GPU
+    together += train_together([job(folder / "beside", first), job(folder / "stacked", second)])
     loaded = sorted({name.partition(".")[0] for name in sys.modules} & {"tensorflow", "jax", "keras"})
     answer = {
         "backend": backend(), "loaded": loaded, "stops": stops, "together": list(map(str, together)),

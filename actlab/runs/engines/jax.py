@@ -1,7 +1,8 @@
 """Runs in training together on Keras's JAX backend: their weights stacked, one compiled loop over the steps for all.
 
-Runs that differ in numbers only are one program: `jax.vmap` of a loop over the steps, with a leading axis of members
-on every variable. The images lie on the device once. A single run is a group of one, on the same path.
+Runs that differ in numbers only are one program: a loop over the steps, mapped over a leading axis of members that
+every variable has; all at once by `jax.vmap` on a GPU, one by one on a processor. The images lie on the device once. A
+single run is a group of one, on the same path.
 
 All that the future depends on is carried from step to step, so that a chunk of steps can be cut anywhere.
 """
@@ -22,6 +23,7 @@ from actlab.runs.engines import engine
 from actlab.runs.engines.engine import Arrays, Indices, Looked, Member
 
 STEPS = 256  # of a chunk at most: the loop is compiled once, for as many, and ends earlier where there are fewer
+ONE_BY_ONE = ("cpu",)  # where a stack of small products gains nothing, and no cache holds the weights of many members
 EVALUATED = 64  # batches of an evaluation, at least: one program serves all that have no more
 Host = dict[str, Any]
 
@@ -76,15 +78,21 @@ class Group(engine.Group):
     def _train_chunk(
         self, state: Any, varying: Any, images: Any, labels: Any, batches: Any, steps: Any, active: Any
     ) -> Any:
-        def member(state: Any, varying: Any, batches: Any) -> Any:
-            step = partial(self._step, images, labels)
-            with self._of_member(varying):
-                return jax.lax.fori_loop(0, steps, lambda i, state: step(state, batches[i], steps > 0), state)
+        def member(state: Any, varying: Any, batches: Any, active: Any) -> Any:
+            def trained(state: Any) -> Any:
+                step = partial(self._step, images, labels)
+                with self._of_member(varying):
+                    return jax.lax.fori_loop(0, steps, lambda i, state: step(state, batches[i], steps > 0), state)
 
-        def kept(old: Any, new: Any) -> Any:
-            return jax.numpy.where(active.reshape(-1, *[1] * (old.ndim - 1)), new, old)
+            return jax.lax.cond(active, trained, lambda state: state, state)
 
-        return jax.tree.map(kept, state, jax.vmap(member)(state, varying, batches))
+        return self._of_each(member, state, varying, batches, active)
+
+    def _of_each(self, function: Any, *of: Any) -> Any:
+        """What a function gives for each member, of whose numbers all arguments are stacks."""
+        if self._device.platform in ONE_BY_ONE:
+            return jax.lax.map(lambda one: function(*one), of)
+        return jax.vmap(function)(*of)
 
     def _step(self, images: Any, labels: Any, state: Any, indices: Any, true: Any) -> Any:
         x, y = _batch(images, labels, indices)
@@ -178,7 +186,7 @@ class Group(engine.Group):
                         penalty += layer.kernel_regularizer(layer.kernel)
                 return loss, correct, penalty, of_probes
 
-        return jax.vmap(member)(model, varying, batches, rest)
+        return self._of_each(member, model, varying, batches, rest)
 
     @contextmanager
     def _of_member(self, numbers: Mapping[str, Any]) -> Iterator[None]:
@@ -234,7 +242,7 @@ class Group(engine.Group):
                 self.optimizer.finalize_variable_values(self.model.trainable_variables)
                 return [scope.get_current_value(variable) for variable in self.model.variables]
 
-        return jax.vmap(member)(self._state["model"], self._state["optimizer"])
+        return self._of_each(member, self._state["model"], self._state["optimizer"])
 
     # --- state ------------------------------------------------------------------------------------------------
 
