@@ -1,14 +1,16 @@
 """Runs of four activations trained together: a group an activation, against one group that chooses by `lax.switch`.
 
-    python benchmarks/switch.py
+    python benchmarks/switch.py [--one-by-one]
 
 Processor seconds of 200 steps of eight nets, 784-256-10 at batch 100, on one core, four times in turns. Under `vmap`
-the choice differs from run to run, and so each run computes all four branches, forward and back.
+the choice differs from run to run, and so each run computes all four branches, forward and back. Where runs go one by
+one, as on a processor, each computes its own.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -33,6 +35,8 @@ def trained(activate: Callable[[Any, Any], Any]) -> Any:
 
         return jax.lax.fori_loop(0, STEPS, step, weights)
 
+    if "--one-by-one" in sys.argv:
+        return jax.jit(lambda weights, x, y, choice: jax.lax.map(lambda of: run(of[0], x, y, of[1]), (weights, choice)))
     return jax.jit(jax.vmap(run, in_axes=(0, None, None, 0)))
 
 

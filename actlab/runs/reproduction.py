@@ -72,7 +72,8 @@ def reproduce(
     wanted = "gpu" if str(run.environment.get("device", "cpu")).startswith("gpu") else "cpu"
     environment.require_engine(config.engine or "tensorflow")
     device = environment.choose_device(wanted, config.engine or "tensorflow")
-    size, place_in_group = _group(run)
+    on_gpu = device == "gpu"  # on a processor a group has no part in the bytes of its runs
+    size, place_in_group = _group(run) if on_gpu else (1, 0)
     paths = [scratch / run.path.name / "copies" / str(i) for i in range(size)]
     path = paths[place_in_group] = scratch / run.path.name
     for of in paths:
@@ -92,7 +93,7 @@ def reproduce(
     lines = enumerate(itertools.zip_longest(first, second, fillvalue="(no such line)"), start=1)
     parts_at = next(((number, a, b) for number, (a, b) in lines if a != b), None)
     # of what the first record does not tell, nothing can be said; of its variables it tells those that were set
-    keys = ("environment", "dataset", "initial_weights_sha256", "together")
+    keys = ("environment", "dataset", "initial_weights_sha256", *(["together"] if on_gpu else []))
     before, now = (flat({key: r.record.get(key) for key in keys}) for r in (run, again))
     if "variables" in run.environment:
         before |= {n: before.get(n) for n in now if n.startswith("environment.variables.")}

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from actlab import cli
+from actlab import cli, environment
 from actlab.errors import RunDirError
 from actlab.parts import datasets
 from actlab.runs import executors
@@ -90,11 +90,13 @@ def test_the_same_bytes_come_out_and_others_are_told(
     assert line in words.reproduction(grouped)
 
 
-def test_a_run_of_a_group_is_trained_again_at_its_place_among_as_many(
+def test_a_run_of_a_group_is_trained_again_at_its_place_among_as_many_on_a_gpu(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """That this gives the same bytes, `test_together.py` shows on JAX."""
+    """That this gives the same bytes, and a run alone on a processor, `test_together.py` shows on JAX."""
     given: list[Job] = []
+    device = "gpu"
+    monkeypatch.setattr(environment, "choose_device", lambda *_: device)
     monkeypatch.setattr(
         executors, "run", lambda jobs, *_: given.extend(jobs) or {of.path: Outcome("failed") for of in jobs[0].group}
     )
@@ -105,6 +107,10 @@ def test_a_run_of_a_group_is_trained_again_at_its_place_among_as_many(
         group = given.pop().group
         assert [of.path.name == finished.name for of in group] == [i == place for i in range(size)]
         assert {of.config.hash for of in group} == {record["hash"]}
+    device = "cpu"
+    (finished / RECORD).write_text(json.dumps({**record, "together": {"runs": [3], "place": 1}}))
+    again(finished, tmp_path / "alone")
+    assert len(given.pop().group) == 1
     (finished / RECORD).write_text(json.dumps(record))
 
 
