@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -247,7 +246,7 @@ def prepare(
     sets: dict[str, Prepared] = {}
     for index, (label, config) in enumerate(plan.runs):
         own = {key: value for key, value in config.dataset.parameters.items() if key not in OF_A_RUN}
-        key = json.dumps([config.dataset.name, own], sort_keys=True)
+        key = repr([config.dataset.name, own])
         if key not in sets:
             place = plan.data.get((own.get("content") or {}).get("sha256", ""))
             sets[key] = datasets.prepare(config.dataset.name, own, data_dir, place=place, say=say)

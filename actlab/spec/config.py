@@ -223,7 +223,7 @@ def resolve(
         look: reads own data; without it the content must be stated, as in a record.
     """
     known = {} if looked_at is None else looked_at
-    whole = json.dumps({key: value for key, value in data.items() if key != "seed"}, default=str)
+    whole = repr({key: value for key, value in data.items() if key != "seed"})
     if isinstance(of_another_seed := known.get(whole, (None,))[0], RunConfig):
         with suppress(ValidationError):  # which is told below
             return of_another_seed.model_copy(update={"seed": SEED.validate_python(data.get("seed", 0))}), []
@@ -239,7 +239,7 @@ def resolve(
             part = None
             issues.append(Issue((kind,), f"`{kind}` is required; known: {', '.join(find(kind).names())}", "missing"))
         else:
-            if (as_written := f"{kind} {json.dumps(written)}") not in known:
+            if (as_written := f"{kind} {written!r}") not in known:
                 made, found = resolve_part(kind, written, (kind,))
                 if made and (offline := made.get("offline")) and (message := wrong_stand_in(made["name"], offline)):
                     found.append(Issue(("dataset", "offline"), message))

@@ -178,7 +178,7 @@ def slug(text: str) -> str:
         mark = unicodedata.category(c) in ("Mn", "Mc") and not SELECTORS.match(c) and kept[-1:].strip()
         kept += c if c.isalnum() or c in "._-" or mark else " "
     name = re.sub(" +", "_", kept).strip("._-")
-    lost = any(k == " " and c > "\x7f" for k, c in zip(kept, text, strict=True))
+    lost = not text.isascii() and any(k == " " and c > "\x7f" for k, c in zip(kept, text, strict=True))
     rest = f"-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}" if lost else ""
     if DEVICES.match(name) or not name:
         name = f"run-{name}".rstrip("-")

@@ -10,7 +10,6 @@ import contextlib
 import copy
 import io
 import itertools
-import json
 import os
 import shlex
 import sys
@@ -193,7 +192,7 @@ def parse(
             merged.append(name)
             continue
         runs[digest] = (name, config)
-        but_for_seed = json.dumps({key: value for key, value in cell.values.items() if key != "seed"})
+        but_for_seed = repr({key: value for key, value in cell.values.items() if key != "seed"})
         if but_for_seed not in lengths:
             lengths[but_for_seed] = too_long(config.canonical())
         for issue in lengths[but_for_seed]:
@@ -207,7 +206,7 @@ def parse(
     varies: dict[str, dict[str, Any]] = {}
     for cell in cells:
         for key, value in cell.values.items():
-            varies.setdefault(key, {}).setdefault(json.dumps(value), value)
+            varies.setdefault(key, {}).setdefault(repr(value), value)
     times = Counter(name for name, _ in runs.values())
     labelled = [
         (name if times[name] == 1 else slug(f"{name}-{digest[:8]}"), config) for digest, (name, config) in runs.items()
@@ -245,7 +244,7 @@ class _OwnData:
         name = part["name"]
         typed = self.problems.override(_in_file(cell, ("dataset", name)))
         path = (FilePath() if typed else self.folder) / FilePath(part[name]).expanduser()
-        key = json.dumps([str(path), {k: v for k, v in part.items() if k not in (*OF_A_RUN, name)}])
+        key = repr([path, {k: v for k, v in part.items() if k not in (*OF_A_RUN, name)}])
         if key not in self._seen:
             try:
                 self._seen[key] = find("dataset").get(name).facts.look(part, path)
