@@ -1,26 +1,30 @@
 """24 real runs on two nodes of Ray on this machine, one of which is killed with SIGKILL in the middle.
 
-    PYTHONPATH=.:tests python -m cluster.two_nodes_of_ray [--no-shared-folder]
+    PYTHONPATH=.:tests python -m cluster.two_nodes_of_ray [--no-shared-folder | --apart]
 
 Each node is a `ray start` on loopback with two cores, in a session of its own; the killed one with all its processes.
-It says what came out, and ends with 1 unless all runs are done, with the bytes of local runs of as many threads, none
-is trained again that was done, and no process is left.
+With --apart, for which one has to be root, the killed one is as another machine: it sees neither the results nor the
+data, nor what is cached of them, and gets the driver's copy. It says what came out, and ends with 1 unless all runs are
+done, with the bytes of local runs of as many threads, none is trained again that was done, and no process is left.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from torture import processes
 from torture.processes import Command, left_over, outcome, until
 
+from actlab.parts.datasets import store
 from actlab.runs.folder import read_json
 from actlab.runs.record import Run
 
@@ -64,16 +68,20 @@ def family(root: int) -> set[int]:
     return found
 
 
-def node(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    """A node, with its output in a file."""
+def node(folder: Path, *arguments: str, hidden: Sequence[Path] = ()) -> subprocess.Popen[bytes]:
+    """A node, with its output in a file; in the place of what is hidden it has empty folders."""
     variables = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
     command = ["ray", "start", *arguments, "--num-cpus=2", "--block", "--disable-usage-stats"]
+    if hidden:
+        mounts = " && ".join(f"mount -t tmpfs none {shlex.quote(str(path))}" for path in hidden)
+        command = ["unshare", "--mount", "sh", "-c", f'{mounts} && exec "$@"', "sh", *command]
     log = (folder / f"{len(list(folder.glob('*.log')))}.log").open("wb")
     return subprocess.Popen(command, stdout=log, stderr=log, env=variables, start_new_session=True)
 
 
 def main(*options: str) -> int:
-    failures = []
+    failures, apart = [], "--apart" in options
+    options = tuple(option for option in options if option != "--apart")
     os.environ |= {
         MARK.split("=")[0]: MARK.split("=")[1],
         "RAY_AUTH_MODE": "token",
@@ -88,9 +96,11 @@ def main(*options: str) -> int:
         assert code == 0, text
         head = node(folder, "--head", f"--port={PORT}", "--include-dashboard=false")
         until(lambda: b"Ray runtime started" in (folder / "0.log").read_bytes() or head.poll() is not None)
-        second = node(folder, f"--address=127.0.0.1:{PORT}")
+        out, cache = folder / "out", store.cache_folder()
+        out.mkdir()
+        hidden = [out, cache, *([Path(os.environ["ACTLAB_DATA_DIR"])] if "ACTLAB_DATA_DIR" in os.environ else [])]
+        second = node(folder, f"--address=127.0.0.1:{PORT}", hidden=hidden if apart else ())
         until(lambda: b"Ray runtime started" in (folder / "1.log").read_bytes() or second.poll() is not None)
-        out = folder / "out"
         asked = ("--executor", "ray", "--address", f"127.0.0.1:{PORT}", "--threads", 1, "--device", "cpu")
         began = time.monotonic()
         sweep = Command("run", study, "-o", out, *asked, "--checkpoint-seconds", 1, *options)
@@ -101,6 +111,8 @@ def main(*options: str) -> int:
 
         until(lambda: len(done()) >= 8 or sweep.process.poll() is not None)
         at_death = done()
+        there = Path(f"/proc/{second.pid}/root{cache.resolve()}")  # what the second node sees in its place
+        sent = [store.read_index(path)["checked"] for path in there.glob("mnist-*")]
         victims = family(second.pid)
         print(f"after {time.monotonic() - began:.0f} s, {len(at_death)} runs done: SIGKILL to {len(victims)} processes")
         for pid in victims:
@@ -123,6 +135,8 @@ def main(*options: str) -> int:
             "every file as recorded": not damaged,
             "nothing left over": not left_over(out),
         }
+        if apart:
+            checks["the data were sent, once"] = sent == ["sent here, and verified"]
         os.killpg(head.pid, signal.SIGTERM)
         head.wait()
         until(lambda: not begun())
