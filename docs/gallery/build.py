@@ -12,6 +12,7 @@ speaks of a result asks for it: `{{ leaky_slope.mean("val_accuracy", "negative_s
 from __future__ import annotations
 
 import argparse
+import math
 import re
 import shutil
 import tempfile
@@ -272,7 +273,8 @@ def _finding(of: Evidence) -> str:
     if not of.values:
         return _cell(f"{what}: {words.note(of.reason) or 'no number'}")
     mean = f"{sum(of.values.values()) / len(of.values):{'+' if of.other else ''}.4g}"
-    interval = "" if of.estimate is None else f" [{of.estimate.low:.4g}, {of.estimate.high:.4g}]"
+    low, high = (of.estimate.low, of.estimate.high) if of.estimate else (math.nan, math.nan)
+    interval = "" if math.isnan(low) else f" [{low:.4g}, {high:.4g}]"
     p = f", p = {of.p:.3g}" if of.p == of.p else ""
     reason = words.note(of.reason)
     return _cell(f"{what}: {mean}{interval}, n = {len(of.values)}{p}{f'; {reason}' if reason else ''}")
