@@ -122,11 +122,12 @@ FEATURES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-QUICK = ("sgd momentum, dropout", "adagrad, steps", "ema, accumulation", "all probes and a film",
-         "all probes, mixed_float16, cnn")  # fmt: skip  # tests/torture/test_resume.py has all optimizers
+QUICK = ("sgd momentum, dropout", "adagrad, steps", "ema, accumulation", "all probes and a film")
+MARKS = {"all probes, mixed_float16, cnn": pytest.mark.slow}  # tests/torture/test_resume.py has all optimizers
+CASES = [n if n in QUICK else pytest.param(n, marks=MARKS.get(n, pytest.mark.torture)) for n in FEATURES]
 
 
-@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.torture) for n in FEATURES])
+@pytest.mark.parametrize("name", CASES)
 def test_a_resumed_run_has_the_bytes_of_one_that_never_stopped(name: str, tmp_path: Path) -> None:
     made = config(**FEATURES[name])
     train(job(tmp_path / "whole", made))

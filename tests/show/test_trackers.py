@@ -283,6 +283,7 @@ def test_the_offline_file_of_wandb_has_every_number_once(results: Path, tmp_path
 # --- a tracker that is away, or is none ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_tracker_that_is_away_is_one_warning_and_no_failure(
     tmp_path: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
