@@ -50,6 +50,7 @@ app = typer.Typer(
 ENDS_SOON = "the process ends with the command"
 MOST_GROUPS = 8  # lines of what is trained together
 MOST_RUNS = 200  # rows of a table of runs
+MOST_VALUES = 20  # of a swept key that `check` writes out
 Files = Annotated[
     list[Path],
     typer.Argument(
@@ -340,8 +341,10 @@ def check(files: Files, set_: Set = None, plugin: Plugins = None, json: Json = F
         if plan.experiment.description:
             out.print(" ".join(plan.experiment.description.split()))
         for key, values in plan.varies.items():
-            more = f", ... and {len(values) - MOST_RUNS:,} more" if len(values) > MOST_RUNS else ""
-            out.print(f"  {key}: {', '.join(map(_written, values[:MOST_RUNS]))}{more}")
+            some = list(map(_written, values if len(values) <= MOST_VALUES else [*values[:8], values[-1]]))
+            if len(values) > MOST_VALUES:
+                some[-1:] = ["...", f"{some[-1]} ({len(values):,} values)"]
+            out.print(f"  {key}: {', '.join(some)}")
         for used in plugins.loaded(plan.plugins):
             out.print(f"  plug-in: {used.name} (sha256 {used.sha256[:16]})")
         if probed := configs[0].probes:

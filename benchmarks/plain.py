@@ -85,7 +85,7 @@ def images(dataset: str) -> tuple[Any, Any, Any, Any]:
     with np.load(Path(os.environ["ACTLAB_DATA_DIR"]) / f"{dataset}.npz") as data:
         x, y = data["x_train"], data["y_train"].reshape(-1)
     x = (x.reshape(len(x), *x.shape[1:3], -1) / 255).astype("float32")
-    count = {"mnist": 54_000, "cifar10": 12_800}[dataset]
+    count = int(os.environ.get("PLAIN_IMAGES", {"mnist": 54_000, "cifar10": 12_800}[dataset]))
     held_out = slice(54_000, 60_000) if dataset == "mnist" else slice(12_800, 15_300)
     return x[:count], y[:count], x[held_out], y[held_out]
 

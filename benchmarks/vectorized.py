@@ -1,6 +1,7 @@
 """Seconds a run against the number of runs that are trained together, beside other ways and the machine's limit.
 
-    python benchmarks/vectorized.py [--data-dir DIR] [--net dense cnn] [--largest 256] [--device cpu] [--threads 1]
+    python benchmarks/vectorized.py [--data-dir DIR] [--net dense cnn] [--largest 256] [--images N] [--device cpu]
+        [--threads 1]
 
 Each way is a process of its own; what is given are the seconds that one epoch of one run takes, its validation
 included, without start and compilation: the time of a group divided by its runs. They are seconds of the clock on a
@@ -42,6 +43,11 @@ WEIGHTS = {"dense": 203_530, "cnn": 1_250_858}
 TOUCHED = {"dense": 6, "cnn": 12}  # times that a step reads or writes each weight: forward, back, gradient, optimizer
 
 
+def images(net: str, options: argparse.Namespace) -> int:
+    """How many an epoch trains on."""
+    return options.images or IMAGES[net]
+
+
 def clock(options: argparse.Namespace) -> float:
     """Seconds: of this process's processor cores, or of the clock where a GPU works."""
     return time.perf_counter() if options.device == "gpu" else time.process_time()
@@ -65,6 +71,8 @@ def engine(net: str, engine_name: str, together: int, options: argparse.Namespac
         for seed in range(together):
             data = {**NETS[net], "activation": "relu", "initializer": "he_normal", "seed": seed}
             data["epochs"] = options.epochs + 1  # the first one also compiles
+            if options.images:
+                data["dataset"] = {**data["dataset"], "train_samples": options.images}
             config, problems = resolve({**data, **({"engine": "jax"} if engine_name == "jax" else {})})
             assert config is not None, problems
             prepared = datasets.prepare(config.dataset.name, config.dataset.parameters)
@@ -85,6 +93,7 @@ def engine(net: str, engine_name: str, together: int, options: argparse.Namespac
 def plain(net: str, way: str, options: argparse.Namespace) -> float:
     """The same by `plain.py`: what more epochs take."""
     script = str(Path(__file__).parent / "plain.py")
+    os.environ["PLAIN_IMAGES"] = str(images(net, options))
     os.environ |= dict.fromkeys(
         ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), str(options.threads)
     )
@@ -117,7 +126,7 @@ def limit(device: str, threads: int) -> tuple[float, float]:
 
 def measure(side: list[object], options: argparse.Namespace) -> Any:
     """One side in a process of its own."""
-    given = [f"--{key}={getattr(options, key)}" for key in ("epochs", "device", "threads")]
+    given = [f"--{key}={getattr(options, key)}" for key in ("epochs", "images", "device", "threads")]
     command = [sys.executable, __file__, *given, "--side", *map(str, side)]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     if done.returncode:
@@ -130,6 +139,7 @@ def main() -> None:
     parser.add_argument("--data-dir", help="folder with mnist.npz and cifar10.npz; or $ACTLAB_DATA_DIR")
     parser.add_argument("--net", nargs="+", choices=list(NETS), default=list(NETS))
     parser.add_argument("--largest", type=int, default=256, help="runs together at most")
+    parser.add_argument("--images", type=int, default=0, help="of an epoch; 0: 54,000 of MNIST, 12,800 of CIFAR-10")
     parser.add_argument("--epochs", type=int, default=2, help="that are timed")
     parser.add_argument("--device", choices=["cpu", "gpu"], default="cpu")
     parser.add_argument("--threads", type=int, default=1)
@@ -151,8 +161,9 @@ def main() -> None:
     print(f"matrix products: {2 * products / 1e9:.0f} GFLOP/s; copies: {copied / 1e9:.1f} GB/s")
     sizes = [2**n for n in range(9) if 2**n <= options.largest]
     for net in options.net:
-        arithmetic = PRODUCTS[net] * IMAGES[net] / products
-        traffic = TOUCHED[net] * 4 * WEIGHTS[net] * IMAGES[net] / NETS[net]["batch_size"] / copied
+        count = images(net, options)
+        arithmetic = PRODUCTS[net] * count / products
+        traffic = TOUCHED[net] * 4 * WEIGHTS[net] * count / NETS[net]["batch_size"] / copied
         print(f"{net}, an epoch of a run: at least {arithmetic:.3f} s of arithmetic, {traffic:.3f} s of memory traffic")
         ways = [("plain Keras", ["plain", net, "keras"])]
         if has_torch(sys.executable):
@@ -163,7 +174,7 @@ def main() -> None:
         ways += [(f"actlab, JAX, {size} together", ["engine", net, "jax", size]) for size in sizes]
         for name, side in ways:
             seconds = measure(side, options)
-            share, speed = arithmetic / seconds, IMAGES[net] / seconds
+            share, speed = arithmetic / seconds, count / seconds
             print(f"  {name:24} {seconds:7.3f} s  {speed:9,.0f} images/s  {share:4.0%} of the arithmetic", flush=True)
 
 

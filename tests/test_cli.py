@@ -146,6 +146,14 @@ def test_check_prints_the_plan(ask: Ask, write_config: Callable[..., Path]) -> N
     assert "3 runs; 1 cell came twice, merged (relu-seed0); 1 cell excluded" in lines
 
 
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [(20, ", ".join(map(str, range(20)))), (1_021, "0, 1, 2, 3, 4, 5, 6, 7, ..., 1020 (1,021 values)")],
+)
+def test_of_many_values_check_writes_a_few(count: int, shown: str, ask: Ask, write_config: Callable[..., Path]) -> None:
+    assert f"\n  seed: {shown}\n" in ask("check", write_config(f"{BASE}sweep: {{seed: {{range: {count}}}}}\n")).out
+
+
 def test_check_as_json_is_the_same_plan(ask: Ask, write_config: Callable[..., Path]) -> None:
     path = write_config(BASE + "sweep: {seed: [0, 1, 1], batch_size: [8]}\n")
     (plan,) = ask("check", path, "--set", "sweep.activation=[relu, tanh]", "--json").json

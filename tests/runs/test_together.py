@@ -117,6 +117,20 @@ assert (abs(alone - stacked) <= 1e-5 * abs(alone) + 1e-9).all(axis=None), alone 
 copies = [job(folder / "copies" / str(i), runs["fast"]) for i in range(4)]  # what `reproduce` trains
 assert train_together(copies) == ["done"] * 4
 assert outcome(copies[3].path)[1] == outcome(folder / "stacked" / "fast")[1]
+engine.ONE_BY_ONE = ("cpu",)
+net = {"name": "simple_cnn", "filters": 2, "kernel_size": 3, "units": 8}
+nets = [config(0.1, seed, engine="jax", model=net, early_stopping=None) for seed in range(3)]
+jobs = {kind: [job(folder / kind / f"cnn{i}", made) for i, made in enumerate(nets)] for kind in ("group", "cut")}
+assert train_together(jobs["group"]) == ["done"] * 3
+assert {type(of) for of in train_together(jobs["cut"], StopAt(2))} == {Stopped}
+assert train_together(jobs["cut"]) == ["done"] * 3
+assert train(job(folder / "alone" / "cnn1", nets[1])) == "done"
+for kind in ("alone", "cut"):
+    assert outcome(folder / kind / "cnn1") == outcome(folder / "group" / "cnn1")
+engine.ONE_BY_ONE = ()
+assert train_together([job(folder / "stacked" / f"cnn{i}", made) for i, made in enumerate(nets)]) == ["done"] * 3
+alone, stacked = (Run(folder / kind / "cnn1").history for kind in ("alone", "stacked"))
+assert (abs(alone - stacked) <= 1e-5 * abs(alone) + 1e-9).all(axis=None), alone - stacked
 print(sorted({"tensorflow", "jax"} & set(sys.modules)))
 """
 
