@@ -38,6 +38,7 @@ from actlab.spec.metrics import TRAIN_EVAL_METRICS
 COLUMNS = ("epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 TIMING_COLUMNS = ("wall_seconds", "images_per_second")
 CHUNK_SECONDS = 0.5  # of work between two looks at signals and two moves of a progress bar
+TELLING_SECONDS = 0.02  # and more for each further run of a group: its file takes up to a millisecond
 EVALUATION_BATCH = 250
 NO_EARLY_STOPPING = EarlyStopping(metric="val_accuracy")  # says which epoch is the best, and ends nothing
 _Row = tuple[tuple[Any, ...], list[tuple[Any, ...]], bytes, int]  # of the history and the layers, a frame, and images
@@ -437,7 +438,7 @@ class _Group:
         for place, training in enumerate(trainings):
             with self._of(training):
                 training.begin(self.engine[place], place, len(trainings))
-        self.last_checkpoint = time.monotonic()
+        self.last_checkpoint, self.last_told = time.monotonic(), -math.inf
         self.steps_per_second = self.images_per_second = 0.0
 
     @contextlib.contextmanager
@@ -473,10 +474,11 @@ class _Group:
             self._pause(due or together)
 
     def _train_chunk(self, together: list[_Training]) -> None:
-        """Take as many steps as half a second has room for."""
+        """Take as many steps as half a second has room for; for large groups some seconds, or their calls cost more."""
         began = time.monotonic()
         known = self.steps_per_second > 1e-6
-        steps = min(max(1, int(self.steps_per_second * CHUNK_SECONDS)), 10_000) if known else 8
+        seconds = CHUNK_SECONDS * (1 + len(together) / 64)
+        steps = min(max(1, int(self.steps_per_second * seconds)), 10_000) if known else 8
         taken = [training.batches(steps) for training in together]
         batches = np.zeros((len(self.trainings), *taken[0].shape), np.int32)
         active = np.array([training in together for training in self.trainings])
@@ -531,9 +533,11 @@ class _Group:
 
     def _pause(self, moved: list[_Training]) -> None:
         """Tell where these runs stand; write checkpoints when they are due or the training must stop."""
-        for training in self._left(moved):
-            with self._of(training):
-                training.tell(self.images_per_second)
+        if time.monotonic() - self.last_told >= TELLING_SECONDS * (len(self.trainings) - 1):
+            for training in self._left(moved):
+                with self._of(training):
+                    training.tell(self.images_per_second)
+            self.last_told = time.monotonic()
         stopping = self.stop()
         if stopping or time.monotonic() - self.last_checkpoint >= self.trainings[0].job.checkpoint_seconds:
             for training in self._left(self.trainings):

@@ -1,8 +1,8 @@
 """Runs in training together on Keras's JAX backend: their weights stacked, one compiled loop over the steps for all.
 
 Runs that differ in numbers only are one program: a loop over the steps, mapped over a leading axis of members that
-every variable has; all at once by `jax.vmap` on a GPU, one by one on a processor, and there step by step without a loop
-where a net convolves. The images lie on the device once. A single run is a group of one, on the same path.
+every variable has; all at once by `jax.vmap` on a GPU, one by one on a processor. The images lie on the device once. A
+single run is a group of one, on the same path.
 
 All that the future depends on is carried from step to step, so that a chunk of steps can be cut anywhere.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -45,11 +46,7 @@ class Group(engine.Group):
         self._device = jax.devices(device)[0]
         put = partial(jax.device_put, device=self._device)
         self._splits = {name: (put(np.asarray(x)), put(np.asarray(y))) for name, (x, y) in arrays.items()}
-        # weakly typed, so that a number takes part in arithmetic just as one of Python does
-        self._varying = {
-            path: jax.numpy.stack([jax.numpy.asarray(float(value)) for value in values])
-            for path, values in varying.items()
-        }
+        self._varying = {path: self._numbers(values) for path, values in varying.items()}
         counts = {name: np.zeros(len(self), np.int64) for name in ("correct", "count", "steps")}
         self._state: dict[str, Any] = put({
             "model": _stacked([member.model.variables for member in members]),
@@ -59,61 +56,83 @@ class Group(engine.Group):
             "gradients": jax.tree.map(lambda sum: np.stack([sum] * len(self)), self.probes.start_gradients()),
         })  # fmt: skip
         self._fetched: Host = {}  # parts of the state as arrays of NumPy, until they change
-        looped = self._device.platform not in ONE_BY_ONE or not _convolves(self._net)
-        self._train = self._by_chunks if looped else self._by_steps
-        self._program = jax.jit(self._train_chunk if looped else self._member_step)
+        singly = self._one_by_one and _convolves(self._net)
+        chunk = self._by_steps() if singly else jax.jit(self._train_chunk)
+        self._train = self._of_each(chunk, (None, None, None, 0, 0, 0, 0))
         self._passes: dict[str, Any] = {}  # by the images that their probes look at
+
+    @property
+    def _one_by_one(self) -> bool:
+        return self._device.platform in ONE_BY_ONE
+
+    def _numbers(self, values: Sequence[float]) -> Any:
+        """What stands for a number of the config, for all members: weakly typed, so that it takes part in arithmetic
+        just as one of Python does."""
+        if self._one_by_one:
+            return np.array(list(map(float, values)), object)
+        return jax.numpy.stack([jax.numpy.asarray(float(value)) for value in values])
+
+    def _of_each(self, function: Any, in_axes: tuple[int | None, ...]) -> Any:
+        """A function of stacks from one of a member, as by `jax.vmap`; one by one, what it gives is no copy."""
+        if not self._one_by_one:
+            return jax.jit(jax.vmap(function, in_axes))
+
+        def each(*of: Any) -> Any:
+            host = [jax.tree.map(np.asarray, a) if axis == 0 else a for a, axis in zip(of, in_axes, strict=True)]
+            made = [
+                function(*(jax.tree.map(itemgetter(i), a) if axis == 0 else a
+                           for a, axis in zip(host, in_axes, strict=True)))
+                for i in range(len(self))
+            ]  # fmt: skip
+            return jax.tree.map(_beside, *made)
+
+        return each
 
     # --- training ---------------------------------------------------------------------------------------------
 
     def train(self, batches: Indices, active: NDArray[np.bool_]) -> None:
         self._state = self._on_device(self._state)
-        self._train(batches, active)
-        self._fetched = {}
-
-    def _by_chunks(self, batches: Indices, active: NDArray[np.bool_]) -> None:
+        images, labels = self._splits["train"]
         for start in range(0, batches.shape[1], STEPS):
             piece = batches[:, start : start + STEPS]
             padded = np.zeros((len(self), STEPS, batches.shape[2]), np.int32)
             padded[:, : piece.shape[1]] = piece
-            self._state = self._program(
-                self._state, self._varying, *self._splits["train"], padded, piece.shape[1], np.asarray(active)
-            )
-
-    def _by_steps(self, batches: Indices, active: NDArray[np.bool_]) -> None:
-        """A call for each step of each member: on a processor XLA has its fast kernels for the gradients of a
-        convolution outside of loops and branches only, where they take a tenth of the time."""
-        for i in np.flatnonzero(active):
-            mine, varying = jax.tree.map(lambda array, i=i: array[i], (self._state, self._varying))
-            for batch in batches[i]:
-                mine = self._program(mine, varying, *self._splits["train"], batch, True)
-            self._state = jax.tree.map(lambda array, own, i=i: array.at[i].set(own), self._state, mine)
+            steps = piece.shape[1]
+            self._state = self._train(images, labels, steps, self._state, self._varying, padded, np.asarray(active))
+        self._fetched = {}
 
     def _train_chunk(
-        self, state: Any, varying: Any, images: Any, labels: Any, batches: Any, steps: Any, active: Any
+        self, images: Any, labels: Any, steps: Any, state: Any, varying: Any, batches: Any, active: Any
     ) -> Any:
-        def member(state: Any, varying: Any, batches: Any, active: Any) -> Any:
-            def trained(state: Any) -> Any:
-                def step(i: Any, state: Any) -> Any:
-                    return self._member_step(state, varying, images, labels, batches[i], steps > 0)
+        """The state of a member after some steps."""
 
-                return jax.lax.fori_loop(0, steps, step, state)
+        def step(i: Any, state: Any) -> Any:
+            return self._step(images, labels, steps > 0, state, varying, batches[i])
 
-            return jax.lax.cond(active, trained, lambda state: state, state)
+        def trained(state: Any) -> Any:
+            return jax.lax.fori_loop(0, steps, step, state)
 
-        return self._of_each(member, state, varying, batches, active)
+        return jax.lax.cond(active, trained, lambda state: state, state)
 
-    def _of_each(self, function: Any, *of: Any) -> Any:
-        """What a function gives for each member, of whose numbers all arguments are stacks."""
-        if self._device.platform in ONE_BY_ONE:
-            return jax.lax.map(lambda one: function(*one), of)
-        return jax.vmap(function)(*of)
+    def _by_steps(self) -> Any:
+        """`_train_chunk` by a call for each step: on a processor XLA has its fast kernels for the gradients of a
+        convolution outside of loops and branches only, where they take a tenth of the time."""
+        step = jax.jit(self._step)
 
-    def _member_step(self, state: Any, varying: Any, images: Any, labels: Any, indices: Any, true: Any) -> Any:
+        def train_chunk(
+            images: Any, labels: Any, steps: int, state: Any, varying: Any, batches: Any, active: Any
+        ) -> Any:
+            for batch in batches[: steps if active else 0]:
+                state = step(images, labels, True, state, varying, batch)
+            return state
+
+        return train_chunk
+
+    def _step(self, images: Any, labels: Any, true: Any, state: Any, varying: Any, indices: Any) -> Any:
         with self._of_member(varying):
-            return self._step(images, labels, state, indices, true)
+            return self._step_of_member(images, labels, true, state, indices)
 
-    def _step(self, images: Any, labels: Any, state: Any, indices: Any, true: Any) -> Any:
+    def _step_of_member(self, images: Any, labels: Any, true: Any, state: Any, indices: Any) -> Any:
         x, y = _batch(images, labels, indices)
         model, scope = self.model.variables, keras.StatelessScope
         values = list(zip(model, state["model"], strict=True))
@@ -164,48 +183,46 @@ class Group(engine.Group):
         on = on if probes.start() else ""
         if on not in self._passes:
             net = keras.Model(self.model.inputs, [self._net.output, *probes.tensors]) if on else self._net
-            self._passes[on] = jax.jit(partial(self._evaluate, net, probes))
+            self._passes[on] = self._of_each(
+                jax.jit(partial(self._evaluate, net, probes)), (None, None, None, 0, 0, 0, 0)
+            )
         whole = count // batch_size
         padded = np.zeros((len(self), max(1, -(-whole // EVALUATED)) * EVALUATED, batch_size), np.int32)
         padded[:, :whole] = indices[:, : whole * batch_size].reshape(len(self), whole, batch_size)
         rest = indices[:, whole * batch_size :]
         model = self._on_device(self._state["model"])
-        found = self._passes[on](model, self._varying, *self._splits[split], padded, whole, rest)
+        found = self._passes[on](*self._splits[split], whole, model, self._varying, padded, rest)
         losses, correct, penalties, sums = jax.device_get(found)
         return [
             (float(losses[i]) / count + float(penalties[i]), int(correct[i]) / count,
-             jax.tree.map(lambda sum, i=i: sum[i], sums))
+             jax.tree.map(lambda sum, i=i: np.asarray(sum[i]), sums))
             for i in range(len(self))
         ]  # fmt: skip
 
     def _evaluate(
-        self, net: Any, probes: Probes, model: Any, varying: Any, images: Any, labels: Any, batches: Any, whole: Any,
+        self, net: Any, probes: Probes, images: Any, labels: Any, whole: Any, model: Any, varying: Any, batches: Any,
         rest: Any,
     ) -> Any:  # fmt: skip
-        """Sums of loss and of hits of each member, its penalties, and the sums of its probes."""
+        """Sums of loss and of hits of a member, its penalties, and the sums of its probes."""
+        scope = keras.StatelessScope(state_mapping=zip(self.model.variables, model, strict=True))
+        with scope, self._of_member(varying):
 
-        def member(model: Any, varying: Any, batches: Any, rest: Any) -> Any:
-            scope = keras.StatelessScope(state_mapping=zip(self.model.variables, model, strict=True))
-            with scope, self._of_member(varying):
+            def add(sums: Any, indices: Any) -> Any:
+                x, y = _batch(images, labels, indices)
+                loss, correct, of_probes = sums
+                logits, *tensors = jax.tree.leaves(net(x, training=False))
+                loss += jax.numpy.sum(ops.cast(_entropy(logits, y), "float64"))
+                return loss, correct + _correct(logits, y), probes.update(of_probes, tensors, False, y, logits)
 
-                def add(sums: Any, indices: Any) -> Any:
-                    x, y = _batch(images, labels, indices)
-                    loss, correct, of_probes = sums
-                    logits, *tensors = jax.tree.leaves(net(x, training=False))
-                    loss += jax.numpy.sum(ops.cast(_entropy(logits, y), "float64"))
-                    return loss, correct + _correct(logits, y), probes.update(of_probes, tensors, False, y, logits)
-
-                sums = ops.zeros([], "float64"), ops.zeros([], "int64"), probes.start()
-                if len(batches):
-                    sums = jax.lax.fori_loop(0, whole, lambda i, sums: add(sums, batches[i]), sums)
-                loss, correct, of_probes = add(sums, rest) if rest.shape[0] else sums
-                penalty = ops.zeros([])
-                for layer in self.model.layers:
-                    if getattr(layer, "kernel_regularizer", None) is not None:
-                        penalty += layer.kernel_regularizer(layer.kernel)
-                return loss, correct, penalty, of_probes
-
-        return self._of_each(member, model, varying, batches, rest)
+            sums = ops.zeros([], "float64"), ops.zeros([], "int64"), probes.start()
+            if len(batches):
+                sums = jax.lax.fori_loop(0, whole, lambda i, sums: add(sums, batches[i]), sums)
+            loss, correct, of_probes = add(sums, rest) if rest.shape[0] else sums
+            penalty = ops.zeros([])
+            for layer in self.model.layers:
+                if getattr(layer, "kernel_regularizer", None) is not None:
+                    penalty += layer.kernel_regularizer(layer.kernel)
+            return loss, correct, penalty, of_probes
 
     @contextmanager
     def _of_member(self, numbers: Mapping[str, Any]) -> Iterator[None]:
@@ -261,18 +278,21 @@ class Group(engine.Group):
                 self.optimizer.finalize_variable_values(self.model.trainable_variables)
                 return [scope.get_current_value(variable) for variable in self.model.variables]
 
-        return self._of_each(member, self._state["model"], self._state["optimizer"])
+        return self._of_each(jax.jit(member), (0, 0))(self._state["model"], self._state["optimizer"])
 
     # --- state ------------------------------------------------------------------------------------------------
 
     def _on_device(self, part: Any) -> Any:
         """A part of the state, with what was written here: JAX compiles anew for arrays that are bound to no device."""
-        return jax.device_put(part, self._device)
+        put = partial(jax.device_put, device=self._device)
+        if not self._one_by_one:
+            return put(part)
+        return jax.tree.map(lambda stack: stack if stack.dtype == object else _beside(*map(put, stack)), part)
 
     def arrays(self, part: str) -> Any:
         """A part of the state as arrays of NumPy, (members, ...) each, fetched once for all members."""
         if part not in self._fetched:
-            self._fetched[part] = jax.tree.map(np.array, jax.device_get(self._state[part]))
+            self._fetched[part] = jax.tree.map(_array, jax.device_get(self._state[part]))
         return self._fetched[part]
 
     def write(self, part: str, i: int, values: Any) -> None:
@@ -375,6 +395,19 @@ class View(engine.Engine):
 
     def _mine(self, part: str) -> Any:
         return jax.tree.map(lambda array: array[self.i].copy(), self.group.arrays(part))
+
+
+def _beside(*own: Any) -> NDArray[Any]:
+    """Arrays of all members, (members,) objects: a stack that copies none of them."""
+    held = np.empty(len(own), object)
+    for i, array in enumerate(own):
+        held[i] = array
+    return held
+
+
+def _array(stack: Any) -> NDArray[Any]:
+    """A stack in one array of NumPy, which is nobody else's."""
+    return np.stack(stack) if stack.dtype == object else np.array(stack)
 
 
 def _stacked(variables: Sequence[Sequence[Any]]) -> list[NDArray[Any]]:
