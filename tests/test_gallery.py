@@ -11,6 +11,9 @@ from types import ModuleType
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
+
+from actlab.cli import app
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "gallery"
@@ -42,6 +45,19 @@ def test_the_pages_are_what_the_build_makes_of_what_is_kept(build: ModuleType, t
         lines = zip(written.splitlines(), made.splitlines(), strict=False)
         parts = "\n".join(f"- {old}\n+ {new}" for old, new in lines if old != new)
         assert made == written, f"python docs/gallery/build.py makes another {page.name}:\n{parts[:2000]}"
+
+
+def test_a_study_goes_on_from_what_is_kept(build: ModuleType, tmp_path: Path) -> None:
+    """Restored runs are done, and those that the gallery lacks are to train."""
+    shutil.copytree(FOLDER / "rrelu", kept := tmp_path / "kept")
+    runs = pd.read_csv(kept / "runs.csv")
+    runs[1:].to_csv(kept / "runs.csv", index=False)
+    build.restore(kept, tmp_path / "rrelu")
+    asked = ["run", str(kept / "experiment.yaml"), "-o", str(tmp_path), "--dry-run"]
+    answer = CliRunner().invoke(app, asked, env={"COLUMNS": "200"})
+    words = [line.split() for line in answer.stdout.splitlines()]
+    assert [Path(path).name.rpartition("-")[0] for word, path, *_ in words if word == "train"] == [runs["run"][0]]
+    assert len([words for word, *_ in words if word == "skip"]) == len(runs) - 1
 
 
 def test_a_sentence_says_what_its_csv_says(build: ModuleType, tmp_path: Path) -> None:

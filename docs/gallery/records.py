@@ -2,6 +2,7 @@
 
     python docs/gallery/records.py restored
     actlab compare restored/leaky_slope
+    actlab run configs/leaky_slope.yaml -o restored     # trains what is missing; then `build.py --take restored ...`
 
 Each folder of the gallery keeps experiment.yaml, claims.jsonl where there is one, runs.csv (a row a run: what its
 record says besides its config) and histories.csv (seven significant digits); layers.csv where claims or figures are
@@ -101,7 +102,7 @@ def restore(kept: Path, target: Path) -> Path:
         if label not in records.index:
             continue
         of = records.loc[label].dropna()
-        folder = target / label
+        folder = target / f"{label}-{config.hash[:8]}"  # so that `actlab run` takes it for done
         folder.mkdir()
         history = histories[label]
         tables = {"history.csv": history.drop(columns="wall_seconds", errors="ignore")}

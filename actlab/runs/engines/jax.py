@@ -1,8 +1,9 @@
-"""Runs in training together on Keras's JAX backend: their weights stacked, one compiled loop over the steps for all.
+"""Runs in training together on Keras's JAX backend, by one compiled program.
 
-Runs that differ in numbers only are one program: a loop over the steps, mapped over a leading axis of members that
-every variable has; all at once by `jax.vmap` on a GPU, one by one on a processor. The images lie on the device once. A
-single run is a group of one, on the same path.
+Runs that differ in numbers only are one program: a loop over the steps, for a leading axis of members that every
+variable has. On a GPU the members are stacked and take each step at once (`jax.vmap`); on a processor each has arrays
+of its own and the program is called for one after another. The images lie on the device once. A single run is a group
+of one, on the same path.
 
 All that the future depends on is carried from step to step, so that a chunk of steps can be cut anywhere.
 """
