@@ -224,7 +224,7 @@ class Experiment:
         epochs = sorted({f"{run.history['epoch'].iloc[-1]:.3g}" for run in runs}, key=float)
         whole = len(seeds) > 10 and seeds == list(range(seeds[0], seeds[-1] + 1))
         named = f"{seeds[0]} to {seeds[-1]}" if whole else ", ".join(map(str, seeds))
-        took = f"; {seconds / 60:.0f} minutes in all" if seconds >= 60 else ""
+        took = f"; {words.counted(round(seconds / 60), 'minute')} in all" if seconds >= 60 else ""
         by = f", by workers of {', '.join(threads)} thread{'s' * (threads != ['1'])}" if threads else ""
         return (
             f"*{question}?*\n\nTrained for this page{earlier}: {words.counted(len(runs), 'run')} of "

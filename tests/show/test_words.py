@@ -301,6 +301,11 @@ def test_the_sentence_on_top_answers_the_question(others: list[tuple[str, str, f
     assert words.sentence(compared(condition("relu"), *(condition(*other) for other in others))) == text
 
 
+def test_units_are_counted_in_the_sentence_on_top() -> None:
+    of = compared(condition("relu"), condition("elu", "better", -62.5), metric="dead_units")
+    assert words.sentence(of) == "elu is better than relu by 62.50 dead units"
+
+
 def test_without_a_baseline_the_sentence_says_what_was_reached() -> None:
     alone = compared(condition("relu"))
     assert words.sentence(alone).startswith("relu: validation accuracy of 97.00%, mean of 6 seeds")
