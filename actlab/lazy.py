@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -46,6 +46,10 @@ def import_keras() -> None:
             import_module("keras")
             if backend() == "jax":  # sums in double precision; what has a dtype of its own, as all of Keras, keeps it
                 import_module("jax").config.update("jax_enable_x64", True)
+                # on JAX many of Keras's ops make single precision of double, by a table for which there is no setting
+                with suppress(ImportError):
+                    table = getattr(import_module("keras.src.backend.common.dtypes"), "BIT64_TO_BIT32_DTYPE", {})
+                    table["float64"] = "float64"
 
 
 @contextmanager

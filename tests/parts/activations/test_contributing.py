@@ -32,7 +32,6 @@ def added() -> Iterator[Entry[Any]]:
         del ACTIVATIONS._entries[name]
 
 
-@pytest.mark.only("tensorflow", reason="Keras's sine makes single precision of double on JAX")
 def test_its_facts_hold_and_its_values_are_those_of_its_reference(added: Entry[Any]) -> None:
     assert [finding for finding in check(added.name) if not finding.holds] == []
     x = np.random.default_rng(0).normal(scale=3, size=(20, 4))

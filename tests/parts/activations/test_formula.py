@@ -340,10 +340,7 @@ def test_a_branch_that_is_not_taken_cannot_spoil_the_gradient(text):
     assert np.isfinite(slope).all()
 
 
-IN_DOUBLE = pytest.mark.only("tensorflow", reason="the ops of Keras on JAX are of single precision at most")
-
-
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", pytest.param("float64", marks=IN_DOUBLE)])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
 @pytest.mark.parametrize("text", [*(f"{n}(x)" for n, c in FUNCTIONS.items() if c == 1), "x**2 + 2**x", "1/3",
     "where(x > 0, 1/3, 1)", "(x > 0)*x + min(x, 1) + max(0.1, x) + clip(x, -1, pi)", "not x > 0"])  # fmt: skip
 def test_equal_in_keras_in_every_dtype(text, dtype):
