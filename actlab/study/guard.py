@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from actlab.errors import RunDirError
-from actlab.registry import find
+from actlab.errors import RunDirError, UnknownName
 from actlab.runs.folder import HISTORY, TIMING
 from actlab.runs.record import LOST, Run
+from actlab.spec.budget import sizes_of
 from actlab.spec.metrics import GAP, TRAIN_EVAL_METRICS, higher_is_better
 from actlab.spec.where import at_key
 from actlab.study.baseline import Against, covers
@@ -334,8 +335,10 @@ def chance_level(runs: Sequence[Run], metric: str, at: str) -> Chance | None:
 
 
 def _chance(done: Sequence[Run], accuracy: str, values: Sequence[float]) -> Chance | None:
-    names, registry = {str((run.record.get("dataset") or {}).get("name")) for run in done}, find("dataset")
-    classes = {registry.get(name).facts.classes for name in names if name in registry}
+    classes = set[int]()
+    for config in (run.config for run in done):
+        with suppress(UnknownName, LookupError, TypeError):  # of a plug-in that is not loaded, or damaged
+            classes.add(sizes_of(config).classes)
     known = [one for one in values if math.isfinite(one)]
     if not known or len(classes) != 1:
         return None

@@ -340,6 +340,18 @@ def test_two_that_guess_have_no_winner(train: Train) -> None:
     assert words.sentence(two).endswith("is established (-1.90 points): at chance level on both sides")
 
 
+def test_two_that_guess_on_own_data_have_no_winner(train: Train) -> None:
+    """Of which the record of a run says how many classes there are."""
+    content = {"sha256": "0" * 64, "shape": [8, 8, 1], "classes": 10, "train_images": 1000, "test_images": 10_000}
+    data = {"npz": "digits.npz", "content": content}
+    runs = [
+        train([value], activation=name, seed=seed, dataset=data)
+        for name, row in {"relu": ONES, "sigmoid": [0.0892] * 8}.items()
+        for seed, value in enumerate(row)
+    ]
+    assert compare(runs)["sigmoid"].reason == Note("both at chance", (), Chance(0.1, 0.12).facts)
+
+
 @pytest.mark.parametrize("metric", ["val_loss", "loss", "test_loss"])
 @pytest.mark.parametrize("at", ["last", "best-validation"])
 def test_losses_of_two_that_guess_have_no_winner(metric: str, at: str, train: Train) -> None:
