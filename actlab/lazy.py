@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -44,12 +45,21 @@ def import_keras() -> None:
         with without_keras_json():
             import_module(backend())
             import_module("keras")
-            if backend() == "jax":  # sums in double precision; what has a dtype of its own, as all of Keras, keeps it
-                import_module("jax").config.update("jax_enable_x64", True)
-                # on JAX many of Keras's ops make single precision of double, by a table for which there is no setting
-                with suppress(ImportError):
-                    table = getattr(import_module("keras.src.backend.common.dtypes"), "BIT64_TO_BIT32_DTYPE", {})
-                    table["float64"] = "float64"
+    _allow_double()
+
+
+@cache
+def _allow_double() -> None:
+    """Let JAX, if it is what computes, sum in double precision, which it has switched off; a layer keeps its dtype.
+
+    Many of Keras's operations make single precision of double there, by a table for which there is no setting.
+    """
+    if backend() != "jax":
+        return
+    import_module("jax").config.update("jax_enable_x64", True)
+    with suppress(ImportError):
+        table = getattr(import_module("keras.src.backend.common.dtypes"), "BIT64_TO_BIT32_DTYPE", {})
+        table["float64"] = "float64"
 
 
 @contextmanager

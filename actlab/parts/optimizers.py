@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import numpy as np
 from pydantic import Field
 
 from actlab.lazy import keras
@@ -137,8 +138,8 @@ def cosine(
     if not warmup_steps:
         return keras.optimizers.schedules.CosineDecay(rate, max(1, total_steps), final_fraction)
     falling = max(1, total_steps - warmup_steps)
-    return keras.optimizers.schedules.CosineDecay(
-        0.0, falling, final_fraction, warmup_target=rate, warmup_steps=warmup_steps
+    return keras.optimizers.schedules.CosineDecay(  # in its dtype: on JAX a 0.0 of Python would be of double precision
+        np.float32(0.0), falling, final_fraction, warmup_target=rate, warmup_steps=warmup_steps
     )
 
 

@@ -30,7 +30,7 @@ MOST_WORKERS, MOST_THREADS = 1024, 1024
 GIB_A_WORKER = 1.2  # TensorFlow, a net of a million weights and the mapped images; measured with the CIFAR-10 CNN
 MOST_TOGETHER = 256  # by then a device is busy, and a display full
 SHARE_OF_MEMORY = 0.6  # for the runs of a group; the data and what XLA makes on its way have the rest
-WEIGHTS_KEPT = 8  # times: themselves, gradients, two means of the optimizer, and all of them before a step
+WEIGHTS_KEPT = 16  # times, measured with Adam and its moving average: with the gradients, the best, and copies
 CNN_WEIGHTS = 2e6  # where widths say nothing: more than those of the CIFAR-10 CNN
 SLOW_BFLOAT16 = (
     "mixed_bfloat16 on a processor without bfloat16 instructions (avx512_bf16, amx_bf16) is many times slower than "

@@ -54,7 +54,8 @@ def train(job: Job, stop: Callable[[], bool] = lambda: False, finish: Finish | N
 
     Args:
         job: what to train, and where.
-        stop: asked about twice a second; True writes a checkpoint and raises `Stopped`.
+        stop: asked about twice a second, for large groups every few seconds; True writes a checkpoint and raises
+            `Stopped`.
         finish: called with the run directory when the tables are complete: it may draw them there, and
             what it writes is part of the record.
 
@@ -502,8 +503,12 @@ class _Group:
         self, due: list[_Training], split: str, indices: Callable[[_Training], Indices], on: str
     ) -> list[tuple[_Training, Looked]]:
         """What each of these runs sees of its images."""
-        looked = self.engine.look(split, np.stack([*map(indices, self.trainings)]), EVALUATION_BATCH, on)
-        return [(of, seen) for of, seen in zip(self.trainings, looked, strict=True) if of in self._left(due)]
+        left = [of for of in self.trainings if of in self._left(due)]
+        if not left:
+            return []
+        chosen = np.array([of in left for of in self.trainings])
+        looked = self.engine.look(split, np.stack([*map(indices, self.trainings)]), EVALUATION_BATCH, on, chosen)
+        return list(zip(left, looked, strict=True))
 
     def _evaluate(self, due: list[_Training]) -> None:
         """Add a row to the tables of each of these runs."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from actlab.spec.config import RunConfig, without_place
 from actlab.spec.where import flat
@@ -24,13 +23,17 @@ NUMBERS = (
 def numbers_of(config: RunConfig) -> dict[str, float]:
     """Dotted path to value of each number in which the runs of a group may differ: those above, and the activation's.
 
-    Whole numbers of an activation are counts, and make another program.
+    Whole numbers of an activation are counts, and make another program. So do all numbers of a part of a plug-in, which
+    may do with them what only numbers of Python can.
     """
-    return {key: value for key, value in flat(config.canonical()).items() if _is_number(key, value)}
-
-
-def _is_number(key: str, value: Any) -> bool:
-    return isinstance(value, float) and (key in NUMBERS or key.startswith("activation."))
+    of = flat(config.canonical())
+    return {
+        key: value
+        for key, value in of.items()
+        if isinstance(value, float)
+        and (key in NUMBERS or key.startswith("activation."))
+        and not any(f"{part}.plugin" in of for part in (key.split(".")[0], f"{key.split('.')[0]}.schedule"))
+    }
 
 
 def varying(configs: Sequence[RunConfig]) -> dict[str, list[float]]:
@@ -86,8 +89,9 @@ def differing(configs: Sequence[RunConfig]) -> list[str]:
 
 def _program(config: RunConfig) -> str:
     """What the runs of a group share."""
+    numbers = numbers_of(config)
     shared = {
-        key: value != 0 if _is_number(key, value) else value
+        key: value != 0 if key in numbers else value
         for key, value in flat(without_place(config.canonical())).items()
         if key != "seed" and not (key.startswith("initializer.") and key != "initializer.plugin")
     }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from actlab.spec.config import RunConfig
-from actlab.spec.groups import differing, groups, varying
+from actlab.spec.groups import differing, groups, numbers_of, varying
 
 Resolved = Callable[..., RunConfig]
 SGD = {"name": "sgd", "learning_rate": 0.1, "momentum": 0.9}
@@ -52,6 +53,16 @@ def test_seeds_weights_and_numbers_go_together(change: dict[str, Any], number: s
 @pytest.mark.parametrize("change", APART, ids=str)
 def test_another_program_is_another_group(change: dict[str, Any], resolved: Resolved) -> None:
     assert groups([resolved(**BASE), resolved(**{**BASE, **change})]) == [[0], [1]]
+
+
+def test_numbers_of_a_plug_ins_parts_are_no_arrays() -> None:
+    """Their code may ask a number for its square root by `math`, or make another learning rate of it."""
+    plugin = {"plugin": "0" * 64}
+    of: Any = {
+        "activation": {"name": "bump", "height": 0.5, **plugin}, "model": {"name": "mnist_dense", "dropout": 0.1},
+        "optimizer": {"name": "sgd", "learning_rate": 0.1, "momentum": 0.9, "schedule": {"name": "halved", **plugin}},
+    }  # fmt: skip
+    assert numbers_of(SimpleNamespace(canonical=lambda: of)) == {"model.dropout": 0.1}  # type: ignore[arg-type]
 
 
 def test_whole_numbers_of_an_activation_are_counts(resolved: Resolved) -> None:

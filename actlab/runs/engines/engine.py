@@ -147,8 +147,8 @@ class Group:
         members: the runs; they differ in seed, weights, learning rate, and in the numbers that `varying` names.
         arrays: the data, the same for all.
         device: "cpu" or "gpu".
-        varying: dotted path of a config to its value for each member, (members,) float32; what is not here, and no
-            state, is that of the first member.
+        varying: dotted path of a config to its value for each member, (members,); what is not here, and no state, is
+            that of the first member.
     """
 
     def __init__(self, engines: Sequence[Engine]) -> None:
@@ -171,9 +171,10 @@ class Group:
         for engine, own in itertools.compress(zip(self.engines, batches, strict=True), active):
             engine.train(own)
 
-    def look(self, split: str, indices: Indices, batch_size: int, on: str = "validation") -> list[Looked]:
-        """`Engine.look` of every member, whether it is active or not, each at its own indices, (members, n)."""
-        return [engine.look(split, own, batch_size, on) for engine, own in zip(self.engines, indices, strict=True)]
+    def look(self, split: str, indices: Indices, batch_size: int, on: str, chosen: NDArray[np.bool_]) -> list[Looked]:
+        """`Engine.look` of the chosen members, (members,), each at its own indices, (members, n)."""
+        all_of_them = zip(self.engines, indices, strict=True)
+        return [engine.look(split, own, batch_size, on) for engine, own in itertools.compress(all_of_them, chosen)]
 
     @contextmanager
     def averaged(self) -> Iterator[None]:

@@ -1,9 +1,9 @@
 """Runs in training together on Keras's JAX backend, by one compiled program.
 
-Runs that differ in numbers only are one program: a loop over the steps, for a leading axis of members that every
-variable has. On a GPU the members are stacked and take each step at once (`jax.vmap`); on a processor each has arrays
-of its own and the program is called for one after another. The images lie on the device once. A single run is a group
-of one, on the same path.
+Runs that differ in numbers only are one program, of a step or of a loop over steps, for a leading axis of members that
+every variable has. On a GPU the members are stacked and take each step at once (`jax.vmap`); on a processor each has
+arrays of its own and the program is called for one after another. The images lie on the device once. A single run is a
+group of one, on the same path.
 
 All that the future depends on is carried from step to step, so that a chunk of steps can be cut anywhere.
 """
@@ -49,18 +49,20 @@ class Group(engine.Group):
         self._splits = {name: (put(np.asarray(x)), put(np.asarray(y))) for name, (x, y) in arrays.items()}
         self._varying = {path: self._numbers(values) for path, values in varying.items()}
         counts = {name: np.zeros(len(self), np.int64) for name in ("correct", "count", "steps")}
-        self._state: dict[str, Any] = put({
+        self._state: dict[str, Any] = {
             "model": _stacked([member.model.variables for member in members]),
             "optimizer": _stacked([member.optimizer.variables for member in members]),
             # bad_step: the first step whose loss was not finite
             "sums": {"loss": np.zeros(len(self)), **counts, "bad_step": np.full(len(self), -1)},
             "gradients": jax.tree.map(lambda sum: np.stack([sum] * len(self)), self.probes.start_gradients()),
-        })  # fmt: skip
+        }  # fmt: skip
         self._fetched: Host = {}  # parts of the state as arrays of NumPy, until they change
         singly = self._one_by_one and _convolves(self._net)
         chunk = self._by_steps() if singly else jax.jit(self._train_chunk)
         self._train = self._of_each(chunk, (None, None, None, 0, 0, 0, 0))
         self._passes: dict[str, Any] = {}  # by the images that their probes look at
+        self.finished = jax.jit(self._finished)
+        self._finished_all = self._of_each(self.finished, (0, 0))
 
     @property
     def _one_by_one(self) -> bool:
@@ -74,18 +76,21 @@ class Group(engine.Group):
         return jax.numpy.stack([jax.numpy.asarray(float(value)) for value in values])
 
     def _of_each(self, function: Any, in_axes: tuple[int | None, ...]) -> Any:
-        """A function of stacks from one of a member, as by `jax.vmap`; one by one, what it gives is no copy."""
+        """A function of the chosen members, (members,), and of stacks, from one of a member, as by `jax.vmap`; what it
+        gives for the others is of no use. One by one it is not called for these, and what it gives is no copy."""
         if not self._one_by_one:
-            return jax.jit(jax.vmap(function, in_axes))
+            mapped = jax.jit(jax.vmap(function, in_axes))
+            return lambda chosen, *of: mapped(*of)
 
-        def each(*of: Any) -> Any:
+        def each(chosen: NDArray[np.bool_], *of: Any) -> Any:
             host = [jax.tree.map(np.asarray, a) if axis == 0 else a for a, axis in zip(of, in_axes, strict=True)]
-            made = [
-                function(*(jax.tree.map(itemgetter(i), a) if axis == 0 else a
-                           for a, axis in zip(host, in_axes, strict=True)))
-                for i in range(len(self))
-            ]  # fmt: skip
-            return jax.tree.map(_beside, *made)
+            made = {
+                i: function(*(jax.tree.map(itemgetter(i), a) if axis == 0 else a
+                              for a, axis in zip(host, in_axes, strict=True)))
+                for i in range(len(self)) if chosen[i]
+            }  # fmt: skip
+            some = next(iter(made.values()))
+            return jax.tree.map(_beside, *(made.get(i, some) for i in range(len(self))))
 
         return each
 
@@ -99,7 +104,10 @@ class Group(engine.Group):
             padded = np.zeros((len(self), STEPS, batches.shape[2]), np.int32)
             padded[:, : piece.shape[1]] = piece
             steps = piece.shape[1]
-            self._state = self._train(images, labels, steps, self._state, self._varying, padded, np.asarray(active))
+            before = self._state
+            self._state = self._train(active, images, labels, steps, before, self._varying, padded, active)
+            if self._one_by_one:  # those that do not train were left out
+                self._state = jax.tree.map(partial(np.where, active), self._state, before)
         self._fetched = {}
 
     def _train_chunk(
@@ -179,7 +187,7 @@ class Group(engine.Group):
 
     # --- evaluation -------------------------------------------------------------------------------------------
 
-    def look(self, split: str, indices: Indices, batch_size: int, on: str = "validation") -> list[Looked]:
+    def look(self, split: str, indices: Indices, batch_size: int, on: str, chosen: NDArray[np.bool_]) -> list[Looked]:
         probes, count = self.probes.on(on), indices.shape[1]
         on = on if probes.start() else ""
         if on not in self._passes:
@@ -192,12 +200,12 @@ class Group(engine.Group):
         padded[:, :whole] = indices[:, : whole * batch_size].reshape(len(self), whole, batch_size)
         rest = indices[:, whole * batch_size :]
         model = self._on_device(self._state["model"])
-        found = self._passes[on](*self._splits[split], whole, model, self._varying, padded, rest)
+        found = self._passes[on](chosen, *self._splits[split], whole, model, self._varying, padded, rest)
         losses, correct, penalties, sums = jax.device_get(found)
         return [
             (float(losses[i]) / count + float(penalties[i]), int(correct[i]) / count,
              jax.tree.map(lambda sum, i=i: np.asarray(sum[i]), sums))
-            for i in range(len(self))
+            for i in np.flatnonzero(chosen)
         ]  # fmt: skip
 
     def _evaluate(
@@ -262,24 +270,22 @@ class Group(engine.Group):
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
+        if not self[0].inner.use_ema:
+            yield
+            return
         kept = self._state["model"]
-        self._set("model", self.finished())
+        every = np.ones(len(self), np.bool_)
+        self._set("model", self._finished_all(every, kept, self._state["optimizer"]))
         yield
         self._set("model", kept)
 
-    def finished(self) -> Any:
-        """The variables of all models as `finish` would make them."""
-        if not getattr(self.optimizer, "inner_optimizer", self.optimizer).use_ema:
-            return self._state["model"]
-
-        def member(model: Any, optimizer: Any) -> Any:
-            values = [*zip(self.model.variables, model, strict=True),
-                      *zip(self.optimizer.variables, optimizer, strict=True)]  # fmt: skip
-            with keras.StatelessScope(state_mapping=values) as scope:
-                self.optimizer.finalize_variable_values(self.model.trainable_variables)
-                return [scope.get_current_value(variable) for variable in self.model.variables]
-
-        return self._of_each(jax.jit(member), (0, 0))(self._state["model"], self._state["optimizer"])
+    def _finished(self, model: Any, optimizer: Any) -> Any:
+        """The variables of a model with a moving average of its weights, as `finish` makes them."""
+        values = [*zip(self.model.variables, model, strict=True),
+                  *zip(self.optimizer.variables, optimizer, strict=True)]  # fmt: skip
+        with keras.StatelessScope(state_mapping=values) as scope:
+            self.optimizer.finalize_variable_values(self.model.trainable_variables)
+            return [scope.get_current_value(variable) for variable in self.model.variables]
 
     # --- state ------------------------------------------------------------------------------------------------
 
@@ -289,6 +295,10 @@ class Group(engine.Group):
         if not self._one_by_one:
             return put(part)
         return jax.tree.map(lambda stack: stack if stack.dtype == object else _beside(*map(put, stack)), part)
+
+    def part(self, name: str) -> Any:
+        """A part of the state where it lies, each with a leading axis of members."""
+        return self._state[name]
 
     def arrays(self, part: str) -> Any:
         """A part of the state as arrays of NumPy, (members, ...) each, fetched once for all members."""
@@ -337,11 +347,16 @@ class View(engine.Engine):
         super().__init__(member)
         self.group, self.i = group, i
 
+    @property
+    def _alone(self) -> NDArray[np.bool_]:
+        alone: NDArray[np.bool_] = np.arange(len(self.group)) == self.i
+        return alone
+
     def train(self, batches: Indices) -> None:
-        self.group.train(np.stack([batches] * len(self.group)), np.arange(len(self.group)) == self.i)
+        self.group.train(np.stack([batches] * len(self.group)), self._alone)
 
     def look(self, split: str, indices: Indices, batch_size: int, on: str = "validation") -> Looked:
-        return self.group.look(split, np.stack([indices] * len(self.group)), batch_size, on)[self.i]
+        return self.group.look(split, np.stack([indices] * len(self.group)), batch_size, on, self._alone)[0]
 
     def sums(self) -> dict[str, Any]:
         sums: dict[str, Any] = self._mine("sums")
@@ -357,10 +372,11 @@ class View(engine.Engine):
 
     def optimizer_steps(self) -> int:
         place = next(i for i, v in enumerate(self.optimizer.variables) if v is self.inner.variables[0])
-        return int(self._mine("optimizer")[place])
+        return int(self.group.part("optimizer")[place][self.i])
 
     def finish(self) -> None:
-        self.set_weights([np.asarray(values[self.i]) for values in self.group.finished()])
+        if self.inner.use_ema:
+            self.set_weights([*map(np.asarray, self.group.finished(self._mine("model"), self._mine("optimizer")))])
 
     @contextmanager
     def averaged(self) -> Iterator[None]:

@@ -221,3 +221,26 @@ def test_widths():
     assert facts["crelu"].width(5, {}) == 10
     assert {name for name, f in facts.items() if not f.elementwise} == {
         "softmax", "log_softmax", "sparsemax", "glu", "zero_fit_linear", "crelu", "maxout"}  # fmt: skip
+
+
+@pytest.mark.only("jax", reason="runs that are trained together are one program on JAX")
+@pytest.mark.parametrize("name", [
+    *(entry.name for entry in ACTIVATIONS if entry.name != "formula"), {"name": "relu", "negative_slope": 0.1},
+    {"name": "relu", "max_value": 2.0}, {"name": "relu", "negative_slope": 0.1, "max_value": 2.0, "threshold": 0.5},
+])  # fmt: skip
+def test_a_number_may_be_a_tensor(name):
+    """In a group each run has its own, so a program of JAX takes the numbers as arguments; none of them is 0."""
+    import jax
+
+    parameters = dict(name) if isinstance(name, dict) else {"name": name}
+    layer = Activation(parameters.pop("name"), parameters)
+    numbers = {key: value for key, value in layer.parameters.items() if isinstance(value, float) and value}
+    x = np.linspace(-3, 3, 28, dtype=np.float32).reshape(1, 28) + np.float32(0.01)
+    expected = layer(x)
+
+    def values(numbers):
+        vars(layer)["_parameters"] = {**own, **numbers}
+        return layer(x)
+
+    own = layer.parameters
+    np.testing.assert_allclose(jax.jit(values)(numbers), expected, rtol=1e-6, atol=1e-6)

@@ -37,10 +37,12 @@ def relu(x: Any, *, negative_slope: Finite = 0.0, max_value: Positive | None = N
         max_value: the largest value; none if left out.
         threshold: where the straight piece begins.
     """
-    if not negative_slope and not threshold:
+    # a number of runs that are trained together is a tensor, of which none is 0
+    sloped, shifted = (not isinstance(of, float) or of != 0 for of in (negative_slope, threshold))
+    if not sloped and not shifted and (max_value is None or isinstance(max_value, float)):
         return keras.activations.relu(x, 0.0, max_value)
     above = x if max_value is None else ops.minimum(x, max_value)
-    below = negative_slope * (x - threshold) if negative_slope else 0.0
+    below = negative_slope * (x - threshold) if sloped else 0.0
     return ops.where(x <= threshold, below, above)  # and not x > threshold, which NaN never is
 
 

@@ -36,8 +36,8 @@ def squareplus(x: Any, *, b: Positive = 4.0) -> Any:
     """
     magnitude = ops.minimum(ops.where(x < 0, -x, x), largest(x))
     # divided by its size before it is squared: x² of Keras's form is infinite in float16 from 256 on
-    size = ops.stop_gradient(ops.maximum(magnitude, math.sqrt(b)))
-    half = (magnitude / size + ops.sqrt(ops.square(magnitude / size) + ops.square(math.sqrt(b) / size))) / 2
+    size = ops.stop_gradient(ops.maximum(magnitude, b**0.5))
+    half = (magnitude / size + ops.sqrt(ops.square(magnitude / size) + ops.square(b**0.5 / size))) / 2
     # to the left, x + √(x² + b) would cancel to 0 (in float32 from −6000 on); the product of both roots is b/4
     # the maximum, which is x to the last bit far to the right, is infinite where x is
     return ops.where(x < 0, (b / 4) / size / half, ops.maximum(x, half * size))
