@@ -75,7 +75,7 @@ def _row(label: str, run: Run) -> dict[str, Any]:
         "run": label, "seconds": record.get("wall_seconds"), "threads": environment.get("threads"),
         "commit": str(git.get("commit") or "")[:8], "parameters": record.get("parameters"),
         "data": record["dataset"]["name"], "sha256": str(record["dataset"].get("sha256") or "")[:8],
-        "best_step": record["results"]["best"]["step"], "claims_sha256": record.get("claims_sha256"),
+        "best_step": int(record["results"]["best"]["step"]), "claims_sha256": record.get("claims_sha256"),
         "test_accuracy": final.get("test_accuracy"), "test_loss": final.get("test_loss"),
     }  # fmt: skip
 
