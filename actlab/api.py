@@ -496,7 +496,7 @@ def prepared(
     together = vectorize if executor.name == "local" else 1
     sweep = prepare(plan, device=device, say=talk.print, elsewhere=executor.elsewhere, vectorize=together, **options)
     for warning in sweep.warnings:
-        talk.print(f"NOTE  {warning}", style="bold yellow")
+        talk.print(f"NOTE  {warning}", style="bold yellow", soft_wrap=True)
     return sweep
 
 
