@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from actlab.spec.config import RunConfig, without_place
 from actlab.spec.where import flat
@@ -26,7 +27,10 @@ def numbers_of(config: RunConfig) -> dict[str, float]:
     Whole numbers of an activation are counts, and make another program. So do all numbers of a part of a plug-in, which
     may do with them what only numbers of Python can.
     """
-    of = flat(config.canonical())
+    return _numbers(flat(config.canonical()))
+
+
+def _numbers(of: Mapping[str, Any]) -> dict[str, float]:
     return {
         key: value
         for key, value in of.items()
@@ -89,10 +93,11 @@ def differing(configs: Sequence[RunConfig]) -> list[str]:
 
 def _program(config: RunConfig) -> str:
     """What the runs of a group share."""
-    numbers = numbers_of(config)
+    of = flat(without_place(config.canonical()))
+    numbers = _numbers(of)
     shared = {
         key: value != 0 if key in numbers else value
-        for key, value in flat(without_place(config.canonical())).items()
+        for key, value in of.items()
         if key != "seed" and not (key.startswith("initializer.") and key != "initializer.plugin")
     }
     return json.dumps(shared, sort_keys=True)
