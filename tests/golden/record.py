@@ -3,6 +3,7 @@
 PYTHONPATH=.:tests python -m golden.record            expected/*.json: what the commands say of the studies
 PYTHONPATH=.:tests python -m golden.record --plans    plans.json first: labels, hashes and configs of the made-up runs
 PYTHONPATH=.:tests python -m golden.record --train    trained/*/ first: the studies that are trained
+PYTHONPATH=.:tests python -m golden.record --rounded  rounded.json only: their numbers as this machine rounds them
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from golden import commands, studies
@@ -42,9 +44,17 @@ def _checked(name: str, overrides: Sequence[str]) -> dict[str, Any]:
     return studies.packed(json.loads(out)[0]["runs"])
 
 
-def train(out: Path) -> None:
+# oneDNN as it is, with the instructions of older processors, and Eigen alone: each rounds a sum of floats otherwise
+ROUNDINGS: tuple[dict[str, str], ...] = (
+    {},
+    *({"ONEDNN_MAX_CPU_ISA": isa} for isa in ("AVX2", "AVX", "SSE41")),
+    {"TF_ENABLE_ONEDNN_OPTS": "0"},
+)
+
+
+def train(out: Path, rounding: Mapping[str, str] = MappingProxyType({})) -> None:
     """Train the small studies into a folder, in one process for all, with one thread."""
-    variables = {"PYTHONPATH": str(commands.ROOT), "ACTLAB_NO_DOWNLOAD": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    variables = {"PYTHONPATH": str(commands.ROOT), "ACTLAB_NO_DOWNLOAD": "1", "TF_CPP_MIN_LOG_LEVEL": "3", **rounding}
     command = [sys.executable, "-c", TRAIN, "run", *map(str, commands.trained()), "--out", str(out), "--workers", "1"]
     done = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -72,6 +82,26 @@ def _copy(run: Path, target: Path) -> None:
     (target / "run.json").write_text(json.dumps(record, indent=2))
 
 
+def write_rounded() -> None:
+    """rounded.json: an entry a rounding, with its place and the tables of its runs."""
+    entries = []
+    for rounding in ROUNDINGS:
+        with tempfile.TemporaryDirectory() as folder:
+            train(Path(folder), rounding)
+            runs = {path.parent.name: path for path in sorted(Path(folder).glob("*/*/run.json"))}
+            records = {name: json.loads(path.read_text()) for name, path in runs.items()}
+            tables = {
+                records[name]["hash"]: {
+                    table: (path.parent / table).read_text().splitlines()
+                    for table in ("history.csv", "layers.csv")
+                    if (path.parent / table).exists()
+                }
+                for name, path in runs.items()
+            }
+            entries.append({"place": studies.place(next(iter(records.values()))), "tables": tables})
+    studies.ROUNDED.write_text(json.dumps(entries, indent=1) + "\n")
+
+
 def write_expected() -> None:
     """expected/*.json: a file a study and command."""
     with tempfile.TemporaryDirectory() as folder:
@@ -88,6 +118,9 @@ def write_expected() -> None:
 
 
 if __name__ == "__main__":
+    if "--rounded" in sys.argv:
+        write_rounded()
+        sys.exit()
     if "--plans" in sys.argv:
         write_plans()
     if "--train" in sys.argv:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-CONFIGS, PLANS, TRAINED = HERE / "studies", HERE / "plans.json", HERE / "trained"
+CONFIGS, PLANS, TRAINED, ROUNDED = HERE / "studies", HERE / "plans.json", HERE / "trained", HERE / "rounded.json"
 IMAGES = {"mnist": (54_000, 6_000, 10_000), "cifar10": (45_000, 5_000, 10_000)}
 VERSIONS = {"python": "3.11.7", "actlab": "0.1.0", "tensorflow": "2.21.0", "keras": "3.15.1", "numpy": "2.4.6"}
 
@@ -90,6 +90,20 @@ def normal(*place: object) -> float:
 def short(value: float, digits: int = 9) -> float:
     """A number with as many digits as a history has."""
     return float(f"{value:.{digits}g}")
+
+
+# --- what is trained ---------------------------------------------------------------------------------------------
+
+
+def place(record: Mapping[str, Any]) -> Record:
+    """Of a run.json, what has to be the same for a training to give the same bytes."""
+    found = record["environment"]
+    return {
+        **{key: found["machine"][key] for key in ("processor", "architecture", "system")},
+        **{key: found["versions"][key] for key in ("tensorflow", "keras", "numpy")},
+        **{key: found[key] for key in ("threads", "onednn")},
+        "variables": found.get("variables", {}),
+    }
 
 
 # --- plans -------------------------------------------------------------------------------------------------------

@@ -6,12 +6,12 @@ The studies are made anew (`studies`, which imports nothing of actlab), the comm
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import functools
 import json
-import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ RENAMED: dict[tuple[str, str], str] = {
 }
 
 RECORDED = sorted(path.stem for path in commands.EXPECTED.glob("*.json"))
-ALIKE, CLOSE = ("processor", "architecture", "system"), 1e-4
+CLOSE = 1e-4
 
 
 @pytest.fixture(scope="session")
@@ -199,6 +199,9 @@ def _record(run: Path) -> dict[str, Any]:
 
 
 BEFORE = _by_hash(studies.TRAINED)
+# The same on a processor of another maker, as it rounds and as older ones do. That code of before the rebuild (91099b5)
+# gives these bytes there too was seen, but for learning_rate and the sum of gradients, which CHANGED speaks of.
+ROUNDED = json.loads(studies.ROUNDED.read_text())
 
 
 @pytest.mark.slow
@@ -209,33 +212,44 @@ def test_a_training_gives_the_same_numbers(digest: str, trained_again: Mapping[s
     for name in ("history.csv", "layers.csv"):
         assert (before / name).exists() == (after / name).exists()
         if (before / name).exists():
-            _same_table(before / name, after / name, _places_alike(_record(before), _record(after)))
+            elsewhere = [(entry["place"], "\n".join(entry["tables"][digest][name]) + "\n") for entry in ROUNDED]
+            recorded = [(studies.place(_record(before)), (before / name).read_text()), *elsewhere]
+            _same_table(recorded, studies.place(_record(after)), (after / name).read_text(), f"{before.name}/{name}")
 
 
 def test_as_many_runs_are_trained(trained_again: Mapping[str, Path]) -> None:
     assert trained_again.keys() == BEFORE.keys()
 
 
-def _places_alike(*records: Mapping[str, Any]) -> bool:
-    """Whether two runs were trained where the bytes have to be the same."""
-    places = [record["environment"] for record in records]
-    first, second = (
-        {**{key: place["machine"][key] for key in ALIKE}, "threads": place["threads"], "onednn": place["onednn"],
-         **{key: place["versions"][key] for key in ("tensorflow", "keras", "numpy")}}
-        for place in places
-    )  # fmt: skip
-    return first == second
+def _same_table(
+    recorded: Sequence[tuple[Mapping[str, Any], str]], here: Mapping[str, Any], now: str, where: str
+) -> None:
+    """The bytes recorded at a place like this one.
+
+    At another kind of place, the numbers lie where the roundings of the record lie: training makes more of a rounding,
+    so no one of them is nearer to the truth. An image may fall elsewhere.
+    """
+    for place, before in recorded:
+        if place == here:
+            assert now == before, where
+            return
+    tables = [list(csv.DictReader(text.splitlines())) for _, text in recorded]
+    others = list(csv.DictReader(now.splitlines()))
+    assert all([list(row) for row in rows] == [list(row) for row in others] for rows in tables)
+    for *befores, other in zip(*tables, others, strict=True):
+        for column, cell in other.items():
+            cells = [row[column] for row in befores]
+            if cell not in cells:
+                low, high = min(map(float, cells)), max(map(float, cells))
+                near = max(0.02 if column.endswith("accuracy") else 1e-6, CLOSE * max(abs(low), abs(high)))
+                assert low - near <= float(cell) <= high + near, f"{where}: {column}: recorded {cells}, now {cell}"
 
 
-def _same_table(before: Path, after: Path, alike: bool) -> None:
-    """The same bytes, or on another kind of machine nearly the same numbers; an image there may fall elsewhere."""
-    if alike:
-        assert after.read_bytes() == before.read_bytes(), f"{before.parent.name}/{before.name}"
-        return
-    rows, others = (list(csv.DictReader(path.read_text().splitlines())) for path in (before, after))
-    assert [list(row) for row in rows] == [list(row) for row in others]
-    for row, other in zip(rows, others, strict=True):
-        for column, cell in row.items():
-            near = 0.02 if column.endswith("accuracy") else 1e-6
-            same = cell == other[column] or math.isclose(float(cell), float(other[column]), rel_tol=CLOSE, abs_tol=near)
-            assert same, f"{before.parent.name}/{before.name}: {column}: recorded {cell}, now {other[column]}"
+def test_a_number_that_no_rounding_gives_is_found() -> None:
+    recorded = [({"processor": "a"}, "epoch,loss\n1,2.5\n"), ({"processor": "b"}, "epoch,loss\n1,2.501\n")]
+    for here, loss, same in (
+        ("a", "2.5", True), ("a", "2.501", False), ("c", "2.5004", True), ("c", "2.5012", True),
+        ("c", "2.502", False), ("c", "nan", False),
+    ):  # fmt: skip
+        with contextlib.nullcontext() if same else pytest.raises(AssertionError):
+            _same_table(recorded, {"processor": here}, f"epoch,loss\n1,{loss}\n", "a table")
