@@ -28,7 +28,9 @@ from actlab.spec.plan import Plan, on_engine
 
 MOST_WORKERS, MOST_THREADS = 1024, 1024
 GIB_A_WORKER = 1.2  # TensorFlow, a net of a million weights and the mapped images; measured with the CIFAR-10 CNN
-MOST_TOGETHER = 256  # by then a device is busy, and a display full
+# By then a GPU is busy. On a processor a group saves start and compilation alone, of which that many leave a run little,
+# while every checkpoint of a group is one of each of its runs.
+MOST_TOGETHER = {"gpu": 256, "cpu": 32}
 SHARE_OF_MEMORY = 0.6  # for the runs of a group; the data and what XLA makes on its way have the rest
 WEIGHTS_KEPT = 16  # times, measured with Adam and its moving average: with the gradients, the best, and copies
 CNN_WEIGHTS = 2e6  # where widths say nothing: more than those of the CIFAR-10 CNN
@@ -347,7 +349,7 @@ def most_together(configs: Sequence[RunConfig], device: str, workers: int) -> in
     """
     room = gpu_memory_gib() if device == "gpu" else usable_memory_gib() / workers - GIB_A_WORKER
     fitting = int(SHARE_OF_MEMORY * room / max(map(_gib_together, configs)))
-    return max(1, min(MOST_TOGETHER, fitting, math.ceil(len(configs) / workers)))
+    return max(1, min(MOST_TOGETHER[device], fitting, math.ceil(len(configs) / workers)))
 
 
 def _gib_together(config: RunConfig) -> float:

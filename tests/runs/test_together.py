@@ -19,7 +19,7 @@ from torture.processes import job as of_processes
 
 from actlab.errors import RunDirError, RunLocked
 from actlab.parts import datasets
-from actlab.runs import executors
+from actlab.runs import executors, sweep
 from actlab.runs import folder as disk
 from actlab.runs.executors import Limits, local
 from actlab.runs.job import Job, Outcome
@@ -53,6 +53,17 @@ def outcome(folder: Path) -> Any:
     record = Run(folder).record
     told = {key: record.get(key) for key in ("status", "reason", "results", "stopped_early", "initial_weights_sha256")}
     return told, {name: (folder / name).read_bytes() for name in FILES if (folder / name).exists()}
+
+
+def test_a_group_is_as_large_as_memory_and_workers_have_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep, "usable_memory_gib", lambda: 64.0)
+    configs = [config(seed=seed) for seed in range(100)]
+    assert sweep.most_together(configs, "cpu", 1) == 32  # more would only write more checkpoints at a time
+    assert sweep.most_together(configs, "cpu", 4) == 25
+    monkeypatch.setattr(sweep, "usable_memory_gib", lambda: 1.25)
+    assert 1 <= sweep.most_together(configs, "cpu", 1) < 32
+    monkeypatch.setattr(sweep, "gpu_memory_gib", lambda: 80.0)
+    assert sweep.most_together(configs * 4, "gpu", 1) == 256
 
 
 class StopAt:
