@@ -28,7 +28,7 @@ from actlab.spec.plan import Plan, on_engine
 
 MOST_WORKERS, MOST_THREADS = 1024, 1024
 GIB_A_WORKER = 1.2  # TensorFlow, a net of a million weights and the mapped images; measured with the CIFAR-10 CNN
-# By then a GPU is busy. On a processor a group saves start and compilation alone, of which that many leave a run little,
+# By then a GPU is busy. On a processor a group saves start and compilation alone, of which so many leave a run little,
 # while every checkpoint of a group is one of each of its runs.
 MOST_TOGETHER = {"gpu": 256, "cpu": 32}
 SHARE_OF_MEMORY = 0.6  # for the runs of a group; the data and what XLA makes on its way have the rest

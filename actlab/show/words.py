@@ -484,7 +484,7 @@ def caption(comparison: Comparison) -> str:
     if comparison.reach:
         metric, level = comparison.reach.split(" ")
         way = "at least" if higher_is_better(metric) else "at most"
-        text += f"; epochs (and seconds, with --wide) until {metric} was first {way} {level}, where all seeds came there"
+        text += f"; epochs (seconds with --wide) until {metric} was first {way} {level}, where all seeds came there"
     return text
 
 
