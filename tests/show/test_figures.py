@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from PIL import Image
 
@@ -354,6 +355,15 @@ def test_controls_and_length_of_names() -> None:
     for text in figure.texts:
         bold = text.get_fontweight() == "bold"
         assert text_width(text.get_text(), text.get_fontsize(), bold) <= figure.get_size_inches()[0] - 0.3
+
+
+@pytest.mark.parametrize("width", [6.0, 6.01, 6.02, 6.03, 6.2, 7.38, 8.06, 9.02])
+def test_no_row_of_a_png_is_shifted(width: float) -> None:
+    figure = Figure(figsize=(width, width - 1.3))
+    figure.add_artist(Line2D([0.5, 0.5], [0, 1], color="black", linewidth=3))
+    with Image.open(io.BytesIO(png(figure))) as picture:
+        darkest = np.asarray(picture.convert("L")).argmin(axis=1)
+    assert np.ptp(darkest) == 0, "an upright line leans"
 
 
 def test_same_data_same_bytes() -> None:
