@@ -785,6 +785,8 @@ def _when(of: Registration) -> str:
         return ""
     text, at = f"{WRITTEN[of.when]} {of.when}", _utc(of.time) if of.time else "no `actlab run` has registered it"
     if of.when == "after the results":
+        if not of.seen:
+            return f"{text} of runs that the file asks for no more: {at}"
         there = f"{of.seen} of the {counted(of.of, 'result')} that decide it"
         return f"{text}: {there} {'had begun by' if of.time else 'have begun, and'} {at}"
     return f"{text}, {at}" + ": others had begun, none of these" * (of.when == "before the deciding seeds")

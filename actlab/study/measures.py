@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from actlab.errors import RunDirError, UnknownName
 from actlab.runs.folder import HISTORY, TIMING
@@ -91,10 +91,15 @@ def _noted_row(run: Run, at: str) -> tuple[str, float]:
         return "step", math.nan
     if history.empty or at == "last":
         return "step", math.nan if history.empty else float(history["step"].iloc[-1])
-    rule = run.config.get("early_stopping")  # the best so far, by what decides which is the best
-    by_loss = isinstance(rule, dict) and rule.get("metric") != "val_accuracy"
-    goods = -history["val_loss"] if by_loss else history["val_accuracy"]
+    by = best_by(run.config)  # the best so far
+    goods = -history[by] if by == "val_loss" else history[by]
     return "step", float(history["step"].iloc[int(goods.to_numpy(dtype=float, na_value=-math.inf).argmax())])
+
+
+def best_by(config: Mapping[str, Any]) -> Literal["val_accuracy", "val_loss"]:
+    """The metric that decides which evaluation of a run of this config is the best one."""
+    rule = config.get("early_stopping")
+    return "val_loss" if isinstance(rule, dict) and rule.get("metric") != "val_accuracy" else "val_accuracy"
 
 
 def series(run: Run, metric: str) -> pd.DataFrame | None:

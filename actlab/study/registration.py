@@ -47,8 +47,9 @@ class Registration:
 
     Args:
         when: "before the first run" of the experiment; "before the deciding seeds", when runs had begun, but none of
-            those that decide; "after the results" of at least one of these; "unknown" where the register is missing,
-            younger than the runs, or was changed.
+            those that decide; "after the results" of at least one of these, or, for a claim that the file did not
+            make at first, of runs that it may be about and that the file asked for then, and no more; "unknown" where
+            the register is missing, younger than the runs, or was changed.
         time: in UTC; empty where no `actlab run` has registered the claim.
         seen: how many of the numbers that decide were known by then, seeds or pairs of them over all its conditions.
         of: how many there are.
@@ -118,32 +119,35 @@ def registered(study: Study) -> Registered:
         time, seen, _ = versions[number]
         deciding = _deciding(claim, study.runs)
         known = [hashes for hashes in deciding if hashes <= seen]
-        when: When = "after the results" if known else "before the deciding seeds" if seen else "before the first run"
+        concerned = {digits: label for digits, label, config in dropped
+                     if config is None or _may_concern(claim, config)}  # fmt: skip
+        after = known or (number and concerned.keys() & seen)  # of what the file asked for before it was changed, too
+        when: When = "after the results" if after else "before the deciding seeds" if seen else "before the first run"
         if problems or (number == 0 and any(hashes & older for hashes in known)):
             when = "unknown"
         before = tuple(map(wording, earlier[identity(claim)]))
-        left_out = tuple(label for label, config in dropped if config is None or _may_concern(claim, config))
         added = 0 if when == "unknown" else _added(deciding, study)
-        found.append(Registration(when, time, len(known), len(deciding), before, left_out, added))
+        found.append(Registration(when, time, len(known), len(deciding), before, tuple(concerned.values()), added))
     return Registered(tuple(found), tuple(map(wording, withdrawn)), tuple(problems))
 
 
-def _dropped(study: Study) -> list[tuple[str, Mapping[str, Any] | None]]:
+def _dropped(study: Study) -> list[tuple[str, str, Mapping[str, Any] | None]]:
     """The runs that had begun, by the register, and that the file asks for no more.
 
     Returns:
-        What each is called, and its config; None where its record is gone, or was changed.
+        The digits of each, what it is called, and its config; None where its record is gone, or was changed.
     """
     if study.asked is None:
         return []
     register, asked = study.register, {digest[:DIGITS] for digest in study.asked}
     labels = {digest[:DIGITS]: register.labels.get(digest) for digest in register.began}
     there = {run.hash[:DIGITS]: run for run in study.others if _states_its_config(run)}
-    found = list[tuple[str, Mapping[str, Any] | None]]()
+    found = list[tuple[str, str, Mapping[str, Any] | None]]()
     for digits in (*labels, *sorted(register.seen - labels.keys())):  # as they began
         if digits not in asked:
             run = there.get(digits)
-            found.append((labels.get(digits) or (run.label if run else digits), run.config if run else None))
+            label = labels.get(digits) or (run.label if run else digits)
+            found.append((digits, label, run.config if run else None))
     return found
 
 

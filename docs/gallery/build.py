@@ -21,6 +21,7 @@ import traceback
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cache, cached_property
 from io import BytesIO
 from pathlib import Path
@@ -46,6 +47,7 @@ from actlab.study.claims import ClaimVerdict, Evidence, Study, judge_claims, rea
 from actlab.study.judge import Comparison, ConditionResult, compare
 from actlab.study.registration import registered
 from actlab.study.stats.pairs import Paired, paired
+from actlab.study.stats.summaries import summary
 
 PAGES = {HERE / f"{name}.md.j2": HERE.parent / f"{name}.md" for name in ("gallery", "experiments")}
 CONFIGS = HERE.parents[1] / "configs"
@@ -125,6 +127,15 @@ class Experiment:
         mine, theirs = self.values(metric, where, at), self.values(metric, other, at)
         both = sorted(set(mine) & set(theirs))
         return paired([mine[seed] for seed in both], [theirs[seed] for seed in both])
+
+    def interval(self, metric: str, where: str = "", at: str = "last") -> str:
+        """The mean over the seeds with its 95% t interval: "1.23 [0.38, 2.07]"."""
+        of = summary(list(self.values(metric, where, at).values()))
+        return f"{of.mean:.2f} [{of.low:.2f}, {of.high:.2f}]"
+
+    def falls(self, metric: str, where: str = "") -> int:
+        """How often a column of the history was smaller than an evaluation before, all runs together."""
+        return sum(int((run.history[metric].diff() < 0).sum()) for run in self.chosen(where)["run", "run"])
 
     def compared(self, *metrics: str, where: str = "", baseline: str | None = None, at: str = "last") -> Comparison:
         """As `actlab compare` has it."""
@@ -305,12 +316,14 @@ def points(value: float, digits: int = 1) -> str:
 
 
 def number(value: float, digits: int = 0) -> str:
-    return f"{value:,.{digits}f}"
+    """Half a unit of the last digit is rounded up, as a reader would."""
+    return f"{Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP):,}"
 
 
 def units(count: float) -> str:
     """ "no unit", "1 unit", "74 units"."""
-    return words.counted(round(count), "unit") if round(count) else "no unit"
+    whole = int(number(count).replace(",", ""))
+    return words.counted(whole, "unit") if whole else "no unit"
 
 
 def filled(experiments: Mapping[str, Experiment], template: str) -> str:

@@ -300,6 +300,25 @@ def test_what_a_claim_does_not_name_is_no_free_choice(asked: Callable[..., Regis
     assert (found.when, len(found.dropped)) == ("before the first run", 8)
 
 
+def test_who_rewords_and_exchanges_the_runs_has_seen_results(
+    asked: Callable[..., Registered], tmp_path: Path, make_run: Callable[..., Path]
+) -> None:
+    """Runs of another hash are no fresh seeds: what the old ones said was known."""
+    asked([PAIR, OTHER])
+    study = tmp_path / "study"
+    text = (study / EXPERIMENT).read_text().replace("epochs: 3", "epochs: 3\ntrain_eval: 100").replace(">", "<", 1)
+    (study / EXPERIMENT).write_text(text)
+    plan = planning.read(study / EXPERIMENT)
+    register_claims(study, [claim.model_dump(by_alias=True) for claim in plan.experiment.claims], [])
+    for label, config in plan.runs:
+        make_run(study, config, [0.9], record={"claims_sha256": register_run(study, config.hash, label)})
+    reworded, kept = registered(read_folder(study)).claims
+    assert (reworded.when, reworded.seen, reworded.of, len(reworded.dropped)) == ("after the results", 0, 4, 8)
+    assert len(reworded.earlier) == 1
+    assert "written after the results of runs that the file asks for no more: 20" in words.when_registered(reworded)
+    assert kept.when == "before the first run"
+
+
 def test_a_register_without_labels_names_digits(asked: Callable[..., Registered], tmp_path: Path) -> None:
     study = tmp_path / "study"
     asked([PAIR])

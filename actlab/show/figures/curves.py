@@ -142,8 +142,10 @@ class Panel:
 
 
 @styled
-def history_figure(history: pd.DataFrame, metric: str, heading: Heading, on_test: bool = False) -> Figure:
-    """Training and validation curve of one run; a ring marks the best validation, of which the heading has the value.
+def history_figure(
+    history: pd.DataFrame, metric: str, heading: Heading, on_test: bool = False, by: str = "val_accuracy"
+) -> Figure:
+    """Training and validation curve of one run; a ring marks the best evaluation, of which the heading has the value.
 
     Args:
         history: a row an evaluation, with columns `epoch` (or `step`), `metric`, and `val_` + `metric` where the run
@@ -151,17 +153,19 @@ def history_figure(history: pd.DataFrame, metric: str, heading: Heading, on_test
         metric: "accuracy" or "loss".
         heading: what stands over it; what the ring is, and n, are added.
         on_test: whether validation was done on the test images.
+        by: the metric that says which evaluation is the best, as in run.json: "val_accuracy" or "val_loss".
     """
     time, validation = time_column(history), f"val_{metric}"
     lines = _training_and_validation(history, metric, on_test)
     table = history[[column for column in (metric, validation) if column in history]].apply(finite)
     meaning, best = ["n = 1 run"], None
-    if validation in table and table[validation].notna().any():
-        values = table[validation].to_numpy()
-        row = np.nanargmin(values) if metric == "loss" else np.nanargmax(values)
-        best = float(history[time].iloc[row]), float(values[row])
-        name, value = lines[-1].name, words.number(best[1], metric)
-        meaning.append(f"ring: best {name} {metric}, {value} at {time} {best[0]:g}")
+    if validation in table and by in history and (values := finite(history[by])).notna().any():
+        row = int(np.nanargmin(values) if by == "val_loss" else np.nanargmax(values))
+        best = float(history[time].iloc[row]), float(table[validation].iloc[row])
+        value = words.number(best[1], metric)
+        name, here = quantity(by, on_test)[0], f"{time} {best[0]:g}"
+        meaning.append(f"ring: best {name}, {value} at {here}" if by == validation else
+                       f"ring: best {name}, at {here} ({metric} {value})")  # fmt: skip
     if broken := int(table.isna().any(axis=1).sum()):
         meaning.append(f"not finite: {broken} of {len(table)} rows")
     panel = Panel(metric, lines, f"{metric} ({quantity(metric)[1]})")

@@ -20,6 +20,7 @@ from actlab.show.figures.histograms import histograms_figure
 from actlab.show.figures.style import Draw, Heading, png
 from actlab.show.words import tested
 from actlab.spec import labels
+from actlab.study.measures import best_by
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,7 +43,8 @@ def draw_run(path: Path) -> list[str]:
     history = read_table(path / HISTORY)
     heading, on_test = Heading(title_of(run), words.stand_in(run.record.get("dataset") or {})), tested([run])
     figures: dict[str, Draw] = {
-        metric: partial(curves.history_figure, history, metric, heading, on_test) for metric in ("accuracy", "loss")
+        metric: partial(curves.history_figure, history, metric, heading, on_test, best_by(run.config))
+        for metric in ("accuracy", "loss")
     }
     if (path / LAYERS).exists():
         figures |= probe_figures(history, read_table(path / LAYERS), heading, on_test)
