@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from actlab import __version__
 from actlab.environment import RESULTS, pin_process, usable_cores
@@ -1137,7 +1138,18 @@ def reproduce(
 # --- what there is ---------------------------------------------------------------------------------------------
 
 
-@app.command()
+class _PlotAlone(TyperCommand):
+    """`--plot` without a name draws into activations.png; Typer knows no option whose value may be left out."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        for i, word in enumerate(args):
+            if word == "--plot" and (i + 1 == len(args) or args[i + 1].startswith("-")):
+                args = [*args[: i + 1], "activations.png", *args[i + 1 :]]
+                break
+        return super().parse_args(ctx, args)
+
+
+@app.command(cls=_PlotAlone)
 def activations(
     names: Annotated[
         list[str] | None,
@@ -1150,7 +1162,9 @@ def activations(
     at: Annotated[str | None, typer.Option("--at", metavar="X,...", help="points, as in --at=-2,-1,0,1,2")] = None,
     formula: Annotated[str | None, typer.Option("--formula", help='your own, as in "where(x > 0, x, 0.1*x)"')] = None,
     set_: Set = None,
-    plot: Annotated[Path | None, typer.Option("--plot", help="draw functions and slopes into a file")] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="draw functions and slopes into a file; alone: activations.png")
+    ] = None,
     check: Annotated[bool, typer.Option("--check", help="hold the stated properties against measurements")] = False,
     plugin: Plugins = None,
     json: Json = False,

@@ -645,6 +645,16 @@ def test_several_activations_are_printed_and_drawn_together(ask: Ask, tmp_path: 
     assert [of["points"][0]["value"] for of in points] == [0, pytest.approx(-0.6), pytest.approx(0.126928), 4]
 
 
+@pytest.mark.parametrize("asked", [["--plot"], ["--plot", "--at=1"]])
+def test_a_plot_without_a_name_has_one(
+    asked: list[str], ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answer = ask("activations", "relu", "softplus", *asked)
+    assert answer.code == 0 and answer.err == "drawn: activations.png\n"
+    assert (tmp_path / "activations.png").stat().st_size > 10_000
+
+
 def test_the_table_is_there_before_a_plot_that_cannot_be_written(ask: Ask, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     answer = ask("activations", "relu", "--plot", str(tmp_path / "file" / "relu.png"))
